@@ -1,0 +1,1 @@
+"""Training of U-Nets: python -m training RUN."""

@@ -1,0 +1,1 @@
+"""Images, classes, masks, undo, projects, configuration and metrics: no Qt, no torch."""

@@ -1,0 +1,204 @@
+"""Classes: what a pixel can be, with permanent indices, names and colours."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.storage import read_json, write_json
+
+UNLABELLED = 255  # the pixel value that says "nobody has said what this is"
+MAX_CLASSES = 255  # indices 0..254
+
+# Okabe and Ito's colour-blind-safe palette ("Color Universal Design", 2008) without its black, in an order
+# that keeps neighbours far apart, then lighter and darker relatives for projects with many classes.
+DEFAULT_COLORS = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
+    "#8c510a", "#80cdc1", "#762a83", "#b8e186", "#c51b7d", "#4d4d4d", "#fdb863",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PixelClass:
+    """One class. index: 0..254, permanent. color: #rrggbb. key: its keyboard key. retired: not offered."""
+
+    index: int
+    name: str
+    color: str
+    key: str | None = None
+    retired: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < MAX_CLASSES:
+            raise StudioError(
+                f"Class index {self.index} is out of range.", "Use 0 to 254; 255 means unlabelled."
+            )
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
+            raise StudioError(f"{self.color!r} is not a colour.", "Write it as #rrggbb, for example #e69f00.")
+        if not self.name.strip():
+            raise StudioError("A class needs a name.", "Type a name.")
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes of a project. background: the index that means "nothing of interest", if there is one."""
+
+    classes: tuple[PixelClass, ...]
+    background: int | None = None
+
+    def __post_init__(self) -> None:
+        indices = [entry.index for entry in self.classes]
+        if len(set(indices)) != len(indices):
+            raise StudioError(f"Two classes share an index: {sorted(indices)}.", "Give each class an index.")
+        if self.background is not None and self.background not in indices:
+            raise StudioError(
+                f"The background index {self.background} is not a class.", "Name an existing index or null."
+            )
+
+    @classmethod
+    def binary(cls, name: str = "object") -> "ClassTable":
+        """Background and one class: what a new project starts with."""
+        return cls((PixelClass(0, "background", "#000000"), PixelClass(1, name, DEFAULT_COLORS[0])), 0)
+
+    @property
+    def active(self) -> tuple[PixelClass, ...]:
+        """The classes that are not retired, in their order."""
+        return tuple(entry for entry in self.classes if not entry.retired)
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices of the active classes, in their order."""
+        return tuple(entry.index for entry in self.active)
+
+    @property
+    def foreground(self) -> tuple[int, ...]:
+        """The active indices that are not the background."""
+        return tuple(index for index in self.indices if index != self.background)
+
+    def get(self, index: int) -> PixelClass:
+        """The class of an index, retired or not. Raises StudioError where there is none."""
+        for entry in self.classes:
+            if entry.index == index:
+                return entry
+        raise StudioError(f"There is no class {index}.", f"The classes are {self.describe()}.")
+
+    def named(self, name: str) -> PixelClass | None:
+        """The active class of that name, first exactly, then without regard to case."""
+        wanted = name.strip()
+        exact = [entry for entry in self.active if entry.name == wanted]
+        loose = [entry for entry in self.active if entry.name.casefold() == wanted.casefold()]
+        return next(iter(exact or loose), None)
+
+    def describe(self) -> str:
+        """The active classes in words: "0 background, 1 cell"."""
+        return ", ".join(f"{entry.index} {entry.name}" for entry in self.active)
+
+    def palette(self) -> NDArray[np.uint8]:
+        """Colours by class index, uint8 (256, 3); indices without a class are mid grey."""
+        table = np.full((256, 3), 128, dtype=np.uint8)
+        for entry in self.classes:
+            table[entry.index] = rgb(entry.color)
+        return table
+
+    def add(self, name: str, color: str | None = None) -> "ClassTable":
+        """A table with one more class, on the lowest index never used before."""
+        if self.named(name):
+            raise StudioError(f"There is a class {name!r} already.", "Choose another name.")
+        index = max((entry.index for entry in self.classes), default=-1) + 1
+        if index >= MAX_CLASSES:
+            raise StudioError("All 255 class indices are used.", "Start another project for more classes.")
+        used = {entry.color.lower() for entry in self.classes}
+        free = [candidate for candidate in DEFAULT_COLORS if candidate not in used]
+        chosen = color or (free[0] if free else DEFAULT_COLORS[index % len(DEFAULT_COLORS)])
+        return replace(self, classes=(*self.classes, PixelClass(index, name.strip(), chosen)))
+
+    def renamed(self, index: int, name: str) -> "ClassTable":
+        """A table in which the class has another name."""
+        other = self.named(name)
+        if other is not None and other.index != index:
+            raise StudioError(f"There is a class {name!r} already.", "Choose another name.")
+        return self._with(replace(self.get(index), name=name.strip()))
+
+    def recolored(self, index: int, color: str) -> "ClassTable":
+        """A table in which the class has another colour, #rrggbb."""
+        return self._with(replace(self.get(index), color=color))
+
+    def retire(self, index: int) -> "ClassTable":
+        """A table that no longer offers the class; its index is never given to another."""
+        if index == self.background:
+            raise StudioError("The background can't be deleted.", "Rename it instead.")
+        return self._with(replace(self.get(index), retired=True))
+
+    def _with(self, changed: PixelClass) -> "ClassTable":
+        self.get(changed.index)
+        return replace(
+            self,
+            classes=tuple(changed if entry.index == changed.index else entry for entry in self.classes),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, as project.json and classes.json hold them."""
+        entries = []
+        for entry in self.classes:
+            value: dict[str, Any] = {"index": entry.index, "name": entry.name, "color": entry.color}
+            if entry.key:
+                value["key"] = entry.key
+            if entry.retired:
+                value["retired"] = True
+            entries.append(value)
+        return {"classes": entries, "background": self.background}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "ClassTable":
+        """The inverse of to_json. A missing "background" means index 0 where it is named so, else none."""
+        try:
+            classes = tuple(
+                PixelClass(
+                    int(entry["index"]),
+                    str(entry["name"]),
+                    str(entry["color"]),
+                    entry.get("key"),
+                    bool(entry.get("retired", False)),
+                )
+                for entry in value["classes"]
+            )
+            named = [entry.index for entry in classes if entry.name.casefold() == "background"]
+            background = value.get("background", named[0] if named else None)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StudioError(
+                f"The list of classes can't be understood ({error!r}).",
+                'It looks like {"classes": [{"index": 0, "name": "background", "color": "#000000"}]}.',
+            ) from error
+        return cls(classes, background)
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0..255, of #rrggbb."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def read_classes_file(path: Path) -> tuple[ClassTable, int | None]:
+    """The classes of a classes.json and its ignore_index (the pixel value that means void, or None).
+
+    A class that sits on the ignore index is left out: void is not a class.
+    """
+    value = read_json(path)
+    table = ClassTable.from_json(value)
+    ignore = value.get("ignore_index")
+    kept = tuple(entry for entry in table.classes if entry.index != ignore)
+    return replace(table, classes=kept), ignore
+
+
+def write_classes_file(
+    path: Path, name: str, table: ClassTable, ignore_index: int | None = UNLABELLED
+) -> None:
+    """Write a classes.json beside exported masks."""
+    entries = [{"index": entry.index, "name": entry.name, "color": entry.color} for entry in table.active]
+    write_json(
+        path,
+        {"name": name, "classes": entries, "background": table.background, "ignore_index": ignore_index},
+    )

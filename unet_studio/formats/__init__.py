@@ -1,0 +1,1 @@
+"""Import and export of masks, one file a format."""

@@ -1,0 +1,1 @@
+"""Long work beside the window: the prediction thread, the loader, the writer, the training process."""

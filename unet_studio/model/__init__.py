@@ -1,0 +1,1 @@
+"""U-Nets, checkpoints, preprocessing, tiled prediction and devices."""

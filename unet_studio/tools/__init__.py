@@ -1,0 +1,1 @@
+"""The tools that turn pointer events into edits of a document, one file a tool."""

@@ -1,0 +1,1 @@
+"""The widget that shows an image with its mask and takes pointer events."""
