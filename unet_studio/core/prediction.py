@@ -1,4 +1,4 @@
-"""What a model says about one image."""
+"""What a model says about one image, and which of it is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from unet_studio.core.classes import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,29 @@ class Prediction:
     confidence: NDArray[np.uint8]
     model: str = ""
     made: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The least confidence at which a predicted class is shown. values: class index -> 0..1.
+
+    binary: (background, foreground) of a project with just these two. There the threshold of the foreground
+    is exact: with two classes the confidence of one tells the probability of the other.
+    """
+
+    values: Mapping[int, float] = field(default_factory=dict)
+    binary: tuple[int, int] | None = None
+
+    def shown(self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The labels to show, uint8 of the same shape: unlabelled where the confidence is too low."""
+        if not self.values:
+            return labels
+        if self.binary is not None:
+            background, foreground = self.binary
+            probability = np.where(labels == foreground, confidence, 255 - confidence)
+            threshold = round(255 * self.values.get(foreground, 0.5))
+            return np.where(probability >= threshold, np.uint8(foreground), np.uint8(background))
+        least = np.zeros(256, dtype=np.uint8)
+        for index, value in self.values.items():
+            least[index] = round(255 * value)
+        return np.where(confidence >= least[labels], labels, np.uint8(UNLABELLED))

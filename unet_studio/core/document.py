@@ -1,0 +1,232 @@
+"""One image with its two layers: what a person painted, and what a model says.
+
+The mask that people see is the annotation where it is labelled, else the prediction. Approving says that all
+of this mask is right; it pins the prediction under the annotation and copies no pixel.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.errors import StudioError
+from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
+from unet_studio.core.history import HISTORY_BYTES, History
+from unet_studio.core.mask import Mask, TileDiff
+from unet_studio.core.metrics import foreground_dice
+from unet_studio.core.prediction import Prediction, Thresholds
+
+
+@dataclass(frozen=True)
+class Approval:
+    """That a person found the whole mask right.
+
+    prediction: what lies under the annotation, pinned (None where every pixel is painted). model: who made
+    it, or "". corrective_dice: the mask against that prediction when it was approved, 0..1; an honest measure
+    of the model on an image it had not seen, so it is never computed again.
+    """
+
+    prediction: Prediction | None
+    model: str
+    corrective_dice: float | None
+
+
+@dataclass(frozen=True)
+class DocumentStep:
+    """One undoable step: the pixels it changed, and the approval before and after it."""
+
+    name: str
+    diff: TileDiff | None
+    before: Approval | None
+    after: Approval | None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory it takes, in bytes."""
+        return 128 + (self.diff.nbytes if self.diff else 0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit, undo or redo did. rect: the pixels; step: what was done, for the journal."""
+
+    rect: Rect
+    approval_changed: bool
+    step: DocumentStep
+
+
+@dataclass
+class Document:
+    """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
+
+    facts: what is stored beside the mask (image hash, seconds spent). replayed: whether a journal of unsaved
+    edits was found and applied. version: counts the changes, so that a save knows whether it is the newest.
+    """
+
+    name: str
+    image: NDArray[Any]
+    annotation: Mask
+    classes: ClassTable
+    prediction: Prediction | None = None
+    approval: Approval | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    facts: dict[str, str] = field(default_factory=dict)
+    replayed: bool = False
+    history: History[DocumentStep] = field(default_factory=lambda: History(HISTORY_BYTES))
+    version: int = 0
+    _open: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.annotation.shape != self.shape:
+            raise ValueError(f"annotation {self.annotation.shape} does not fit image {self.shape}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in px."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def approved(self) -> bool:
+        """Whether a person found the whole mask right."""
+        return self.approval is not None
+
+    @property
+    def painted(self) -> bool:
+        """Whether a person labelled any pixel."""
+        return bool((self.annotation.pixels != UNLABELLED).any())
+
+    @property
+    def editing(self) -> bool:
+        """Whether a drag is open."""
+        return self._open is not None
+
+    @property
+    def under(self) -> Prediction | None:
+        """The prediction under the annotation: the pinned one of an approved image, else the latest."""
+        return self.approval.prediction if self.approval is not None else self.prediction
+
+    def annotation_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
+        """Painted pixels of rect, every step-th row and column; 255 where unlabelled."""
+        return self.annotation.pixels[rect.top : rect.bottom : step, rect.left : rect.right : step]
+
+    def prediction_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
+        """Predicted pixels of rect as shown, every step-th row and column; 255 where there are none."""
+        under = self.under
+        index = np.s_[rect.top : rect.bottom : step, rect.left : rect.right : step]
+        if under is None:
+            return np.full(self.annotation.pixels[index].shape, UNLABELLED, dtype=np.uint8)
+        return self.thresholds.shown(under.labels[index], under.confidence[index])
+
+    def mask_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
+        """The mask of rect, every step-th row and column: annotation where labelled, else prediction."""
+        painted = self.annotation_region(rect, step)
+        return np.where(painted == UNLABELLED, self.prediction_region(rect, step), painted)
+
+    def mask(self) -> NDArray[np.uint8]:
+        """The whole mask, uint8 (H, W), as a new array."""
+        return self.mask_region(Rect.of(self.shape))
+
+    def begin(self, name: str) -> None:
+        """Open an edit that commit or rollback closes. name: what undo calls it."""
+        self.annotation.begin()
+        self._open = name
+
+    def commit(self) -> Change | None:
+        """Close the edit as one step; None where it changed nothing. An approved image becomes unfinished."""
+        if self._open is None:
+            raise RuntimeError("no edit is open")
+        name, self._open = self._open, None
+        diff = self.annotation.commit()
+        if diff is None:
+            return None
+        step = DocumentStep(name, diff, self.approval, None)
+        self._set_approval(None)
+        self.history.push(step)
+        return Change(self._around(diff.rect, step), step.before is not None, step)
+
+    def rollback(self) -> Rect:
+        """Close the edit and take it back. Returns the pixels that may have changed."""
+        self._open = None
+        self.version += 1  # a save that ran meanwhile may hold pixels of this edit
+        return self.annotation.rollback()
+
+    def undo(self) -> Change | None:
+        """Take the last step back."""
+        step = self.history.undo()
+        return self._replay(step, step.before) if step else None
+
+    def redo(self) -> Change | None:
+        """Do the step last undone again."""
+        step = self.history.redo()
+        return self._replay(step, step.after) if step else None
+
+    def approve(self) -> Change | None:
+        """Say that the whole mask is right; None where it is approved already.
+
+        Raises StudioError where pixels are unlabelled and no prediction lies under them.
+        """
+        if self.approval is not None:
+            return None
+        unlabelled = next((True for rect in self._tiles() if self._unlabelled(rect)), False)
+        if unlabelled:
+            raise StudioError(
+                f"Parts of {self.name} have no class yet.",
+                "Predict the image, or paint the rest, and approve again.",
+            )
+        prediction = self.prediction
+        dice = None
+        if prediction is not None:
+            shown = self.prediction_region(Rect.of(self.shape))
+            dice = foreground_dice(self.mask(), shown, self.classes)
+        after = Approval(prediction, prediction.model if prediction else "", dice)
+        return self._set_step(DocumentStep("Approve", None, None, after))
+
+    def unapprove(self) -> Change | None:
+        """Take the approval back; the prediction that it pinned stays visible."""
+        if self.approval is None:
+            return None
+        return self._set_step(DocumentStep("Take approval back", None, self.approval, None))
+
+    def set_prediction(self, prediction: Prediction | None) -> None:
+        """Show another prediction under the annotation. Raises ValueError where its size differs."""
+        if prediction is not None and prediction.labels.shape != self.shape:
+            raise ValueError(f"prediction {prediction.labels.shape} does not fit image {self.shape}")
+        self.prediction = prediction
+
+    def forget_all(self) -> Change | None:
+        """Return every painted pixel to unlabelled, as one step."""
+        self.begin("Forget all corrections")
+        for rect in self._tiles():
+            if (self.annotation.pixels[rect.slices] != UNLABELLED).any():
+                self.annotation.write(rect, UNLABELLED)
+        return self.commit()
+
+    def _tiles(self) -> list[Rect]:
+        whole = Rect.of(self.shape)
+        return [tile_rect(*key, self.shape) for key in whole.tiles(TILE)]
+
+    def _unlabelled(self, rect: Rect) -> bool:
+        return bool((self.mask_region(rect) == UNLABELLED).any())
+
+    def _set_step(self, step: DocumentStep) -> Change:
+        self._set_approval(step.after)
+        self.history.push(step)
+        return Change(self._around(EMPTY, step), True, step)
+
+    def _replay(self, step: DocumentStep, approval: Approval | None) -> Change:
+        rect = self.annotation.apply(step.diff) if step.diff else EMPTY
+        self._set_approval(approval)
+        return Change(self._around(rect, step), step.before is not step.after, step)
+
+    def _set_approval(self, approval: Approval | None) -> None:
+        """Change the approval; the prediction it pinned stays the one under the annotation."""
+        if approval is None and self.approval is not None and self.approval.prediction is not None:
+            self.prediction = self.approval.prediction
+        self.approval = approval
+        self.version += 1
+
+    def _around(self, rect: Rect, step: DocumentStep) -> Rect:
+        """All of the image where the approval changed: the pinned prediction may differ from the latest."""
+        return Rect.of(self.shape) if step.before is not step.after else rect

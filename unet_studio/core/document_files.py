@@ -1,0 +1,152 @@
+"""A document from its files and back: image, annotation, approval, prediction and the journal of a crash."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core import journal
+from unet_studio.core.classes import UNLABELLED
+from unet_studio.core.document import Approval, Document
+from unet_studio.core.errors import StudioError
+from unet_studio.core.image_io import pixel_hash, read_image
+from unet_studio.core.mask import Mask
+from unet_studio.core.prediction import Prediction
+from unet_studio.core.project import Project
+
+IMAGE_HASH, SIZE, SECONDS, MODEL, DICE = "image-hash", "size", "seconds", "model", "corrective-dice"
+
+
+def picture_of(document: Document) -> journal.Picture:
+    """Which picture the document's journal belongs to."""
+    return journal.Picture(document.shape, document.facts[IMAGE_HASH])
+
+
+def load_document(project: Project, name: str, model: str | None = None) -> Document:
+    """Open one image with its layers; edits that a crash left in the journal are applied.
+
+    model: whose stored prediction lies under the annotation; an image with painted pixels keeps the one it
+    was corrected against. Raises StudioError where the image can't be read, or where what is stored does not
+    fit it: such an image is never opened as blank.
+    """
+    image = read_image(project.image_path(name))
+    shape = (image.shape[0], image.shape[1])
+    digest = pixel_hash(image)
+    annotation, facts = _stored_layer(project.read_annotation(name), name, shape, digest)
+    finished, finished_facts = _stored_layer(project.read_approved(name), name, shape, digest)
+    mask = Mask(annotation) if annotation is not None else Mask.full(shape, UNLABELLED)
+    last = journal.replay(
+        project.journal_path(name), journal.Picture(shape, digest), mask, project.read_only is None
+    )
+    facts = {**facts, **finished_facts, IMAGE_HASH: digest, SIZE: f"{shape[1]}x{shape[0]}"}
+    document = Document(
+        name,
+        image,
+        mask,
+        project.classes,
+        thresholds=project.thresholds,
+        facts=facts,
+        replayed=last is not None,
+    )
+    _set_truth(document, finished, last, _stored_prediction(project, document, model))
+    return document
+
+
+def _set_truth(
+    document: Document, finished: NDArray[np.uint8] | None, last: bytes | None, stored: Prediction | None
+) -> None:
+    """Put prediction and approval in place, from the finished mask and the journal's last word."""
+    facts = document.facts
+    pinned = None
+    if finished is not None:
+        full = np.full(document.shape, 255, dtype=np.uint8)
+        pinned = Prediction(finished, full, facts.get(MODEL, ""), {IMAGE_HASH: facts[IMAGE_HASH]})
+    document.prediction = stored or pinned
+    if pinned is not None and last is None:
+        dice = facts.get(DICE)
+        document.approval = Approval(pinned, pinned.model, float(dice) if dice else None)
+    elif last == journal.APPROVED:
+        try:
+            document.approve()
+        except StudioError:  # the prediction it rested on is gone: the image is unfinished again
+            return
+        document.history.clear()
+
+
+def _stored_prediction(project: Project, document: Document, model: str | None) -> Prediction | None:
+    """The prediction that belongs under the annotation, if it is stored and of these very pixels."""
+    corrected = document.facts.get(MODEL) if document.painted else None
+    for name in (corrected, model):
+        found = project.read_prediction(name, document.name) if name else None
+        if found is not None and fits(found, document):
+            return found
+    return None
+
+
+def fits(prediction: Prediction, document: Document) -> bool:
+    """Whether a prediction was made of exactly this image."""
+    same_hash = prediction.made.get(IMAGE_HASH) == document.facts.get(IMAGE_HASH)
+    return same_hash and prediction.labels.shape == document.shape
+
+
+def _stored_layer(
+    found: tuple[NDArray[np.uint8], dict[str, str]] | None, name: str, shape: tuple[int, int], digest: str
+) -> tuple[NDArray[np.uint8] | None, dict[str, str]]:
+    """A stored layer, checked against the image it belongs to."""
+    if found is None:
+        return None, {}
+    labels, facts = found
+    if labels.shape != shape:
+        raise StudioError(
+            f"The mask stored for {name} is {labels.shape[1]} x {labels.shape[0]} px, "
+            f"but the image is {shape[1]} x {shape[0]} px.",
+            "Put the original image back, or set the mask aside to start anew.",
+        )
+    if facts.get(IMAGE_HASH, digest) != digest:
+        raise StudioError(
+            f"The image {name} has changed since its mask was made.",
+            "Put the original image back, or set the mask aside to start anew.",
+        )
+    return labels, facts
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a save writes: copies, so that painting may go on. mask: the finished mask, or None."""
+
+    name: str
+    version: int
+    annotation: NDArray[np.uint8]
+    mask: NDArray[np.uint8] | None
+    facts: dict[str, str]
+
+
+def snapshot(document: Document) -> Snapshot:
+    """Copy what is to be saved. May run beside painting: what changes meanwhile is in the journal."""
+    version = document.version
+    facts = dict(document.facts)
+    approval = document.approval
+    under: Any = document.under
+    facts.pop(DICE, None)
+    if under is not None and under.model:
+        facts[MODEL] = under.model
+    if approval is not None and approval.corrective_dice is not None:
+        facts[DICE] = f"{approval.corrective_dice:.6f}"
+    mask = document.mask() if approval is not None else None
+    return Snapshot(document.name, version, document.annotation.pixels.copy(), mask, facts)
+
+
+def save_snapshot(project: Project, saved: Snapshot) -> None:
+    """Write annotation and approval; the journal stays for drop_journal, once nothing newer is in it."""
+    project.write_annotation(saved.name, saved.annotation, saved.facts)
+    if saved.mask is not None:
+        project.write_approved(saved.name, saved.mask, saved.facts)
+    else:
+        project.remove_approved(saved.name)
+
+
+def save_document(project: Project, document: Document) -> None:
+    """Write a document whose edits nobody journals meanwhile, and forget its journal."""
+    save_snapshot(project, snapshot(document))
+    project.drop_journal(document.name)

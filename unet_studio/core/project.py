@@ -1,0 +1,479 @@
+"""A project: a folder of images that is never modified, and one sub-folder of plain files, the truth.
+
+Nothing is created before the first change; every write is atomic; indexes and caches may be deleted.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core import journal
+from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.errors import StudioError
+from unet_studio.core.files import find_images
+from unet_studio.core.lock import Lock
+from unet_studio.core.model_card import ModelEntry, list_models
+from unet_studio.core.prediction import Prediction, Thresholds
+from unet_studio.core.prediction_files import read_prediction, write_prediction
+from unet_studio.core.resources import resources
+from unet_studio.core.storage import read_index_png, read_json, write_index_png, write_json
+
+PROJECT_FOLDER = "unet-studio"
+PROJECT_FILE = "project.json"
+SCHEMA = 1
+Split = Literal["train", "val", "test"]
+
+
+class Status(Enum):
+    """How far an image is: nobody painted, somebody did, or a person found the whole mask right."""
+
+    UNLABELLED = "unlabelled"
+    PAINTED = "painted"
+    APPROVED = "approved"
+
+
+@dataclass(frozen=True)
+class ProjectFile:
+    """What project.json says. image_root: relative to its folder where possible. model: the one in use."""
+
+    name: str
+    image_root: str
+    classes: ClassTable
+    thresholds: Mapping[int, float]
+    model: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "image_root": self.image_root,
+            "model": self.model,
+            **self.classes.to_json(),
+            "thresholds": {str(index): value for index, value in self.thresholds.items()},
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> "ProjectFile":
+        """Read project.json. Raises StudioError where it is broken or newer than this program."""
+        value = read_json(path)
+        try:
+            if value["schema"] > SCHEMA:
+                raise StudioError(f"{path} was written by a newer U-Net Studio.", "Update U-Net Studio.")
+            thresholds = {int(key): float(item) for key, item in value.get("thresholds", {}).items()}
+            return cls(
+                str(value["name"]),
+                str(value["image_root"]),
+                ClassTable.from_json(value),
+                thresholds,
+                value.get("model"),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StudioError(
+                f"{path} is not a valid project ({error!r}).", "Restore it from a backup."
+            ) from error
+
+
+class Project:
+    """An open project. Create it with Project.open; close() gives the lock back."""
+
+    def __init__(self, folder: Path, image_root: Path, content: ProjectFile, read_only: str | None) -> None:
+        self.folder = folder
+        self.image_root = image_root
+        self._content = content
+        self.read_only = read_only
+        self.lock = Lock(folder / "lock")
+        self.images: list[str] = []
+        self._status: dict[str, Status] = {}
+        self._split: dict[str, Split] = self._read_split()
+        self._preparing = threading.Lock()  # window, writer and prediction thread may all come first
+        self.refresh()
+
+    @classmethod
+    def open(
+        cls, folder: Path | str, project_dir: Path | str | None = None, writable: bool = True
+    ) -> "Project":
+        """Open a folder of images, or a project folder, without creating anything.
+
+        project_dir: where the project lives, if not in FOLDER/unet-studio. Where writable and the project is
+        on disk already, the lock is taken; where that fails, read_only says why.
+        """
+        chosen = Path(folder).expanduser().absolute()
+        if not chosen.is_dir():
+            raise StudioError(f"There is no folder {chosen}.", "Choose a folder of images.")
+        if project_dir is None and (chosen / PROJECT_FILE).is_file():
+            home = chosen
+        else:
+            home = Path(project_dir).expanduser().absolute() if project_dir else chosen / PROJECT_FOLDER
+        content = cls._content_of(home, chosen)
+        root = (home / content.image_root).resolve() if home == chosen else chosen
+        if not root.is_dir():
+            raise StudioError(
+                f"The images of this project are not in {root}.",
+                "Put them back, or open the folder where they are now with --project.",
+            )
+        project = cls(home, root, content, None if writable else "It was opened for reading only.")
+        if writable:
+            project._make_writable()
+        return project
+
+    @staticmethod
+    def _content_of(home: Path, root: Path) -> ProjectFile:
+        if (home / PROJECT_FILE).is_file():
+            return ProjectFile.read(home / PROJECT_FILE)
+        return ProjectFile(root.name, _relative(root, home), ClassTable.binary(), {})
+
+    def _make_writable(self) -> None:
+        """Take the lock of a project that is on disk; say why where it can't be written."""
+        existing = self.folder
+        while not existing.exists():
+            existing = existing.parent
+        if not os.access(existing, os.W_OK):
+            self.read_only = f"{existing} can't be written to."
+        elif self.exists:
+            try:
+                self.lock.acquire()
+            except StudioError as error:
+                self.read_only = error.message
+
+    @property
+    def exists(self) -> bool:
+        """Whether the project is on disk already."""
+        return (self.folder / PROJECT_FILE).is_file()
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._content.name
+
+    @property
+    def classes(self) -> ClassTable:
+        """Its classes."""
+        return self._content.classes
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The least confidence at which a predicted class is shown."""
+        indices, background = self.classes.indices, self.classes.background
+        binary = None
+        if len(indices) == 2 and background is not None:
+            binary = (background, self.classes.foreground[0])
+        return Thresholds(self._content.thresholds, binary)
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model in use, if any."""
+        return self._content.model
+
+    @property
+    def split(self) -> Mapping[str, Split]:
+        """Which part each finished image belongs to; permanent unless a person changes it."""
+        return self._split
+
+    @property
+    def models_folder(self) -> Path:
+        """Where this project's model versions live."""
+        return self.folder / "models"
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where this project's trainings live."""
+        return self.folder / "runs"
+
+    @property
+    def index_file(self) -> Path | None:
+        """The thumbnails' index; None while the project is not on disk or may not be written."""
+        return self.folder / "index.sqlite" if self.exists and self.read_only is None else None
+
+    def refresh(self) -> None:
+        """Look at the disk again: which images there are, and how far each is."""
+        self.images = find_images(self.image_root, [self.folder])
+        painted = _stored(self.folder / "annotations")
+        painted |= _stored(self.folder / "journal", ".journal")
+        approved = _stored(self.folder / "approved")
+        self._status = dict.fromkeys(painted, Status.PAINTED)
+        self._status.update(dict.fromkeys(approved, Status.APPROVED))
+
+    def image_path(self, name: str) -> Path:
+        """The file of an image."""
+        return self.image_root / name
+
+    def status(self, name: str) -> Status:
+        """How far an image is."""
+        return self._status.get(name, Status.UNLABELLED)
+
+    def counts(self) -> dict[Status, int]:
+        """How many images are how far."""
+        states = [self.status(name) for name in self.images]
+        return {status: states.count(status) for status in Status}
+
+    def with_status(self, *wanted: Status) -> list[str]:
+        """The images that are so far."""
+        return [name for name in self.images if self.status(name) in wanted]
+
+    def models(self) -> list[ModelEntry]:
+        """The models one can choose: this project's own, then those that ship with the program."""
+        return list_models(self.models_folder, resources() / "models")
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make sure that the project is on disk and that this process is its writer.
+
+        Raises StudioError where it may not be written.
+        """
+        if self.read_only is not None:
+            raise StudioError(
+                f"This project can't be changed: {self.read_only}", "Choose another place for it."
+            )
+        with self._preparing:
+            if not self.lock.held:
+                try:
+                    self.lock.acquire()
+                except StudioError as error:
+                    self.read_only = error.message
+                    raise
+            if not self.exists:
+                write_json(self.folder / PROJECT_FILE, self._content.to_json())
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self.lock.release()
+
+    def _change(self, **fields: Any) -> None:
+        changed = replace(self._content, **fields)
+        self.prepare()
+        write_json(self.folder / PROJECT_FILE, changed.to_json())
+        self._content = changed
+
+    def set_classes(self, table: ClassTable) -> None:
+        """Store other classes. Indices in use stay: a class is retired, never removed."""
+        gone = {entry.index for entry in self.classes.classes} - {entry.index for entry in table.classes}
+        if gone and self._status:
+            raise StudioError(f"Class indices {sorted(gone)} can't vanish.", "Retire the classes instead.")
+        self._change(classes=table)
+
+    def set_thresholds(self, values: Mapping[int, float]) -> None:
+        """Store other thresholds, class index -> 0..1."""
+        self._change(thresholds=dict(values))
+
+    def set_model(self, name: str | None) -> None:
+        """Store which model is in use; in memory alone while the project is not on disk or is read-only."""
+        if self.exists and self.read_only is None:
+            self._change(model=name)
+        else:
+            self._content = replace(self._content, model=name)
+
+    def set_name(self, name: str) -> None:
+        """Store another name."""
+        self._change(name=name)
+
+    # -- layers -------------------------------------------------------------------------------------------
+
+    def annotation_path(self, name: str) -> Path:
+        """Where the painted pixels of an image are stored; the image's suffix stays, a.jpg.png."""
+        return self.folder / "annotations" / f"{name}.png"
+
+    def approved_path(self, name: str) -> Path:
+        """Where the finished mask of an image is stored; its presence is the approval."""
+        return self.folder / "approved" / f"{name}.png"
+
+    def journal_path(self, name: str) -> Path:
+        """Where the unsaved edits of an image are stored."""
+        return self.folder / "journal" / f"{name}.journal"
+
+    def prediction_path(self, model: str, name: str) -> Path:
+        """Where what a model says of an image is stored."""
+        return self.folder / "predictions" / model / f"{name}.png"
+
+    def read_annotation(self, name: str) -> tuple[NDArray[np.uint8], dict[str, str]] | None:
+        """The painted pixels, uint8 (H, W), with their facts; None where nobody painted."""
+        path = self.annotation_path(name)
+        return read_index_png(path) if path.is_file() else None
+
+    def read_approved(self, name: str) -> tuple[NDArray[np.uint8], dict[str, str]] | None:
+        """The finished mask, uint8 (H, W), with its facts; None where the image is not approved."""
+        path = self.approved_path(name)
+        return read_index_png(path) if path.is_file() else None
+
+    def read_prediction(self, model: str, name: str) -> Prediction | None:
+        """What a model says of an image, if it is stored and whole; a broken file counts as none."""
+        return read_prediction(self.prediction_path(model, name))
+
+    def truth(self, name: str) -> NDArray[np.uint8] | None:
+        """What may be learnt from: the finished mask, else the painted pixels (255 elsewhere), else None."""
+        found = self.read_approved(name) or self.read_annotation(name)
+        return found[0] if found else None
+
+    def write_annotation(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
+        """Store painted pixels, uint8 (H, W); where none are left, the file goes."""
+        self.prepare()
+        if (labels == UNLABELLED).all():
+            self.annotation_path(name).unlink(missing_ok=True)
+        else:
+            write_index_png(self.annotation_path(name), labels, self.classes.palette(), facts)
+        self._refresh_status(name)
+
+    def write_approved(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
+        """Store the finished mask, uint8 (H, W), and give the image its place in the split."""
+        self.prepare()
+        self.assign_split(name)
+        write_index_png(self.approved_path(name), labels, self.classes.palette(), facts)
+        self._status[name] = Status.APPROVED
+
+    def remove_approved(self, name: str) -> None:
+        """Take the approval back."""
+        self.prepare()
+        self.approved_path(name).unlink(missing_ok=True)
+        self._refresh_status(name)
+
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Store what a model says of an image."""
+        self.prepare()
+        write_prediction(self.prediction_path(prediction.model, name), prediction)
+
+    def append_journal(self, name: str, picture: journal.Picture, entry: journal.Entry) -> None:
+        """Store an edit before the next save."""
+        self.prepare()
+        journal.append(self.journal_path(name), picture, entry)
+
+    def drop_journal(self, name: str) -> None:
+        """Forget the unsaved edits: they are saved."""
+        self.journal_path(name).unlink(missing_ok=True)
+        self._refresh_status(name)
+
+    def set_aside(self, name: str) -> list[Path]:
+        """Move everything a person did on an image out of the way, so that it can be begun anew.
+
+        Returns where it went; nothing is deleted.
+        """
+        self.prepare()
+        moved = []
+        for path in (self.annotation_path(name), self.approved_path(name), self.journal_path(name)):
+            if path.is_file():
+                target = self.folder / "set-aside" / path.relative_to(self.folder)
+                target = _unused(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(path, target)
+                moved.append(target)
+        self._refresh_status(name)
+        return moved
+
+    def _refresh_status(self, name: str) -> None:
+        if self.approved_path(name).is_file():
+            self._status[name] = Status.APPROVED
+        elif self.annotation_path(name).is_file() or self.journal_path(name).is_file():
+            self._status[name] = Status.PAINTED
+        else:
+            self._status.pop(name, None)
+
+    def mark(self, name: str, status: Status) -> None:
+        """Note a status ahead of the file that will hold it, for the window."""
+        self._status[name] = status
+
+    # -- classes, split, runs -----------------------------------------------------------------------------
+
+    def replace_class(self, old: int, new: int) -> int:
+        """Give every stored pixel of a class another one (255: unlabelled). Returns the files rewritten.
+
+        An approved image can't keep its approval with unlabelled pixels: it becomes unfinished.
+        """
+        self.prepare()
+        rewritten = 0
+        for name in self.with_status(Status.PAINTED, Status.APPROVED):
+            for read, write in (
+                (self.read_annotation, self.write_annotation),
+                (self.read_approved, self.write_approved),
+            ):
+                found = read(name)
+                if found is None or not (found[0] == old).any():
+                    continue
+                rewritten += 1
+                if write == self.write_approved and new == UNLABELLED:
+                    self.remove_approved(name)
+                else:
+                    write(name, np.where(found[0] == old, np.uint8(new), found[0]), found[1])
+        return rewritten
+
+    def drop_predictions(self, model: str | None = None) -> None:
+        """Delete stored predictions, of one model or of all: they can be made again."""
+        shutil.rmtree(self.folder / "predictions" / (model or ""), ignore_errors=True)
+
+    def assign_split(self, name: str) -> Split:
+        """The part an image belongs to; a new one gets its place: train, val, then five train to one val."""
+        if name not in self._split:
+            place = sum(1 for part in self._split.values() if part != "test")
+            validation = place == 1 or (place > 1 and (place - 2) % 6 == 5)
+            self.set_split(name, "val" if validation else "train")
+        return self._split[name]
+
+    def set_split(self, name: str, part: Split) -> None:
+        """Put an image into a part of the split."""
+        self.prepare()
+        changed = {**self._split, name: part}
+        parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+        for image, where in changed.items():
+            parts[where].append(image)
+        write_json(self.folder / "split.json", parts)
+        self._split = changed
+
+    def _read_split(self) -> dict[str, Split]:
+        path = self.folder / "split.json"
+        if not path.is_file():
+            return {}
+        value = read_json(path)
+        try:
+            found: dict[str, Split] = {}
+            parts: tuple[Split, ...] = ("train", "val", "test")
+            for part in parts:
+                found.update({str(name): part for name in value.get(part, [])})
+            return found
+        except (TypeError, AttributeError) as error:
+            raise StudioError(f"{path} is not a valid split.", "Restore it from a backup.") from error
+
+    def new_run(self, name: str) -> Path:
+        """A folder for a training that does not exist yet."""
+        self.prepare()
+        return _unused(self.runs_folder / name)
+
+    def runs(self) -> list[Path]:
+        """The trainings, oldest first."""
+        if not self.runs_folder.is_dir():
+            return []
+        found = [path for path in self.runs_folder.iterdir() if (path / "config.json").is_file()]
+        return sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)
+
+
+def _relative(root: Path, home: Path) -> str:
+    """root as seen from home where both are on one drive, else absolute."""
+    try:
+        return Path(os.path.relpath(root, home)).as_posix()
+    except ValueError:
+        return str(root)
+
+
+def _stored(folder: Path, suffix: str = ".png") -> set[str]:
+    """The image names that a folder of layers holds files for."""
+    found = set()
+    for path, _, names in os.walk(folder):
+        base = Path(path).relative_to(folder)
+        found |= {
+            (base / name).as_posix()[: -len(suffix)]
+            for name in names
+            if name.endswith(suffix) and not name.startswith(".")
+        }
+    return found
+
+
+def _unused(path: Path) -> Path:
+    """path, or path with the first number that makes it unused."""
+    candidates: Iterable[Path] = (path.with_name(f"{path.name}-{number}") for number in range(2, 10**6))
+    return path if not path.exists() else next(item for item in candidates if not item.exists())
