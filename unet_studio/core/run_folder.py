@@ -1,0 +1,268 @@
+"""A run on disk: all that a training process and whoever watches it share.
+
+config.json   the settings                      owner.json   pid, its start time, host
+data/         frozen masks, samples.json        control/     requests, one empty file each
+events.jsonl  one event a line, append-only     log.txt      what the process printed
+best/         the best model so far             last.pt      state to resume from
+tensorboard/  scalars
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.events import (
+    Continued,
+    Discarded,
+    Event,
+    Failed,
+    Finished,
+    Paused,
+    Progress,
+    Started,
+    Stopped,
+    from_line,
+    to_line,
+)
+from unet_studio.core.storage import read_json, write_json
+from unet_studio.core.training_config import TrainingConfig
+
+Request = Literal["stop", "pause", "resume", "discard", "interrupt"]
+State = Literal["new", "running", "paused", "finished", "failed", "stopped", "discarded", "interrupted"]
+
+ENDS: dict[type[Event], State] = {
+    Finished: "finished",
+    Stopped: "stopped",
+    Discarded: "discarded",
+    Failed: "failed",
+}
+START_TOLERANCE = 2.0  # seconds; process start times are rounded differently by different calls
+AWAKE = (Started, Continued, Progress)
+RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
+SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
+
+
+class RunFolder:
+    """One training: a folder. Any process may read it and make requests; the owner alone writes the rest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self.data = self.path / "data"
+        self.best = self.path / "best"
+        self.last = self.path / "last.pt"
+        self.log = self.path / "log.txt"
+        self.tensorboard = self.path / "tensorboard"
+        self._events = self.path / "events.jsonl"
+        self._owner = self.path / "owner.json"
+        self._control = self.path / "control"
+
+    @classmethod
+    def create(cls, path: Path, config: TrainingConfig) -> "RunFolder":
+        """Make a run folder with its config.json. Raises StudioError where a run is already there."""
+        run = cls(path)
+        if run._config.exists():
+            raise StudioError(f"{run.path} holds a run already.", "Resume it, or choose another folder.")
+        write_json(run._config, config.to_json())
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def _config(self) -> Path:
+        return self.path / "config.json"
+
+    def config(self) -> TrainingConfig:
+        """The settings of this run."""
+        if not self._config.is_file():
+            raise StudioError(
+                f"{self.path} is not a run: it has no config.json.", "Start one with unet-studio train."
+            )
+        return TrainingConfig.from_json(read_json(self._config))
+
+    # Events
+
+    def emit(self, event: Event) -> None:
+        """Append an event; it is on its way to disk when this returns."""
+        with self._events.open("ab") as stream:
+            stream.write((to_line(event) + "\n").encode())
+
+    def events(self, offset: int = 0) -> tuple[list[Event], int]:
+        """The events from a byte offset on, and the offset to go on from.
+
+        A last line without its end is left for the next call. A line broken by a crash is passed over.
+        """
+        try:
+            with self._events.open("rb") as stream:
+                stream.seek(offset)
+                text = stream.read()
+        except FileNotFoundError:
+            return [], 0
+        complete = text[: text.rfind(b"\n") + 1]
+        found = []
+        for line in complete.splitlines():
+            with suppress(StudioError):
+                found.append(from_line(line.decode("utf-8", "replace")))
+        return found, offset + len(complete)
+
+    def mend_events(self) -> None:
+        """End a line that a crash left half-written, so that the next event starts on its own line."""
+        if not self._events.is_file() or not self._events.stat().st_size:
+            return
+        with self._events.open("rb+") as stream:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
+
+    # Requests
+
+    def request(self, what: Request) -> None:
+        """Ask the run to stop (keeping its best), pause, resume, discard itself, or leave to be resumed."""
+        self._control.mkdir(parents=True, exist_ok=True)
+        if what != "pause":
+            (self._control / "pause").unlink(missing_ok=True)
+        if what != "resume":
+            (self._control / what).touch()
+
+    def requested(self) -> set[str]:
+        """The requests that stand."""
+        try:
+            return set(os.listdir(self._control))  # noqa: PTH208 - asked at every step; names are enough
+        except FileNotFoundError:
+            return set()
+
+    def clear_requests(self) -> None:
+        """Forget all requests; a run that starts or resumes does so."""
+        shutil.rmtree(self._control, ignore_errors=True)
+
+    # The process
+
+    def claim(self, pid: int | None = None) -> None:
+        """Write this process (or `pid`) down as the owner. Raises StudioError while another one lives."""
+        mine = os.getpid() if pid is None else pid
+        if self.alive() and self.pid != mine:
+            raise StudioError(
+                f"{self.path} is in use by process {self.pid}.", "Wait for it, stop it, or start another run."
+            )
+        started = psutil.Process(mine).create_time()
+        write_json(self._owner, {"pid": mine, "started": started, "host": platform.node()})
+
+    @property
+    def pid(self) -> int | None:
+        """The process that owns the run, or owned it last."""
+        owner = self._read_owner()
+        return None if owner is None else int(owner["pid"])
+
+    def alive(self) -> bool:
+        """Whether the owner still runs: same pid, same start time. On another computer: whether it speaks."""
+        owner = self._read_owner()
+        if owner is None:
+            return False
+        if owner.get("host") != platform.node():
+            with suppress(OSError):
+                return time.time() - self._events.stat().st_mtime < SILENCE
+            return False
+        try:
+            process = psutil.Process(int(owner["pid"]))
+            same = abs(process.create_time() - float(owner["started"])) < START_TOLERANCE
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def _read_owner(self) -> dict[str, Any] | None:
+        if not self._owner.is_file():
+            return None
+        try:
+            owner = read_json(self._owner)
+            return owner if {"pid", "started"} <= set(owner) else None
+        except StudioError:
+            return None
+
+    def state(self) -> State:
+        """What the run is doing; "interrupted" means that its process is gone and it can be resumed."""
+        events = self._recent_events()
+        alive = self.alive()
+        if not self._owner_is_newest():
+            for event in reversed(events):
+                if type(event) in ENDS:
+                    return ENDS[type(event)]
+                if isinstance(event, Started):
+                    break
+        if alive:
+            change = next((event for event in reversed(events) if isinstance(event, (Paused, *AWAKE))), None)
+            return "paused" if isinstance(change, Paused) else "running"
+        return "interrupted" if events or self._owner.is_file() else "new"
+
+    def _recent_events(self) -> list[Event]:
+        """The last events, enough to tell the state; a long run's file need not be read whole."""
+        try:
+            size = self._events.stat().st_size
+        except FileNotFoundError:
+            return []
+        return self.events(max(0, size - RECENT))[0]
+
+    def _owner_is_newest(self) -> bool:
+        """Whether a process has claimed the run since its last event, as a resumed one does."""
+        try:
+            return self._owner.stat().st_mtime_ns > self._events.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+
+
+def start(run: RunFolder) -> int:
+    """Start `python -m training RUN` as a process of its own that outlives this one; return its pid.
+
+    What it prints goes to log.txt. Raises StudioError while the run has a living owner.
+    """
+    if run.alive():
+        raise StudioError(f"{run.path} is running already.", "Stop it first, or start another run.")
+    run.config()
+    run.clear_requests()
+    with run.log.open("ab") as log:
+        process = subprocess.Popen(
+            # -P: a folder of images named "training" where we happen to stand must not be imported.
+            [sys.executable, "-P", "-m", "training", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            start_new_session=True,
+            creationflags=_creation_flags(),
+        )
+    with suppress(psutil.Error, StudioError):
+        run.claim(process.pid)
+    # Waiting for it keeps a finished child from staying a zombie, which looks alive.
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
+    return process.pid
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with passive OpenMP waiting, and a checkout's root on PYTHONPATH.
+
+    Two OpenMP threads that spin while they wait on a busy machine make a step up to 15 times slower.
+    """
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    root = Path(__file__).resolve().parents[2]
+    if (root / "pyproject.toml").is_file():
+        before = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), before] if before else [str(root)])
+    return environment
+
+
+def _creation_flags() -> int:
+    """Windows alone: no console and a process group of its own, so that closing ours does not end it."""
+    if sys.platform == "win32":
+        return subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    return 0

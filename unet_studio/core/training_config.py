@@ -1,0 +1,328 @@
+"""Everything that can be set of a training: one frozen dataclass whose fields carry help, unit and choices.
+
+Forms, the command line's --set and the recipes (core/recipes/*.toml) are all read off these fields.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from unet_studio.core.errors import StudioError
+
+DEFAULT_RECIPE = "fine-tune"
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True)
+class TrainingSource:
+    """Where the samples come from: a project folder, or a folder of images beside a folder of masks.
+
+    project_dir: where the project's own files are, if not inside it. classes: a classes.json; split: a
+    split.json. All are absolute paths as text.
+    """
+
+    project: str | None = None
+    project_dir: str | None = None
+    images: str | None = None
+    masks: str | None = None
+    classes: str | None = None
+    split: str | None = None
+
+    @classmethod
+    def of_project(cls, folder: Path, project_dir: Path | None = None) -> "TrainingSource":
+        """Learn from a project."""
+        return cls(project=_absolute(folder), project_dir=_absolute(project_dir))
+
+    @classmethod
+    def of_folders(
+        cls, images: Path, masks: Path, classes: Path | None = None, split: Path | None = None
+    ) -> "TrainingSource":
+        """Learn from images and the masks of the same stems."""
+        return cls(
+            images=_absolute(images),
+            masks=_absolute(masks),
+            classes=_absolute(classes),
+            split=_absolute(split),
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """Only what is given."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "TrainingSource":
+        """The inverse of to_json."""
+        if not isinstance(value, Mapping):
+            raise StudioError(f'"source" is {value!r}.', 'Write {"project": folder} or {"images", "masks"}.')
+        known = [entry.name for entry in fields(cls)]
+        for key in value:
+            if key not in known:
+                raise _unknown(f"source.{key}", [f"source.{name}" for name in known])
+        return cls(**{key: None if item is None else str(item) for key, item in value.items()})
+
+
+def _setting(
+    default: Any,
+    text: str,
+    unit: str = "",
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    advanced: bool = True,
+) -> Any:
+    metadata = {
+        "help": text,
+        "unit": unit,
+        "choices": choices,
+        "low": low,
+        "high": high,
+        "advanced": advanced,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The settings of one run. See each field's metadata: help, unit, choices, low, high, advanced."""
+
+    name: str = _setting("model", "Name of the model that the run makes.", advanced=False)
+    source: TrainingSource = field(
+        default_factory=TrainingSource, metadata={"help": "Where the samples come from.", "advanced": True}
+    )
+    painted: bool = _setting(
+        False, "Also learn from the painted pixels of images that are not approved yet.", advanced=False
+    )
+    classes: tuple[str, ...] = _setting(
+        (), "Names of the classes to learn; empty for all. Others count as background, or not at all."
+    )
+
+    init: str = _setting(
+        "imagenet",
+        'What to start from: "imagenet" (pretrained encoder), "random", or the folder of a model or run.',
+        advanced=False,
+    )
+    network: str = _setting(
+        "unet-efficientnet-lite0", "Architecture; a model given as init brings its own.", advanced=False
+    )
+    depth: int = _setting(4, "Plain U-Net: number of poolings.", low=1, high=7)
+    channels: int = _setting(
+        0, "Plain U-Net: channels of the first layer; encoder U-Net: of the last. 0: its own."
+    )
+    normalisation: str = _setting(
+        "auto", "Kind of normalisation.", choices=("auto", "none", "batch", "group")
+    )
+    convolutions: int = _setting(2, "Plain U-Net: normalised convolutions a block.", low=1, high=2)
+    activation: str = _setting("relu", "Plain U-Net: activation.", choices=("relu", "gelu"))
+    upsampling: str = _setting(
+        "bilinear", "Plain U-Net: how the decoder grows.", choices=("transposed", "bilinear")
+    )
+    dropout: float = _setting(0.0, "Share of features dropped in training.", low=0.0, high=0.9)
+
+    resize: str = _setting(
+        "auto",
+        "How images are scaled first. auto: large objects shrink to about 128 px, others stay.",
+        choices=("auto", "none", "factor", "long_side", "stretch"),
+    )
+    size: tuple[float, ...] = _setting((), "The factor, the long side, or height and width.", "factor or px")
+    patch: int = _setting(0, "Side of the training patches, 0 for automatic.", "px", low=0, high=2048)
+    batch: int = _setting(0, "Patches a step, 0 for automatic.", "patches", low=0, high=1024)
+    augmentation: str = _setting(
+        "photos",
+        "How patches are varied.",
+        choices=("none", "flips", "photos", "microscopy", "aerial", "documents"),
+        advanced=False,
+    )
+
+    steps: int = _setting(0, "Length of the training, 0 for automatic.", "steps", low=0, advanced=False)
+    minutes: float = _setting(
+        0.0, "Time limit, 0 for none; the learning rate falls in time for it.", "min", low=0, advanced=False
+    )
+    evaluate_every: int = _setting(0, "Steps between validations, 0 for automatic.", "steps", low=0)
+    patience: int = _setting(10, "Stop after so many validations without gain, 0 for never.", low=0)
+    validation_images: int = _setting(
+        100, "At most so many validation images are used, evenly spread; 0 for all.", "images", low=0
+    )
+
+    loss: str = _setting(
+        "auto",
+        "What is minimised. auto: bce+dice for two classes, ce+dice for more.",
+        choices=("auto", "bce", "ce", "dice", "bce+dice", "ce+dice"),
+    )
+    optimiser: str = _setting("adamw", "Optimiser.", choices=("adamw", "adam", "sgd", "rmsprop"))
+    learning_rate: float = _setting(1e-3, "Highest learning rate.", low=0.0)
+    encoder_lr_factor: float = _setting(
+        0.1, "Learning rate of a pretrained encoder, as a share of the others'; 0 freezes it.", low=0.0
+    )
+    freeze_encoder_statistics: bool = _setting(
+        True, "Keep a pretrained encoder's batch-norm statistics: small batches would spoil them."
+    )
+    weight_decay: float = _setting(1e-2, "Weight decay.", low=0.0)
+    schedule: str = _setting(
+        "cosine", "Course of the learning rate after warm-up.", choices=("cosine", "poly", "constant")
+    )
+    warmup_steps: int = _setting(20, "Steps in which the learning rate rises.", "steps", low=0)
+    clip: float = _setting(1.0, "Largest gradient norm, 0 for any.", low=0.0)
+    ema: float = _setting(
+        0.98,
+        "Decay of the moving average of the weights, which is the model; 0 for none.",
+        low=0.0,
+        high=0.99999,
+    )
+
+    seed: int = _setting(0, "Start of all random numbers; 0 is a seed like any other.", advanced=False)
+    device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps.", advanced=False)
+    threads: int = _setting(0, "CPU threads, 0 for all cores but one.", "threads", low=0)
+    amp: str = _setting(
+        "auto",
+        "Mixed precision. auto: where the device is faster with it.",
+        choices=("auto", "off", "bf16", "fp16"),
+    )
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            _check(entry, getattr(self, entry.name))
+        needed = {"factor": 1, "long_side": 1, "stretch": 2}.get(self.resize, 0)
+        if needed and (len(self.size) != needed or min(self.size) <= 0):
+            raise StudioError(
+                f'resize "{self.resize}" needs {needed} positive number(s) in size, not {list(self.size)}.',
+                "For example --set resize=long_side --set size=288.",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        value = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {
+            key: list(item) if isinstance(item, tuple) else item
+            for key, item in {**value, "source": self.source.to_json()}.items()
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, base: "TrainingConfig | None" = None) -> "TrainingConfig":
+        """The settings in value over those of base. An unknown key raises StudioError naming the nearest."""
+        if not isinstance(value, Mapping):
+            raise StudioError("The training settings are no table of keys and values.", "See the README.")
+        known = {entry.name: entry for entry in fields(cls)}
+        given: dict[str, Any] = {}
+        for key, item in value.items():
+            if key not in known:
+                raise _unknown(key, known)
+            given[key] = TrainingSource.from_json(item) if key == "source" else _convert(known[key], item)
+        return replace(base or cls(), **given)
+
+    def with_set(self, assignments: Iterable[str]) -> "TrainingConfig":
+        """These settings with the "key=value" texts of --set applied."""
+        known = {entry.name: entry for entry in fields(self) if entry.name != "source"}
+        given: dict[str, Any] = {}
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            key = key.strip().replace("-", "_")
+            if not equals:
+                raise StudioError(f"{assignment!r} sets nothing.", "Write key=value, for example minutes=5.")
+            if key not in known:
+                raise _unknown(key, known)
+            given[key] = _parse(known[key], text.strip())
+        return replace(self, **given)
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the program."""
+    return sorted(Path(entry.name).stem for entry in _recipes().iterdir() if entry.name.endswith(".toml"))
+
+
+def recipe(name: str = DEFAULT_RECIPE) -> TrainingConfig:
+    """The settings of a recipe: the name of one that comes with the program, or the path of a TOML file."""
+    builtin = _recipes() / f"{name}.toml"
+    path = Path(name)
+    if builtin.is_file():
+        text = builtin.read_text(encoding="utf-8")
+    elif path.suffix == ".toml" and path.is_file():
+        text = path.read_text(encoding="utf-8")
+    else:
+        near = difflib.get_close_matches(name, recipe_names(), 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise StudioError(
+            f"There is no recipe {name!r}.",
+            f"{hint}There are {', '.join(recipe_names())}, or give a .toml file.",
+        )
+    try:
+        value = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudioError(f"The recipe {name} is no TOML: {error}.", "Correct that line.") from error
+    value.pop("description", None)
+    return TrainingConfig.from_json(value)
+
+
+def recipe_description(name: str) -> str:
+    """What a recipe that comes with the program is for, in a sentence."""
+    value = tomllib.loads((_recipes() / f"{name}.toml").read_text(encoding="utf-8"))
+    return str(value.get("description", ""))
+
+
+def _recipes() -> Any:
+    return files("unet_studio.core") / "recipes"
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.expanduser().absolute())
+
+
+def _unknown(key: str, known: Iterable[str]) -> StudioError:
+    near = difflib.get_close_matches(key, list(known), 1, 0.5)
+    remedy = f"Did you mean {near[0]!r}?" if near else f"The settings are {', '.join(known)}."
+    return StudioError(f"There is no training setting {key!r}.", remedy)
+
+
+def _convert(entry: "Field[Any]", value: Any) -> Any:
+    """A JSON or TOML value as the field's type; raises StudioError where it is another."""
+    kind: Any = entry.type
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)[0]
+        items = value if isinstance(value, (list, tuple)) else [value]
+        if all(_is(item, inner) for item in items):
+            return tuple(inner(item) for item in items)
+    elif _is(value, kind):
+        return kind(value)
+    raise StudioError(f"{entry.name} can't be {value!r}.", entry.metadata["help"])
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _parse(entry: "Field[Any]", text: str) -> Any:
+    """The text of a --set as the field's type."""
+    kind: Any = entry.type
+    try:
+        if get_origin(kind) is tuple:
+            inner = get_args(kind)[0]
+            return tuple(inner(part.strip()) for part in text.strip("[]()").split(",") if part.strip())
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        raise StudioError(f"{entry.name} can't be {text!r}.", entry.metadata["help"]) from error
+
+
+def _check(entry: "Field[Any]", value: Any) -> None:
+    choices, low, high = (entry.metadata.get(key) for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        near = difflib.get_close_matches(str(value), choices, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise StudioError(f"{entry.name} can't be {value!r}.", f"{hint}It is one of {', '.join(choices)}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise StudioError(f"{entry.name} can't be {value}.", "Give a finite number.")
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise StudioError(f"{entry.name} can't be {value}.", f"It is {limits}.")
