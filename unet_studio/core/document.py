@@ -57,6 +57,18 @@ class Change:
     step: DocumentStep
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What approving an image rests on. version: of the document it is about; complete: no pixel unlabelled.
+
+    corrective_dice: the mask against the prediction now shown, 0..1; None without a prediction.
+    """
+
+    version: int
+    complete: bool
+    corrective_dice: float | None
+
+
 @dataclass
 class Document:
     """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
@@ -162,25 +174,31 @@ class Document:
         step = self.history.redo()
         return self._replay(step, step.after) if step else None
 
-    def approve(self) -> Change | None:
+    def judge(self) -> Judgement:
+        """Look at the whole mask as approval needs it. Reads alone, so it may run in another thread."""
+        missing = any((self.mask_region(rect) == UNLABELLED).any() for rect in self._tiles())
+        if missing or self.prediction is None:
+            return Judgement(self.version, not missing, None)
+        shown = self.prediction_region(Rect.of(self.shape))
+        return Judgement(self.version, True, foreground_dice(self.mask(), shown, self.classes))
+
+    def approve(self, judgement: Judgement | None = None) -> Change | None:
         """Say that the whole mask is right; None where it is approved already.
 
-        Raises StudioError where pixels are unlabelled and no prediction lies under them.
+        judgement: what judge() found, where it has been asked before. Raises StudioError where pixels are
+        unlabelled and no prediction lies under them.
         """
         if self.approval is not None:
             return None
-        unlabelled = next((True for rect in self._tiles() if self._unlabelled(rect)), False)
-        if unlabelled:
+        if judgement is None or judgement.version != self.version:
+            judgement = self.judge()
+        if not judgement.complete:
             raise StudioError(
                 f"Parts of {self.name} have no class yet.",
                 "Predict the image, or paint the rest, and approve again.",
             )
-        prediction = self.prediction
-        dice = None
-        if prediction is not None:
-            shown = self.prediction_region(Rect.of(self.shape))
-            dice = foreground_dice(self.mask(), shown, self.classes)
-        after = Approval(prediction, prediction.model if prediction else "", dice)
+        model = self.prediction.model if self.prediction else ""
+        after = Approval(self.prediction, model, judgement.corrective_dice)
         return self._set_step(DocumentStep("Approve", None, None, after))
 
     def unapprove(self) -> Change | None:
@@ -194,6 +212,7 @@ class Document:
         if prediction is not None and prediction.labels.shape != self.shape:
             raise ValueError(f"prediction {prediction.labels.shape} does not fit image {self.shape}")
         self.prediction = prediction
+        self.version += 1
 
     def forget_all(self) -> Change | None:
         """Return every painted pixel to unlabelled, as one step."""
@@ -206,9 +225,6 @@ class Document:
     def _tiles(self) -> list[Rect]:
         whole = Rect.of(self.shape)
         return [tile_rect(*key, self.shape) for key in whole.tiles(TILE)]
-
-    def _unlabelled(self, rect: Rect) -> bool:
-        return bool((self.mask_region(rect) == UNLABELLED).any())
 
     def _set_step(self, step: DocumentStep) -> Change:
         self._set_approval(step.after)

@@ -38,6 +38,11 @@ class History(Generic[S]):
         return self._bytes
 
     @property
+    def last(self) -> S | None:
+        """The step done last, or None."""
+        return self._done[-1] if self._done else None
+
+    @property
     def undo_name(self) -> str | None:
         """What undo would take back, or None."""
         return self._done[-1].name if self._done else None
