@@ -1,1 +1,12 @@
-"""The tools that turn pointer events into edits of a document, one file a tool."""
+"""The tools of the window: pointer events in, edits out; one file a tool, no Qt."""
+
+from unet_studio.tools.brush import Brush
+from unet_studio.tools.eraser import Eraser
+from unet_studio.tools.forget import Forget
+from unet_studio.tools.pick import Pick
+from unet_studio.tools.tool import Modifiers, Tool, ToolContext
+
+# Name -> tool, in the order of the tool bar. A new tool is one file and one word here.
+TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Brush, Eraser, Forget, Pick)}
+
+__all__ = ["TOOLS", "Modifiers", "Tool", "ToolContext"]
