@@ -1,0 +1,99 @@
+"""What a network can run on: the processor, or a graphics card."""
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import torch
+
+from unet_studio.core.errors import StudioError
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device for people. name: what choose_device takes. memory: bytes, or None. note: speed, thread count."""
+
+    name: str
+    title: str
+    memory: int | None
+    note: str
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of a name: auto (the fastest present), cpu, cuda, cuda:N or mps.
+
+    Raises StudioError where the name is unknown or the device isn't there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if cuda_count() else "mps" if has_mps() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or not (number == "" or (kind == "cuda" and number.isdecimal())):
+        raise StudioError(f"There is no device {name!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+    if kind == "cuda" and cuda_count() <= int(number or 0):
+        present = cuda_count()
+        found = f"{present} CUDA device{'s' if present > 1 else ''}" if present else "no CUDA device"
+        raise StudioError(
+            f"{name} is not there: PyTorch finds {found}.",
+            "Use --device cpu, or install a driver and a CUDA build of PyTorch (unet-studio doctor tells more).",
+        )
+    if kind == "mps" and not has_mps():
+        raise StudioError("mps is not there: it needs a Mac with Apple silicon.", "Use --device cpu.")
+    return torch.device(name)
+
+
+def cuda_count() -> int:
+    """How many CUDA devices PyTorch can use; a broken driver counts as none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def has_mps() -> bool:
+    """Whether PyTorch can use Apple's Metal."""
+    return torch.backends.mps.is_available()
+
+
+def available_cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(count: int) -> None:
+    """Let torch compute with so many threads; 0 means one a core. Call it in the thread that computes."""
+    wanted = count or available_cores()
+    if torch.get_num_threads() != wanted:
+        torch.set_num_threads(wanted)
+
+
+def native_bfloat16() -> bool:
+    """Whether the processor computes bfloat16 fast; elsewhere it would be slower than float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def fast_dtype(device: torch.device) -> torch.dtype | None:
+    """The number format of fast mode on a device, or None for plain float32.
+
+    Never float16 on a processor: it is emulated there, 60 times slower.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu" and native_bfloat16():
+        return torch.bfloat16
+    return None
+
+
+def describe_devices() -> list[DeviceInfo]:
+    """All devices of this machine, the fastest first, the processor last."""
+    found = []
+    for index in range(cuda_count()):
+        properties = torch.cuda.get_device_properties(index)
+        note = f"CUDA {properties.major}.{properties.minor}"
+        found.append(DeviceInfo(f"cuda:{index}", properties.name, properties.total_memory, note))
+    if has_mps():
+        found.append(DeviceInfo("mps", "Apple GPU", None, "Metal"))
+    fast = "bfloat16 in fast mode" if native_bfloat16() else "no fast mode"
+    note = f"{available_cores()} cores, {torch.get_num_threads()} threads, {fast}"
+    found.append(DeviceInfo("cpu", "Processor", None, note))
+    return found

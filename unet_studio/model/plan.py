@@ -1,0 +1,92 @@
+"""How to predict: the settings people choose, and the plan with nothing left open."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+
+from unet_studio.core.errors import StudioError
+from unet_studio.model.devices import fast_dtype
+
+SMALLEST_TILE = 128
+BATCHES = {"cpu": 1, "mps": 1, "cuda": 8}  # tiles at once: a processor gains nothing from more
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """How to predict. Equal settings on equal hardware give equal pixels.
+
+    mode: exact (float32), or fast (bfloat16 or float16 where the device computes them natively).
+    tile: side in px of the network's input; 0 takes the card's. overlap: part of a side that neighbours share.
+    batch: tiles at once; 0 leaves it to the device. tta: average over the four flips.
+    threads: of the processor; 0 leaves them as they are.
+    """
+
+    mode: Literal["exact", "fast"] = "exact"
+    tile: int = 0
+    overlap: float = 0.25
+    batch: int = 0
+    tta: bool = False
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("exact", "fast"):
+            raise StudioError(f"There is no mode {self.mode!r}.", "Use exact or fast.")
+        if min(self.tile, self.batch, self.threads) < 0 or not 0 <= self.overlap <= 0.5:
+            raise StudioError(
+                "The settings of prediction are out of range.",
+                "Use an overlap of 0 to 0.5, and no negative tile, batch or threads.",
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings with nothing left open. tile: side in px of the network's input. overlap: part of a side."""
+
+    mode: str
+    device: torch.device
+    tile: int
+    overlap: float
+    batch: int
+    tta: bool
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The format that convolutions compute in, or None for float32."""
+        return fast_dtype(self.device) if self.mode == "fast" else None
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context that makes the mode: autocast, or float32 without a graphics card's shortcuts."""
+        if self.dtype is not None:
+            return torch.autocast(self.device.type, dtype=self.dtype)
+        if self.device.type == "cuda":
+            flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+            return torch.backends.cudnn.flags(**flags)  # type: ignore[no-any-return]
+        return nullcontext()
+
+    def smaller(self) -> tuple["Plan", str]:
+        """What to try when memory ran out, and a note about it. Raises StudioError where nothing is left."""
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2), f"out of memory: batch {self.batch // 2}"
+        if self.tile >= 2 * SMALLEST_TILE:
+            return replace(self, tile=self.tile // 2), f"out of memory: tile {self.tile // 2}"
+        if self.device.type != "cpu":
+            note = f"out of memory on {self.device}: on the processor"
+            return replace(self, device=torch.device("cpu")), note
+        raise StudioError(
+            "There is not enough memory to predict.", "Close other programs, or use a smaller model."
+        )
+
+    def made(self) -> dict[str, Any]:
+        """How a prediction was made, as plain JSON values."""
+        return {
+            "mode": self.mode,
+            "precision": str(self.dtype or torch.float32).removeprefix("torch."),
+            "device": str(self.device),
+            "tile": self.tile,
+            "overlap": self.overlap,
+            "batch": self.batch,
+            "tta": self.tta,
+            "backend": f"torch {torch.__version__}",
+        }

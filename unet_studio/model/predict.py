@@ -1,0 +1,109 @@
+"""A model that predicts: a network with its card on a device, and what to do when memory runs out."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unet_studio.core.model_card import ModelCard
+from unet_studio.core.prediction import Prediction
+from unet_studio.model.devices import set_threads
+from unet_studio.model.network import Network
+from unet_studio.model.plan import BATCHES, Plan, PredictSettings
+from unet_studio.model.preprocess import resize
+from unet_studio.model.sweep import Progress, Sweep
+
+__all__ = ["Model", "PredictSettings"]
+
+
+class Model:
+    """A network with its card, on a device. predict() may be called from any thread, one at a time."""
+
+    def __init__(self, card: ModelCard, network: Network, device: torch.device | str = "cpu") -> None:
+        self.card = card
+        self.device = torch.device(device)
+        self.network = _moved(network, self.device)
+        self._lock = threading.Lock()
+        self._largest: tuple[int, int] | None = None  # (batch, tile) that fit, once memory ran out
+
+    @property
+    def name(self) -> str:
+        """The name on the card."""
+        return self.card.name
+
+    def predict(
+        self,
+        image: NDArray[Any],
+        progress: Progress | None = None,
+        settings: PredictSettings | None = None,
+    ) -> Prediction:
+        """Labels (the model's class indices) and confidence of an image, (H, W) or (H, W, C).
+
+        progress(fraction), 0..1, is called at least once a tile; what it raises (Cancelled) ends the prediction.
+        When a graphics card's memory runs out, the batch is halved, then the tile, then the processor does
+        it; the result's `made` says so. Raises StudioError where the image doesn't suit the model.
+        """
+        chosen = settings or PredictSettings()
+        with self._lock:
+            if chosen.threads:
+                set_threads(chosen.threads)
+            pixels = resize(image, self.card.preprocessing)
+            plan, notes = self._plan(chosen), list[str]()
+            report = _monotonic(progress)
+            while True:
+                try:
+                    labels, confidence = self._run(image.shape[:2], pixels, plan, report)
+                    break
+                except torch.OutOfMemoryError:
+                    plan, note = plan.smaller()
+                    notes.append(note)
+                _release_memory()
+            if notes and plan.device == self.device:
+                self._largest = (plan.batch, plan.tile)
+        return Prediction(labels, confidence, self.card.name, {**plan.made(), "notes": notes})
+
+    def _plan(self, settings: PredictSettings) -> Plan:
+        """The settings with all that they leave open filled in."""
+        batch = settings.batch or BATCHES.get(self.device.type, 1)
+        tile = settings.tile or self.card.tile
+        if self._largest:
+            batch, tile = min(batch, self._largest[0]), min(tile, self._largest[1])
+        return Plan(settings.mode, self.device, tile, settings.overlap, batch, settings.tta)
+
+    def _run(
+        self, shape: tuple[int, ...], pixels: NDArray[Any], plan: Plan, progress: Progress
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Labels and confidence, uint8 (H, W), by one plan; then the network is where and as it was before."""
+        was_training = self.network.training
+        try:
+            network = _moved(self.network, plan.device).eval()
+            with torch.inference_mode(), plan.precision():
+                return Sweep(network, self.card, pixels, plan).decide(shape, progress)
+        finally:
+            _moved(self.network, self.device).train(was_training)
+
+
+def _moved(network: Network, device: torch.device) -> Network:
+    """The network itself, on a device, its weights in the layout that convolutions run fastest in."""
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _release_memory() -> None:
+    """Give a graphics card's cached memory back, before less of it is tried."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _monotonic(progress: Progress | None) -> Progress:
+    """A progress that never goes back, also when a prediction starts again with less memory."""
+    reached = 0.0
+
+    def report(fraction: float) -> None:
+        nonlocal reached
+        reached = max(reached, fraction)
+        if progress:
+            progress(reached)
+
+    return report
