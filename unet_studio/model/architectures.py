@@ -56,7 +56,7 @@ def build_network(architecture: Architecture) -> Network:
 
 
 def load_imagenet(network: nn.Module) -> None:
-    """Fill a network's encoder with ImageNet weights, whatever its input channels (load_encoder has the rule).
+    """Fill a network's encoder with ImageNet weights, whatever its input channels (by load_encoder's rule).
 
     Raises StudioError where the network has no such encoder or the weights are not installed.
     """

@@ -70,7 +70,7 @@ def check_card(card: ModelCard) -> None:
         )
     if card.preprocessing.channels != card.architecture.in_channels:
         raise StudioError(
-            f"The card of {card.name} prepares {card.preprocessing.channels} channels for a network that takes "
+            f"The card of {card.name} prepares {card.preprocessing.channels} channels for a network of "
             f"{card.architecture.in_channels}.",
             "Mend model.json, or copy the model again from its source.",
         )
@@ -114,7 +114,7 @@ def _unwrapped(value: Any) -> dict[str, Tensor]:
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load weights that fit key by key and shape by shape. Raises StudioError naming the first that doesn't."""
+    """Load weights that fit key by key and shape by shape. Raises StudioError naming the first misfit."""
     own = network.state_dict()
     problems = [f"{key} is missing" for key in own if key not in state]
     problems += [f"{key} is unknown" for key in state if key not in own]
@@ -148,9 +148,7 @@ def adapt_head(
     if f"{HEAD}.weight" not in state or f"{HEAD}.bias" not in state:
         raise StudioError("These weights have no head to adapt.", "Use a model made by U-Net Studio.")
     if len(new_classes) != max(2, out_channels):
-        raise StudioError(
-            f"{len(new_classes)} classes don't fit {out_channels} outputs.", "Check the classes."
-        )
+        raise StudioError(f"{len(new_classes)} classes don't fit {out_channels} outputs.", "Check them.")
     sources = match_classes(old_classes, new_classes)
     adapted = dict(state)
     known = [source for source in sources if source is not None]

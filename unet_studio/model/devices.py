@@ -11,7 +11,7 @@ from unet_studio.core.errors import StudioError
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device for people. name: what choose_device takes. memory: bytes, or None. note: speed, thread count."""
+    """A device for people. name: as choose_device takes it. memory: bytes, or None. note: what it can do."""
 
     name: str
     title: str
@@ -34,10 +34,10 @@ def choose_device(name: str = "auto") -> torch.device:
         found = f"{present} CUDA device{'s' if present > 1 else ''}" if present else "no CUDA device"
         raise StudioError(
             f"{name} is not there: PyTorch finds {found}.",
-            "Use --device cpu, or install a driver and a CUDA build of PyTorch (unet-studio doctor tells more).",
+            "Use the cpu, or install a driver and a CUDA build of PyTorch (unet-studio doctor tells more).",
         )
     if kind == "mps" and not has_mps():
-        raise StudioError("mps is not there: it needs a Mac with Apple silicon.", "Use --device cpu.")
+        raise StudioError("mps is not there: it needs a Mac with Apple silicon.", "Use the cpu.")
     return torch.device(name)
 
 

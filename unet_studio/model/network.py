@@ -1,6 +1,6 @@
 """What every network of the program is: an encoder, a decoder and a head that ends in logits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -58,13 +58,13 @@ def _groups(channels: int) -> int:
     return next(count for count in range(GROUPS, 0, -1) if channels % count == 0)
 
 
-NORMALISATIONS = {
-    "none": lambda channels: [],
+NORMALISATIONS: dict[str, Callable[[int], list[nn.Module]]] = {
+    "none": lambda _: [],
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
     "group": lambda channels: [nn.GroupNorm(_groups(channels), channels)],
 }
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "gelu": lambda: nn.GELU(approximate="tanh"),
 }
@@ -84,9 +84,9 @@ def crop_to(x: Tensor, size: torch.Size) -> Tensor:
     return x[..., : size[-2], : size[-1]]
 
 
-def check_choice(option: str, value: object, choices: object) -> None:
+def check_choice(option: str, value: object, choices: Iterable[object]) -> None:
     """Raise StudioError where the value of an option isn't among its choices."""
-    allowed = list(choices)  # type: ignore[call-overload]
+    allowed = list(choices)
     if value not in allowed:
         raise StudioError(
             f"A network's {option} can't be {value!r}.",

@@ -18,7 +18,7 @@ class PredictSettings:
     """How to predict. Equal settings on equal hardware give equal pixels.
 
     mode: exact (float32), or fast (bfloat16 or float16 where the device computes them natively).
-    tile: side in px of the network's input; 0 takes the card's. overlap: part of a side that neighbours share.
+    tile: side in px of the network's input; 0 takes the card's. overlap: part of a side that two share.
     batch: tiles at once; 0 leaves it to the device. tta: average over the four flips.
     threads: of the processor; 0 leaves them as they are.
     """
@@ -62,7 +62,7 @@ class Plan:
             return torch.autocast(self.device.type, dtype=self.dtype)
         if self.device.type == "cuda":
             flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
-            return torch.backends.cudnn.flags(**flags)  # type: ignore[no-any-return]
+            return torch.backends.cudnn.flags(**flags)
         return nullcontext()
 
     def smaller(self) -> tuple["Plan", str]:

@@ -41,9 +41,10 @@ class Model:
     ) -> Prediction:
         """Labels (the model's class indices) and confidence of an image, (H, W) or (H, W, C).
 
-        progress(fraction), 0..1, is called at least once a tile; what it raises (Cancelled) ends the prediction.
-        When a graphics card's memory runs out, the batch is halved, then the tile, then the processor does
-        it; the result's `made` says so. Raises StudioError where the image doesn't suit the model.
+        progress(fraction), 0..1, is called at least once a tile; what it raises (Cancelled) ends the
+        prediction. When a graphics card's memory runs out, the batch is halved, then the tile, then the
+        processor does it; the result's `made` says so. Raises StudioError where the image doesn't suit the
+        model.
         """
         chosen = settings or PredictSettings()
         with self._lock:
@@ -75,7 +76,7 @@ class Model:
     def _run(
         self, shape: tuple[int, ...], pixels: NDArray[Any], plan: Plan, progress: Progress
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Labels and confidence, uint8 (H, W), by one plan; then the network is where and as it was before."""
+        """Labels and confidence, uint8 (H, W), by one plan; then the network is as it was before."""
         was_training = self.network.training
         try:
             network = _moved(self.network, plan.device).eval()

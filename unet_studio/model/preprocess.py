@@ -1,4 +1,4 @@
-"""From an image to a network's input: the same functions in training and prediction. numpy and OpenCV, no torch."""
+"""From an image to a network's input: the same functions in training and prediction, without torch."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -138,10 +138,10 @@ def _by(factor: float, height: int, width: int) -> tuple[int, int]:
 
 
 RESIZINGS: dict[str, Callable[[int, int, tuple[float, ...]], tuple[int, int]]] = {
-    "none": lambda height, width, size: (height, width),
+    "none": lambda height, width, _size: (height, width),
     "factor": lambda height, width, size: _by(size[0], height, width),
     "long_side": lambda height, width, size: _by(size[0] / max(height, width), height, width),
-    "stretch": lambda height, width, size: (max(1, round(size[0])), max(1, round(size[1]))),
+    "stretch": lambda _height, _width, size: (max(1, round(size[0])), max(1, round(size[1]))),
 }
 
 
@@ -153,7 +153,7 @@ def resize_mask(labels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np
         ((2 * np.arange(size) + 1) * before) // (2 * size)
         for size, before in zip(shape, labels.shape, strict=True)
     )
-    return labels[rows[:, np.newaxis], columns]
+    return np.asarray(labels[rows[:, np.newaxis], columns])
 
 
 def fit_percentiles(

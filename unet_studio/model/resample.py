@@ -15,7 +15,7 @@ BAND_BYTES = 32 * 2**20  # of logits in one band of the result
 class Linear:
     """Linear interpolation along an axis: sample i is low[i] * (1 - part[i]) + high[i] * part[i].
 
-    Pixels are squares, aligned at the image's edges (align_corners=False of PyTorch, and OpenCV's convention).
+    Pixels are squares, aligned at the image's edges (PyTorch's align_corners=False, and OpenCV's way).
     """
 
     low: NDArray[np.int64]

@@ -1,10 +1,11 @@
 """One walk over an image's tiles: predicted, blended, and decided in bands.
 
-Memory beyond the image, its resized copy and the result stays bounded (BUFFER_BYTES and a few tiles), whatever
-the image's size.
+Memory beyond the image, its resized copy and the result stays bounded (BUFFER_BYTES and a few tiles),
+whatever the image's size.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -59,17 +60,18 @@ class Sweep:
         return labels, confidence
 
     def _stripes(self, width: int) -> list[tuple[slice, tuple[int, int], list[int]]]:
-        """Columns of the result to be made one after another, so that waiting logits fit into BUFFER_BYTES.
+        """Columns of the result, made one after another so that waiting logits fit into BUFFER_BYTES.
 
-        Each with the range of the network's columns that it needs and the tile columns that count there. Mostly
-        it is one stripe: only many classes on a wide image need more, and tiles between two are predicted twice.
+        Each with the range of the network's columns that it needs and the tile columns that count there.
+        Mostly it is one stripe: only many classes on a wide image need more, and tiles between two are
+        predicted twice.
         """
         own = self.pixels.shape[1]
         wanted = -(-4 * self.outputs * self.rows.side * own // BUFFER_BYTES)
         count = max(1, min(wanted, own // (2 * self.columns.side)))
         edges = [width * index // count for index in range(count + 1)]
         stripes = []
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             part = slice(left, right)
             low, high = Linear.between(own, width)[part].needs
             spans = [self.columns.support(tile) for tile in range(len(self.columns.starts))]

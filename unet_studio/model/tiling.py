@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,8 @@ HALO = 0.25  # part of an overlap, at each of its ends, whose logits are not use
 class Axis:
     """Tiles along rows or columns.
 
-    size: pixels of the image. side: of every tile. starts: first pixel of each tile, a multiple of the network's
-    stride; the last tile may reach beyond the image, where it is reflected.
+    size: pixels of the image. side: of every tile. starts: first pixel of each tile, a multiple of the
+    network's stride; the last tile may reach beyond the image, where it is reflected.
     weights: float32 (tiles, side); over the tiles that cover a pixel they sum to 1.
     """
 
@@ -34,8 +36,8 @@ def lay_tiles(size: int, tile: int, overlap: float, stride: int) -> Axis:
     """Cover size pixels with as few tiles of at most about tile px as the overlap (part of a side) allows.
 
     Tiles are of one size, evenly spread, and start at multiples of stride, so that a network pools the same
-    pixels together in every tile. Between two tiles the weight moves over along a raised cosine, HALO of their
-    overlap away from either's edge.
+    pixels together in every tile. Between two tiles the weight moves over along a raised cosine, HALO of
+    their overlap away from either's edge.
     """
     length = _up(size, stride)
     tile = _up(tile, stride)
@@ -58,7 +60,7 @@ def _weights(starts: tuple[int, ...], side: int) -> NDArray[np.float32]:
     """Weights (tiles, side) that sum to 1 over the tiles at every pixel."""
     weights = np.ones((len(starts), side))
     centres = np.arange(side) + 0.5
-    for tile, (start, following) in enumerate(zip(starts, starts[1:], strict=False)):
+    for tile, (start, following) in enumerate(pairwise(starts)):
         shared = start + side - following
         ramp = _raised_cosine(centres, HALO * shared, (1 - HALO) * shared)
         weights[tile + 1] *= ramp
@@ -73,7 +75,7 @@ def _weights(starts: tuple[int, ...], side: int) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def _raised_cosine(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def _raised_cosine(x: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     """0 up to low, 1 from high on, half a period of the cosine between."""
     position = np.clip((x - low) / max(high - low, 1e-9), 0, 1)
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * position))

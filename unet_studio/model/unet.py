@@ -82,7 +82,7 @@ def block(inputs: int, outputs: int, options: UNetOptions) -> nn.Sequential:
 
 
 class BilinearUp(nn.Module):
-    """A 1x1 convolution, then twice the size. In this order: the result is the same, at a quarter of the work."""
+    """A 1x1 convolution, then twice the size: in this order the same result at a quarter of the work."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
