@@ -132,9 +132,9 @@ class PredictionWorker(QObject):
     def _load(self, entry: ModelEntry) -> "Model":
         """The network of a model folder; loaded once while its file and the device stay the same."""
         from unet_studio.model import load_model  # torch is imported here, in this thread, when first needed
-        from unet_studio.model.devices import set_cpu_threads
+        from unet_studio.model.devices import set_threads
 
-        set_cpu_threads(self.threads())
+        set_threads(self.threads())
         changed = (entry.folder / "model.safetensors").stat().st_mtime
         if self._model is None or self._model[:3] != (entry.folder, changed, self.device):
             self._model = (entry.folder, changed, self.device, load_model(entry.folder, self.device))

@@ -1,0 +1,107 @@
+"""What a training would learn from, how its run is set up, and how its model becomes a version."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.model_card import ModelEntry
+from unet_studio.core.project import Project, Status
+from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.training_config import TrainingConfig, TrainingSource, recipe
+from unet_studio.core.versions import next_version, publish
+
+FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training would learn from. pixels: labelled pixels by class index, None until counted.
+
+    problems: why it can't start; warnings: what may spoil it. Both are sentences.
+    """
+
+    train: int = 0
+    val: int = 0
+    painted: int = 0
+    pixels: dict[int, int] | None = None
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_counts(cls, project: Project) -> "TrainingPlan":
+        """The plan as far as the split tells, without looking at pixels."""
+        approved = project.with_status(Status.APPROVED)
+        val = sum(1 for name in approved if project.split.get(name) == "val")
+        test = sum(1 for name in approved if project.split.get(name) == "test")
+        train = len(approved) - val - test
+        painted = len(project.with_status(Status.PAINTED))
+        problems = [] if train else ["Approve at least one image first: correct its mask, then press Enter."]
+        warnings = []
+        if train and not val:
+            warnings.append("With a second approved image the new model can be checked on one it never saw.")
+        return cls(train, val, painted, None, problems, warnings)
+
+
+def make_plan(project: Project) -> TrainingPlan:
+    """The plan with the labelled pixels of every class counted. Reads every finished mask."""
+    plan = TrainingPlan.of_counts(project)
+    counts = np.zeros(256, dtype=np.int64)
+    for name in project.with_status(Status.APPROVED):
+        try:
+            truth = project.truth(name)
+        except StudioError:
+            continue
+        if truth is not None:
+            counts += np.bincount(truth.ravel(), minlength=256)
+    pixels = {index: int(counts[index]) for index in project.classes.indices}
+    warnings = list(plan.warnings)
+    if plan.train:
+        rare = [project.classes.get(index).name for index, count in pixels.items() if count < FEW_PIXELS]
+        warnings += [f"{name} has hardly any labelled pixels yet: it will not be learnt." for name in rare]
+    return TrainingPlan(plan.train, plan.val, plan.painted, pixels, plan.problems, warnings)
+
+
+def make_run(project: Project, model: ModelEntry | None, settings: dict[str, Any]) -> RunFolder:
+    """Set up a run on a project. model: the one in use; the training restarts from its base, not from it.
+
+    settings: values of TrainingConfig; "init" may also be "base" (the default), or the name of a model.
+    Raises StudioError where there is nothing to learn from.
+    """
+    painted = bool(settings.get("painted", False))
+    if not project.with_status(Status.APPROVED) and not (painted and project.with_status(Status.PAINTED)):
+        raise StudioError("There is nothing to learn from yet.", "Correct an image and approve it first.")
+    entries = {entry.name: entry for entry in project.models()}
+    chosen = str(settings.get("init", "base"))
+    if chosen == "base":
+        chosen = _base_of(model, entries)
+    init = str(entries[chosen].folder) if chosen in entries else chosen
+    base = recipe()
+    name = next_version(project.models_folder, project.runs_folder)
+    config = TrainingConfig.from_json(
+        {
+            "augmentation": "microscopy" if init != "imagenet" else base.augmentation,
+            **settings,
+            "init": init,
+            "name": name,
+            "source": TrainingSource.of_project(project.image_root, project.folder).to_json(),
+        },
+        base,
+    )
+    return RunFolder.create(project.new_run(name), config)
+
+
+def _base_of(model: ModelEntry | None, entries: dict[str, ModelEntry]) -> str:
+    """The model that every round restarts from: the base of the one in use, or that one itself."""
+    if model is None or model.card is None:
+        return "imagenet"
+    base = model.card.base
+    return base if base in entries or base == "imagenet" else model.name
+
+
+def publish_run(project: Project, run: RunFolder) -> ModelEntry | None:
+    """Make a run's best model a version of the project; None where that has been done before."""
+    if (project.models_folder / run.name).exists():
+        return None
+    return publish(run, project.models_folder, run.name)
