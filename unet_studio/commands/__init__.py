@@ -1,1 +1,1 @@
-"""The headless commands, one file a command."""
+"""The headless twins of the window, one file a command; `unet_studio.cli.COMMANDS` lists them."""

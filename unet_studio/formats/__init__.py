@@ -1,1 +1,1 @@
-"""Import and export of masks, one file a format."""
+"""Import and export of masks, one file a format; `table.FORMATS` lists them."""

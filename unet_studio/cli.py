@@ -1,0 +1,140 @@
+"""`unet-studio`: opens the window, or runs one of the commands that need none.
+
+Nothing heavy is imported before the command is known: `--help` and a mistyped word answer at once.
+Exit status: 0 done, 1 failed with one line of reason and remedy, 2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import difflib
+import importlib
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from unet_studio import __version__
+from unet_studio.core.errors import Cancelled, StudioError
+
+
+class Command(NamedTuple):
+    """module: of unet_studio.commands, with add_arguments(parser) and run(arguments) -> exit status."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("demo", "try everything on the sample project; --headless without a window"),
+    "predict": Command("predict", "segment images with a model"),
+    "train": Command("train", "train or fine-tune a model"),
+    "evaluate": Command("evaluate", "compare predicted masks with true ones"),
+    "import": Command("import_masks", "take in masks made elsewhere"),
+    "export": Command("export_masks", "write masks for other programs"),
+    "models": Command("models", "list the models and their scores"),
+    "doctor": Command("doctor", "say what this machine can do, and what is wrong with it"),
+}
+INTERRUPTED = 130  # 128 + SIGINT, as shells expect
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with these arguments (sys.argv's by default); returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _write_any_name()
+    try:
+        status = _window(words) if not words or words[0] not in COMMANDS else _command(words[0], words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, `head` for example, has had enough. Python would complain once more at exit.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _command(name: str, words: list[str]) -> int:
+    module = importlib.import_module(f"unet_studio.commands.{COMMANDS[name].module}")
+    parser = argparse.ArgumentParser(prog=f"unet-studio {name}", description=_sentence(module.__doc__))
+    module.add_arguments(parser)
+    arguments = parser.parse_args(words)
+    as_json = bool(getattr(arguments, "json", False))
+    try:
+        return int(module.run(arguments))
+    except StudioError as error:
+        return _failed(error, as_json)
+    except Cancelled:
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(StudioError(f"{error}.", "Check the disk and its permissions."), as_json)
+
+
+def _window(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="unet-studio",
+        description="Segment a folder of images with a U-Net, repair the masks, fine-tune the U-Net.",
+        epilog=_list_commands(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="a folder of images, or a project")
+    parser.add_argument("--project", metavar="DIR", help="where the project's own files are kept")
+    parser.add_argument("--version", action="version", version=f"unet-studio {__version__}")
+    arguments = parser.parse_args(words)
+    try:
+        if arguments.folder is not None and not Path(arguments.folder).expanduser().is_dir():
+            raise _no_folder(arguments.folder)
+        return open_window(arguments.folder, arguments.project)
+    except StudioError as error:
+        return _failed(error, False)
+
+
+def open_window(folder: str | None, project_dir: str | None = None, sample: bool = False) -> int:
+    """Show the window until it is closed. Raises StudioError where there is no display."""
+    on_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if sys.platform.startswith("linux") and not on_screen:
+        headless = ", ".join(name for name in COMMANDS if name != "demo")
+        raise StudioError(
+            "There is no display to open a window on.",
+            f"Commands that need none: unet-studio demo --headless, {headless}.",
+        )
+    from unet_studio.ui.app import main as run_window
+
+    return run_window(folder, project_dir, sample)
+
+
+def _no_folder(text: str) -> StudioError:
+    near = difflib.get_close_matches(text, COMMANDS, 1)
+    if Path(text).is_file():
+        return StudioError(f"{text} is a file.", "Open the folder that it is in.")
+    remedy = f"Did you mean unet-studio {near[0]}?" if near else "Name a folder of images, or see --help."
+    return StudioError(f"There is no folder {text}.", remedy)
+
+
+def _failed(error: StudioError, as_json: bool) -> int:
+    """Say what went wrong in one line; with --json also as the one object on stdout."""
+    if as_json:
+        print(json.dumps({"error": error.message, "remedy": error.remedy}))
+    print("unet-studio:", " ".join(str(error).split()), file=sys.stderr)
+    return 1
+
+
+def _list_commands() -> str:
+    lines = [f"  {name:10} {command.summary}" for name, command in COMMANDS.items()]
+    return "commands (unet-studio COMMAND --help tells more):\n" + "\n".join(lines)
+
+
+def _sentence(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _write_any_name() -> None:
+    """File names that are no valid Unicode must not stop a line from being printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,38 @@
+"""Options that several commands share, and what they mean."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unet_studio.core.errors import StudioError
+
+if TYPE_CHECKING:
+    from unet_studio.core.project import Project
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and lines on stderr")
+
+
+def add_project_dir(parser: argparse.ArgumentParser) -> None:
+    """--project, for a project whose own files are not in FOLDER/unet-studio."""
+    parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
+
+
+@contextmanager
+def opened(folder: Path, project_dir: Path | None = None, *, writable: bool = False) -> "Iterator[Project]":
+    """A project, closed at the end. Raises StudioError where it can't be written but has to."""
+    from unet_studio.core.project import Project
+
+    project = Project.open(folder, project_dir, writable=writable)
+    try:
+        if writable and project.read_only is not None:
+            raise StudioError(
+                project.read_only, "Close the other window, or keep the project elsewhere with --project DIR."
+            )
+        yield project
+    finally:
+        project.close()

@@ -1,0 +1,277 @@
+"""Train or fine-tune a model on a project, or on a folder of images and one of masks. The training is a
+process of its own; Ctrl-C stops it and keeps its best model, a second Ctrl-C leaves it running."""
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unet_studio.commands.options import add_json, opened
+from unet_studio.commands.terminal import Meter, Terminal
+from unet_studio.core.errors import StudioError
+
+if TYPE_CHECKING:
+    from unet_studio.core.events import Event
+    from unet_studio.core.model_card import ModelEntry
+    from unet_studio.core.run_folder import RunFolder
+    from unet_studio.core.training_config import TrainingConfig, TrainingSource
+
+POLL_SECONDS = 0.3
+INTERRUPTED = 130
+STARTS = ("imagenet", "random")  # what --init takes beside models
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help="a project to learn from")
+    parser.add_argument("--images", metavar="DIR", type=Path, help="a folder of images; needs --masks")
+    parser.add_argument("--masks", metavar="DIR", type=Path, help="masks of the same stems")
+    parser.add_argument("--classes", metavar="FILE", type=Path, help="a classes.json; else the masks' own")
+    parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json")
+    parser.add_argument("--out", metavar="RUN", type=Path, help="the run's folder; else a new one")
+    parser.add_argument("--recipe", metavar="NAME_OR_FILE", default="fine-tune", help="default: fine-tune")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="for example minutes=10, seed=1"
+    )
+    parser.add_argument("--init", metavar="MODEL", help="a model to start from, imagenet or random")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that ended early")
+    parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    from unet_studio.core.run_folder import start
+
+    terminal = Terminal(arguments.json)
+    _check(arguments)
+    run_folder, models = _resumed(arguments) if arguments.resume else _new_run(arguments)
+    terminal.note(f"The run is in {run_folder.path}")
+    _, offset = run_folder.events()
+    start(run_folder)
+    with terminal.progress("Training") as meter:
+        outcome = _Follower(terminal, meter, run_folder, offset).follow()
+    if outcome.left:
+        terminal.note(f"The training goes on in the background, process {run_folder.pid}.")
+        terminal.result({"run": str(run_folder.path), "state": "running"})
+        return INTERRUPTED
+    return _conclude(terminal, run_folder, outcome, models)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise StudioError where the arguments contradict each other."""
+    pair = arguments.images is not None, arguments.masks is not None
+    if arguments.folder is not None and any((*pair, arguments.classes, arguments.split)):
+        raise StudioError(
+            "FOLDER and --images are two ways to say what to learn from.",
+            "Give FOLDER, or --images and --masks.",
+        )
+    if pair[0] != pair[1]:
+        raise StudioError("--images and --masks belong together.", "Give both.")
+    if arguments.resume and (arguments.set or arguments.init):
+        raise StudioError("The settings of a run are fixed.", "Resume without --set and --init.")
+    if arguments.folder is None and not pair[0] and not (arguments.resume and arguments.out):
+        raise StudioError("It isn't said what to learn from.", "Give FOLDER, or --images and --masks.")
+
+
+def _resumed(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
+    """The run to go on with, and where its model goes."""
+    from unet_studio.core.run_folder import RunFolder
+
+    if arguments.out is not None:
+        run_folder = RunFolder(arguments.out)
+    elif arguments.folder is None:
+        raise StudioError("It isn't said which run to go on with.", "Name its folder with --out.")
+    else:
+        with opened(arguments.folder, arguments.project) as project:
+            ended = [RunFolder(path) for path in project.runs()]
+        ended = [one for one in ended if one.state() in ("interrupted", "stopped", "failed")]
+        if not ended:
+            raise StudioError("No run of this project ended early.", "Start a new one without --resume.")
+        run_folder = ended[-1]
+    source = run_folder.config().source
+    if source.project is None:
+        return run_folder, None
+    project_dir = Path(source.project_dir) if source.project_dir else None
+    with opened(Path(source.project), project_dir) as project:
+        return run_folder, project.models_folder
+
+
+def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
+    """A new run's folder, and where its model goes: to a project's models, or nowhere but the run."""
+    from unet_studio.core.resources import resources
+    from unet_studio.core.run_folder import RunFolder
+    from unet_studio.core.training_config import TrainingSource
+
+    bundled = resources() / "models"
+    if arguments.folder is None:
+        masks = arguments.masks.absolute()
+        classes = arguments.classes or _beside(masks, "classes.json")
+        source = TrainingSource.of_folders(arguments.images, masks, classes, arguments.split)
+        config = _config(arguments, source, [bundled])
+        path = arguments.out or _unused(Path("runs") / config.name)
+        return RunFolder.create(path, config), None
+    with opened(arguments.folder, arguments.project, writable=True) as project:
+        source = TrainingSource.of_project(arguments.folder, arguments.project)
+        config = _config(arguments, source, [project.models_folder, bundled])
+        path = arguments.out or project.new_run(config.name)
+        return RunFolder.create(path, config), project.models_folder
+
+
+def _config(arguments: argparse.Namespace, source: "TrainingSource", models: list[Path]) -> "TrainingConfig":
+    from unet_studio.core.training_config import recipe
+    from unet_studio.core.versions import find_model
+
+    config = replace(recipe(arguments.recipe), source=source).with_set(arguments.set)
+    init = arguments.init or config.init
+    if init not in STARTS:
+        init = str(find_model(init, models).folder.absolute())
+    return replace(config, init=init)
+
+
+def _beside(masks: Path, name: str) -> Path | None:
+    """A file in the folder of masks, or beside that folder."""
+    return next((path for path in (masks / name, masks.parent / name) if path.is_file()), None)
+
+
+def _unused(path: Path) -> Path:
+    number = 2
+    candidate = path
+    while candidate.exists():
+        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return candidate
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How following ended. last: the run's final event. left: the person left the run to itself."""
+
+    last: "Event | None"
+    interrupted: bool = False
+    left: bool = False
+
+
+@dataclass
+class _Follower:
+    """Tells the events of a run as they come."""
+
+    terminal: Terminal
+    meter: Meter
+    run_folder: "RunFolder"
+    offset: int
+
+    def follow(self) -> _Outcome:
+        """Follow until the run ends. The first Ctrl-C asks it to stop, the second leaves it."""
+        interrupted = False
+        events = self._events()
+        while True:
+            try:
+                last = next(events)
+            except KeyboardInterrupt:
+                if interrupted:
+                    return _Outcome(None, interrupted, left=True)
+                interrupted = True
+                self.run_folder.request("stop")
+                self.terminal.note(
+                    "Stopping; the best model is kept. Press Ctrl-C again to leave it running."
+                )
+                events = self._events()
+                continue
+            if last is not None:
+                return _Outcome(last, interrupted)
+
+    def _events(self) -> "Iterator[Event | None]":
+        """None while the run is under way, then its final event."""
+        from unet_studio.core.events import FINAL
+
+        while True:
+            alive = self.run_folder.alive()  # asked first: what it said before it ended is read below
+            events, offset = self.run_folder.events(self.offset)
+            for event in events:
+                self._tell(event)
+                if isinstance(event, FINAL):
+                    yield event
+            self.offset = offset  # only now: after Ctrl-C none of these may be missed
+            if not alive:
+                raise StudioError(
+                    "The training process ended without a word.",
+                    f"{_last_line(self.run_folder.log)}See {self.run_folder.log}, then go on with --resume.",
+                )
+            yield None
+            time.sleep(POLL_SECONDS)
+
+    def _tell(self, event: "Event") -> None:
+        from unet_studio.core import events
+
+        if isinstance(event, events.Progress):
+            self.meter.advance(event.step, max(event.steps, 1), f"loss {event.loss:.3f}")
+        elif isinstance(event, events.Validated):
+            best = ", the best so far" if event.best else ""
+            scores = f"Dice {event.mean_dice:.4f}, IoU {event.mean_iou:.4f}"
+            self.terminal.note(f"Step {event.step}: {scores}{best}")
+        elif isinstance(event, events.Froze):
+            self.terminal.note(f"Learning from {event.train} images, validating on {event.val}")
+        elif isinstance(event, events.Note):
+            self.terminal.note(event.text)
+
+
+def _last_line(log: Path) -> str:
+    """The last line that the process printed, as a sentence, if there is one."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return f"It last said: {said[-1][:200]}. " if said else ""
+
+
+def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, models: Path | None) -> int:
+    """Say how the run ended, and make its model a version of the project."""
+    from unet_studio.core import events
+    from unet_studio.core.versions import publish
+
+    last = outcome.last
+    if isinstance(last, events.Failed):
+        raise StudioError(last.message, last.remedy)
+    if not isinstance(last, (events.Finished, events.Stopped)):
+        raise StudioError("The run was discarded.", "Start another one.")
+    has_model = (run_folder.best / "model.json").is_file()
+    entry = publish(run_folder, models) if models is not None and has_model else None
+    value = _result(run_folder, last, entry, has_model)
+    if has_model:
+        named = f"{entry.name}, in {entry.folder}" if entry else f"in {run_folder.best}"
+        terminal.say(f"The model is {named}")
+    else:
+        terminal.say("The run ended before its first validation and has no model.")
+    figures = {key: item for key, item in value["metrics"].items() if isinstance(item, float)}
+    for key, item in figures.items():
+        terminal.say(f"{key.replace('_', ' ')}: {item:.4f}")
+    terminal.result(value)
+    return INTERRUPTED if outcome.interrupted else 0
+
+
+def _result(
+    run_folder: "RunFolder", last: Any, entry: "ModelEntry | None", has_model: bool
+) -> dict[str, Any]:
+    return {
+        "run": str(run_folder.path),
+        "state": type(last).__name__.lower(),
+        "reason": getattr(last, "reason", "stop"),
+        "step": last.step,
+        "seconds": last.seconds,
+        "model": str(entry.folder if entry else run_folder.best) if has_model else None,
+        "version": entry.name if entry else None,
+        "metrics": _finite(last.metrics),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN: null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return {str(key): _finite(item) for key, item in value.items()} if isinstance(value, dict) else value

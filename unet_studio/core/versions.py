@@ -1,0 +1,101 @@
+"""Model versions: a finished run's best model becomes v1, v2, ... of a project; models found by name."""
+
+import difflib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    ModelCard,
+    ModelEntry,
+    list_models,
+    read_card,
+    write_card,
+)
+from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.storage import atomic_write
+
+BEST = "best"  # a run's best model lies in this folder of it
+
+
+def publish(run: RunFolder, models: Path, name: str | None = None) -> ModelEntry:
+    """Copy a run's best model to models/<name>, whole or not at all; by default the next of v1, v2, ...
+
+    Its card then carries that name. Raises StudioError where the run has no model or the name is taken.
+    """
+    if not (run.best / CARD_FILE).is_file() or not (run.best / MODEL_FILE).is_file():
+        raise StudioError(f"The run {run.name} has no model yet.", "Wait for its first validation.")
+    card = read_card(run.best)
+    models.mkdir(parents=True, exist_ok=True)
+    waiting = Path(tempfile.mkdtemp(prefix=".", dir=models))
+    try:
+        with (run.best / MODEL_FILE).open("rb") as source, atomic_write(waiting / MODEL_FILE) as target:
+            shutil.copyfileobj(source, target)
+        return _settle(waiting, models, card, name)
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None) -> ModelEntry:
+    """Give the waiting folder its name; renaming a folder onto another one fails, so none is overwritten."""
+    while True:
+        chosen = name or next_version(models)
+        named = replace(card, name=chosen)
+        write_card(waiting, named)
+        waiting.chmod(0o755)  # temporary folders are private
+        target = models / chosen
+        if not target.exists():
+            try:
+                return ModelEntry(chosen, waiting.rename(target), named)
+            except OSError:
+                if not target.exists():
+                    raise
+        if name is not None:
+            raise StudioError(f"There is a model {name!r} already.", "Choose another name.")
+
+
+def next_version(*folders: Path) -> str:
+    """The first of v1, v2, ... above all in these folders: the name of a deleted one is not given again."""
+    names = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    found = [re.fullmatch(r"v(\d+)", name) for name in names]
+    return f"v{max((int(match[1]) for match in found if match), default=0) + 1}"
+
+
+def find_model(text: str, roots: Iterable[Path]) -> ModelEntry:
+    """The model that a text means: a name in one of the roots, a model folder, or a run folder (its best).
+
+    Raises StudioError where there is none, or where it can't be used.
+    """
+    named = {entry.name: entry for entry in list_models(*roots)}
+    if text in named:
+        return _usable(named[text])
+    path = Path(text).expanduser()
+    for folder in (path, path / BEST):
+        if (folder / CARD_FILE).is_file():
+            return _usable(model_in(folder))
+    if path.is_dir() and (path / "config.json").is_file():
+        raise StudioError(f"The run {path} has no model yet.", "Wait for its first validation.")
+    near = difflib.get_close_matches(text, named, 1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    known = ", ".join(named) or "none"
+    raise StudioError(f"There is no model {text!r}.", f"{hint}By name there are: {known}.")
+
+
+def model_in(folder: Path) -> ModelEntry:
+    """The model of one folder, named by its card."""
+    card = read_card(folder)
+    missing = not (folder / MODEL_FILE).is_file()
+    problem = f"{MODEL_FILE} is missing." if missing else ""
+    return ModelEntry(card.name, folder, None if missing else card, problem)
+
+
+def _usable(entry: ModelEntry) -> ModelEntry:
+    if entry.card is None:
+        raise StudioError(f"The model {entry.name} can't be used: {entry.problem}", "Choose another model.")
+    return entry

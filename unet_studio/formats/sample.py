@@ -1,0 +1,119 @@
+"""What every format gives and takes: labelled samples, one at a time, so that memory stays bounded."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.errors import StudioError
+
+Labels = NDArray[np.uint8]
+Shape = tuple[int, int]  # height, width in px
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image's labels. name: the image's path in its folder. labels: uint8 (H, W), 255 unlabelled."""
+
+    name: str
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A foreign set of masks, opened but not yet read.
+
+    classes: what the pixel values mean, or None where the files don't say. keys: what each mask is called
+    there, a posix path with or without an image's suffix. read(key, shape): the labels of one, uint8 (H, W),
+    255 where nothing is known; raises StudioError where they don't have that shape (None: any).
+    is_blank(key): whether the set lists the image without a word on its pixels. notes: what a person should
+    know before importing.
+    """
+
+    classes: ClassTable | None
+    keys: tuple[str, ...]
+    read: Callable[[str, Shape | None], Labels]
+    is_blank: Callable[[str], bool] = lambda _key: False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
+
+    title: what the set is called. classes: what the pixel values mean.
+    """
+
+    title: str
+    classes: ClassTable
+    names: Sequence[str]
+    samples: Callable[[], Iterable[Sample]]
+
+
+# Writes a set to a place and says which file, relative to that place, holds each image's labels.
+Writer = Callable[[Path, Outgoing], Mapping[str, str]]
+Reader = Callable[[Path], Incoming]
+
+
+def strange_values(labels: Labels, table: ClassTable) -> list[int]:
+    """The pixel values of uint8 labels that are neither an active class nor unlabelled."""
+    found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    return [int(value) for value in found if value != UNLABELLED and value not in table.indices]
+
+
+def check_labels(sample: Sample, table: ClassTable) -> None:
+    """Raise StudioError where a pixel is neither an active class nor unlabelled."""
+    strange = strange_values(sample.labels, table)
+    if strange:
+        raise StudioError(
+            f"{sample.name} holds class indices that are no classes: {strange}.",
+            f"Add these classes or repaint those pixels. The classes are {table.describe()}.",
+        )
+
+
+def check_shape(key: str, found: Shape, wanted: Shape | None) -> None:
+    """Raise StudioError where a mask's size (H, W) is not that of its image."""
+    if wanted is not None and found != wanted:
+        raise StudioError(
+            f"The mask {key} is {found[1]} x {found[0]} px, but its image is {wanted[1]} x {wanted[0]} px.",
+            "Choose the masks that were made for these images, or scale them to the images' size first.",
+        )
+
+
+def class_lut(
+    source: ClassTable | None, table: ClassTable, renames: Mapping[str, str] | None = None
+) -> NDArray[np.uint8]:
+    """Look-up table, uint8 (256,), from a set's pixel values to a project's, matched by class name.
+
+    renames: source name -> name in the project, "" meaning unlabelled. The source's background goes to the
+    project's background, or to unlabelled where it has none. None as source: the values already are the
+    project's. Raises StudioError where a class of the source is missing in the project.
+    """
+    lut = np.full(256, UNLABELLED, dtype=np.uint8)
+    if source is None:
+        lut[list(table.indices)] = table.indices
+        return lut
+    wanted = dict(renames or {})
+    missing = []
+    for entry in source.active:
+        name = wanted.pop(entry.name, entry.name)
+        match = table.named(name) if name else None
+        if match is not None:
+            lut[entry.index] = match.index
+        elif entry.index == source.background and name == entry.name:
+            lut[entry.index] = UNLABELLED if table.background is None else table.background
+        elif name:
+            missing.append(name)
+    if wanted:
+        raise StudioError(
+            f"The masks have no class named {', '.join(wanted)}.", f"They have {source.describe()}."
+        )
+    if missing:
+        raise StudioError(
+            f"The masks hold classes that the project lacks: {', '.join(missing)}.",
+            f"Add them to the project or map them to one of its own ({table.describe()}).",
+        )
+    return lut

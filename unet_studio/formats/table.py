@@ -1,0 +1,49 @@
+"""The table of formats: one line each, from which the commands, the dialogs and the tests are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from unet_studio.core.errors import StudioError
+from unet_studio.formats.coco import read_coco, write_coco
+from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
+from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer
+
+
+@dataclass(frozen=True)
+class Format:
+    """How masks go out and come in. title: what people read. lossless: whether every pixel survives.
+
+    suffixes: of the one file it is, for file dialogs; () where it is a folder.
+    """
+
+    name: str
+    title: str
+    reader: Reader
+    writer: Writer
+    lossless: bool = True
+    suffixes: tuple[str, ...] = ()
+
+    def read(self, source: Path) -> Incoming:
+        """Open a foreign set of masks."""
+        return self.reader(source)
+
+    def write(self, destination: Path, outgoing: Outgoing) -> Mapping[str, str]:
+        """Write a set of masks; returns the file, relative to the destination, of each image."""
+        return self.writer(destination, outgoing)
+
+
+FORMATS: dict[str, Format] = {
+    entry.name: entry
+    for entry in (
+        Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
+        Format("coco", "COCO instances (JSON)", read_coco, write_coco, suffixes=(".json",)),
+    )
+}
+
+
+def format_named(name: str) -> Format:
+    """The format of that name. Raises StudioError that lists them."""
+    if name not in FORMATS:
+        raise StudioError(f"There is no format {name!r}.", f"The formats are {', '.join(FORMATS)}.")
+    return FORMATS[name]
