@@ -1,0 +1,123 @@
+"""What every reader of picture files shares: a quiet Pillow, a memory limit, and errors in words."""
+
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from unet_studio.core.errors import StudioError
+
+# Honest pictures are larger than what Pillow takes for a bomb; ensure_fits measures memory instead.
+Image.MAX_IMAGE_PIXELS = None
+
+# The formats that are tried, and the plug-in of each (JPEG stands for MPO too). Pillow knows more; some of
+# them start other programs.
+_PLUGINS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "DIB": "BmpImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "GIF": "GifImagePlugin",
+    "PPM": "PpmImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+    "ICO": "IcoImagePlugin",
+    "PSD": "PsdImagePlugin",
+}
+
+# The most bytes of pixels that a byte of file can hold: deflate's limit is 1032; a GIF's code of 12 bits
+# stands for at most 4096 - 256 pixels, so 2560 a byte.
+_DENSEST = {"PNG": 1032, "GIF": 2560}
+_SUSPICIOUS = 1 << 26  # pixels; smaller claims do no harm
+
+# Pillow warns of broken metadata that don't touch the pixels. Set once and never taken back, because
+# warnings.catch_warnings is not safe in threads.
+_QUIET = ("ignore", None, UserWarning, re.compile(r"PIL\."), 0)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """The names of the formats, their plug-ins loaded (Pillow's own way loads some fifty)."""
+    for plugin in set(_PLUGINS.values()):
+        import_module(f"PIL.{plugin}")
+    return tuple(_PLUGINS)
+
+
+def open_pillow(stream: IO[bytes], formats: tuple[str, ...] | None = None) -> Image.Image:
+    """Open a picture with Pillow, header only. A stream, because Pillow maps named files into memory.
+
+    (A file that shrinks while it is mapped ends the program with a bus error.)
+    """
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    return Image.open(stream, formats=formats or _formats())
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; a pipe or a device, on which reading could wait for ever, is refused."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise StudioError(f"{path} is not a file.", "Choose a picture file.")
+    with path.open("rb") as stream:
+        yield stream
+
+
+@contextmanager
+def explained(path: Path, what: str = "an image") -> Iterator[None]:
+    """Turn whatever a decoder raises on this file into a StudioError that names it."""
+    mend = "Copy it again from its source, or remove it from the folder."
+    try:
+        yield
+    except StudioError:
+        raise
+    except FileNotFoundError as error:
+        raise StudioError(f"{path} does not exist.", "Check the name, or reload the folder.") from error
+    except PermissionError as error:
+        raise StudioError(f"{path} may not be read.", "Give yourself the right to read it.") from error
+    except UnidentifiedImageError as error:
+        raise StudioError(f"{path} is broken, or not {what} of a known format.", mend) from error
+    except MemoryError as error:
+        raise StudioError(
+            f"{path} does not fit into memory.", "Close other programs, or cut it into smaller images."
+        ) from error
+    except Exception as error:  # decoders raise nearly anything on broken bytes; this is the file's border
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        raise StudioError(f"{path} can't be read as {what}: {reason}.", mend) from error
+
+
+def ensure_fits(path: Path, width: int, height: int, need: int) -> None:
+    """Raise StudioError where need, in bytes, is more than the machine has free. Called before decoding."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise StudioError(
+            f"{path} claims {width} x {height} pixels and would need {_amount(need)} of memory; "
+            f"{_amount(free)} are free.",
+            "Close other programs, or cut it into smaller images; if it should be small, it is broken.",
+        )
+
+
+def ensure_plausible(path: Path, image: Image.Image) -> None:
+    """Raise StudioError where a file is too short to hold what it claims, however well compressed."""
+    width, height = image.size
+    bits = 8 * len(image.getbands()) if image.mode not in ("1", "L", "P") else 1  # at least
+    limit = 8 * path.stat().st_size * _DENSEST.get(image.format or "", 1 << 40)
+    if width * height > _SUSPICIOUS and width * height * bits > limit:
+        raise StudioError(
+            f"{path} claims {width} x {height} pixels, but {path.stat().st_size} bytes can't hold them.",
+            "The file is broken or made to do harm: remove it, or copy it again from its source.",
+        )
+
+
+def _amount(count: int) -> str:
+    """A number of bytes in words."""
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -1,0 +1,244 @@
+"""TIFF pages: read by whichever of tifffile, Pillow and OpenCV keeps all bits of that kind of page.
+
+tifffile without its imagecodecs knows few compressions but every type and number of channels; Pillow knows
+nearly all compressions but only 8 bit where there are several channels; OpenCV fills the gap (16-bit or
+floating RGB with LZW). Values are not scaled: 12-bit pixels stay 0..4095. Tags as in TIFF 6.0 (Adobe, 1992).
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from unet_studio.core.decoding import ensure_fits, open_pillow
+from unet_studio.core.errors import StudioError
+from unet_studio.core.pillow_pixels import layout, pixels_of
+from unet_studio.core.pixels import Pixels, oriented, working, working_type
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
+_PLAIN = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+_ASSOCIATED_ALPHA = 1
+_FAST_CODECS = (1, 8, 32946, 34925)  # none, deflate (two numbers), LZMA: tifffile's own, quick
+_SLOW_CODECS = (32773,)  # PackBits, in Python
+_FLOATING_PREDICTOR = 3  # also one of imagecodecs
+_ORIENTATION = 274
+
+Route = Literal["tifffile", "pillow", "opencv"]
+
+
+@dataclass(frozen=True)
+class TiffFacts:
+    """What a page becomes. width, height: as seen, orientation applied. dtype: as read_page gives it."""
+
+    width: int
+    height: int
+    channels: int
+    dtype: str
+    orientation: int
+    pages: int
+
+
+def read_facts(path: Path, stream: BinaryIO) -> TiffFacts:
+    """The facts of the first page, without decoding it."""
+    with _open(stream) as tif:
+        page = _page(path, tif, 0)
+        orientation = _orientation(page)
+        size = (page.imagewidth, page.imagelength)
+        width, height = size[::-1] if orientation >= 5 else size
+        channels, dtype = _channels(page), working_type(page.dtype)
+        if _route(page) == "pillow":
+            opened = _by_pillow(stream, 0)
+            if opened is not None:
+                channels = layout(opened).channels
+                dtype = working_type(_pillow_dtype(page) or layout(opened).dtype)
+        return TiffFacts(width, height, channels, dtype, orientation, len(tif.pages))
+
+
+def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
+    """One page: uint8, uint16 or float32, (H, W) or (H, W, C), C-contiguous, as seen."""
+    with _open(stream) as tif:
+        page = _page(path, tif, number)
+        route = _route(page)
+        _ensure_whole(path, stream, page)
+        stored = max(4, page.samplesperpixel * page.dtype.itemsize)
+        area = page.imagewidth * page.imagelength
+        ensure_fits(path, page.imagewidth, page.imagelength, 2 * stored * area)
+        if route == "tifffile":
+            image = _seen(page, page.asarray())
+        elif route == "pillow" and (opened := _by_pillow(stream, number)) is not None:
+            image = pixels_of(opened, dtype=_pillow_dtype(page))  # Pillow applies the orientation itself
+            if page.photometric == _WHITE_IS_ZERO and image.dtype == np.uint16:
+                image = _inverted(image, page.bitspersample)
+        else:
+            image = _seen(page, _by_opencv(path, page, stream, number))
+    return np.ascontiguousarray(image)
+
+
+@cache
+def _tifffile() -> Any:
+    """The library, imported late (a tenth of a second) and told to keep its remarks to itself."""
+    import tifffile
+
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return tifffile
+
+
+@cache
+def opencv() -> Any:
+    """OpenCV, imported late and told not to write on the terminal."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
+
+
+def _open(stream: BinaryIO) -> Any:
+    stream.seek(0)
+    return _tifffile().TiffFile(stream)
+
+
+def _page(path: Path, tif: Any, number: int) -> Any:
+    """The page, if its tags describe a flat picture."""
+    count = len(tif.pages)
+    if not 0 <= number < count:
+        raise StudioError(f"{path} has no page {number}.", f"It has {count}, counted from 0.")
+    page = tif.pages[number].aspage()
+    sizes = (page.imagewidth, page.imagelength, page.samplesperpixel)
+    if (
+        page.dtype is None
+        or page.imagedepth != 1
+        or min(sizes) < 1
+        or not isinstance(page.bitspersample, int)
+    ):
+        raise _unsupported(path, page)
+    return page
+
+
+def _unsupported(path: Path, page: Any) -> StudioError:
+    photometric, compression = (getattr(tag, "name", tag) for tag in (page.photometric, page.compression))
+    return StudioError(
+        f"{path} is a kind of TIFF that can't be read: {page.samplesperpixel} channels of "
+        f"{page.bitspersample} bit, {photometric}, compression {compression}.",
+        "Save it as TIFF of 8, 16 or 32 bit without compression, or as PNG.",
+    )
+
+
+def _ensure_whole(path: Path, stream: BinaryIO, page: Any) -> None:
+    """Refuse a file that ends before its pixels do: some decoders would fill up with black."""
+    size = stream.seek(0, 2)
+    parts = zip(page.dataoffsets, page.databytecounts, strict=False)
+    if max((offset + count for offset, count in parts), default=size + 1) > size:
+        raise StudioError(
+            f"{path} is cut off: it ends before its pixels do.", "Copy it again from its source."
+        )
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get(_ORIENTATION)
+    value = tag.value if tag is not None else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _channels(page: Any) -> int:
+    return 3 if page.photometric == _CMYK else int(page.samplesperpixel)
+
+
+def _route(page: Any) -> Route:
+    """Who reads the page without losing anything; Pillow, at 8 bit, where nobody can."""
+    plain = page.photometric in _PLAIN
+    deep = page.dtype.itemsize > 1
+    several = page.samplesperpixel > 1
+    beyond_pillow = several and (deep or page.samplesperpixel > 4 or page.dtype == np.int8)
+    exact = page.bitspersample in (8, 16, 32, 64) and (plain or (deep and page.photometric == _CMYK))
+    decodes = page.compression in _FAST_CODECS or (page.compression in _SLOW_CODECS and beyond_pillow)
+    if exact and decodes and page.predictor != _FLOATING_PREDICTOR:
+        return "tifffile"
+    return "opencv" if plain and beyond_pillow else "pillow"
+
+
+def _pillow_dtype(page: Any) -> str | None:
+    """What Pillow's values are in truth: it takes signed bytes for unsigned ones, and widens the others."""
+    retyped = page.samplesperpixel == 1 and page.dtype.name in ("int8", "int16", "uint32")
+    return str(page.dtype.name) if retyped else None
+
+
+def _by_pillow(stream: BinaryIO, number: int) -> Image.Image | None:
+    """The page opened by Pillow; None where it doesn't know its kind."""
+    stream.seek(0)
+    try:
+        image = open_pillow(stream, ("TIFF",))
+    except UnidentifiedImageError:
+        return None
+    image.seek(number)
+    return image
+
+
+def _by_opencv(path: Path, page: Any, stream: BinaryIO, number: int) -> Pixels:
+    """The page as stored, decoded by OpenCV; 10, 12 and 14 bit, which it scales up, scaled back."""
+    cv2 = opencv()
+    stream.seek(0)
+    data = np.frombuffer(stream.read(), dtype=np.uint8)
+    ok, images = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(number, number + 1))
+    shape = (page.imagelength, page.imagewidth)
+    samples = page.samplesperpixel
+    if not ok or images[0].shape != (shape if samples == 1 else (*shape, samples)):
+        raise _unsupported(path, page)
+    image: Pixels = images[0]
+    if image.dtype != page.dtype:
+        raise _unsupported(path, page)
+    if samples in (3, 4):
+        image = image[..., [2, 1, 0, 3][:samples]]
+    spare = 8 * page.dtype.itemsize - page.bitspersample
+    return image >> spare if spare else image
+
+
+def _seen(page: Any, stored: Pixels) -> Pixels:
+    """Stored samples as they look: channels last, zero black, RGB, alpha not multiplied in, turned."""
+    image = np.moveaxis(stored, 0, -1) if stored.ndim == 3 and page.axes == "SYX" else stored
+    if page.photometric == _WHITE_IS_ZERO and image.dtype.kind == "u":
+        image = _inverted(image, page.bitspersample)
+    image = working(image)
+    if page.photometric == _CMYK:
+        image = _cmyk_to_rgb(image)
+    elif image.ndim == 3 and page.extrasamples[:1] == (_ASSOCIATED_ALPHA,):
+        image = _straight_alpha(image)
+    return oriented(image, _orientation(page))
+
+
+def _inverted(image: Pixels, bits: int) -> Pixels:
+    """White is zero turned to black is zero."""
+    return np.subtract((1 << bits) - 1, image, dtype=image.dtype)
+
+
+def _full(image: Pixels) -> float:
+    """The value of full ink, light or opacity."""
+    return 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
+
+
+def _cmyk_to_rgb(image: Pixels) -> Pixels:
+    """Ink to light without a colour profile, as Pillow does it: (1 - ink) * (1 - black)."""
+    full = _full(image)
+    light = full - image[..., :4].astype(np.float32)
+    return _as_type(light[..., :3] * light[..., 3:] / full, image)
+
+
+def _straight_alpha(image: Pixels) -> Pixels:
+    """The colours with the opacity that was multiplied into them (channel 1 or 3) divided out."""
+    colors = 1 if image.shape[2] == 2 else 3
+    alpha = image[..., colors : colors + 1].astype(np.float32)
+    divided = image[..., :colors] * (_full(image) / np.maximum(alpha, np.finfo(np.float32).tiny))
+    out = image.copy()
+    out[..., :colors] = _as_type(np.minimum(np.where(alpha > 0, divided, 0), _full(image)), image)
+    return out
+
+
+def _as_type(values: Pixels, like: Pixels) -> Pixels:
+    return values.astype(like.dtype) if like.dtype.kind == "f" else np.rint(values).astype(like.dtype)
