@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from unet_studio.core.events import Event
     from unet_studio.core.model_card import ModelEntry
     from unet_studio.core.run_folder import RunFolder
-    from unet_studio.core.training_config import TrainingConfig, TrainingSource
 
 POLL_SECONDS = 0.3
 INTERRUPTED = 130
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", metavar="FILE", type=Path, help="a classes.json; else the masks' own")
     parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json")
     parser.add_argument("--out", metavar="RUN", type=Path, help="the run's folder; else a new one")
-    parser.add_argument("--recipe", metavar="NAME_OR_FILE", default="fine-tune", help="default: fine-tune")
+    parser.add_argument("--recipe", metavar="NAME_OR_FILE", help="default: fine-tune")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="for example minutes=10, seed=1"
     )
@@ -104,32 +103,43 @@ def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
     """A new run's folder, and where its model goes: to a project's models, or nowhere but the run."""
     from unet_studio.core.resources import resources
     from unet_studio.core.run_folder import RunFolder
-    from unet_studio.core.training_config import TrainingSource
+    from unet_studio.core.training_config import TrainingConfig, TrainingSource, recipe
 
     bundled = resources() / "models"
     if arguments.folder is None:
         masks = arguments.masks.absolute()
         classes = arguments.classes or _beside(masks, "classes.json")
         source = TrainingSource.of_folders(arguments.images, masks, classes, arguments.split)
-        config = _config(arguments, source, [bundled])
+        config = replace(recipe(), source=source)
+        config = TrainingConfig.from_json(_settings(arguments, [bundled]), config)
         path = arguments.out or _unused(Path("runs") / config.name)
         return RunFolder.create(path, config), None
+    from unet_studio.jobs.training_plan import make_run
+
     with opened(arguments.folder, arguments.project, writable=True) as project:
-        source = TrainingSource.of_project(arguments.folder, arguments.project)
-        config = _config(arguments, source, [project.models_folder, bundled])
-        path = arguments.out or project.new_run(config.name)
-        return RunFolder.create(path, config), project.models_folder
+        used = next((entry for entry in project.models() if entry.name == project.model), None)
+        settings = _settings(arguments, [project.models_folder, bundled])
+        return make_run(project, used, settings, arguments.out), project.models_folder
 
 
-def _config(arguments: argparse.Namespace, source: "TrainingSource", models: list[Path]) -> "TrainingConfig":
-    from unet_studio.core.training_config import recipe
+def _settings(arguments: argparse.Namespace, models: list[Path]) -> dict[str, Any]:
+    """What the arguments set, as values of TrainingConfig; everything else keeps its default.
+
+    A project's training starts from the base of its model unless the arguments or the recipe say otherwise.
+    """
+    from unet_studio.core.training_config import DEFAULT_RECIPE, TrainingConfig, recipe
     from unet_studio.core.versions import find_model
 
-    config = replace(recipe(arguments.recipe), source=source).with_set(arguments.set)
-    init = arguments.init or config.init
-    if init not in STARTS:
-        init = str(find_model(init, models).folder.absolute())
-    return replace(config, init=init)
+    values = recipe(arguments.recipe or DEFAULT_RECIPE).with_set(arguments.set).to_json()
+    named = {assignment.partition("=")[0].strip().replace("-", "_") for assignment in arguments.set}
+    if arguments.recipe:
+        named |= set(values) - {"source", "name", "init"}
+        named |= {"init"} if values["init"] != TrainingConfig().init else set()
+    settings = {key: values[key] for key in named}
+    start = arguments.init or settings.get("init")
+    if start is not None:
+        settings["init"] = start if start in STARTS else str(find_model(start, models).folder.absolute())
+    return settings
 
 
 def _beside(masks: Path, name: str) -> Path | None:
@@ -239,7 +249,11 @@ def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, mo
     if not isinstance(last, (events.Finished, events.Stopped)):
         raise StudioError("The run was discarded.", "Start another one.")
     has_model = (run_folder.best / "model.json").is_file()
-    entry = publish(run_folder, models) if models is not None and has_model else None
+    entry = None
+    if models is not None and has_model:
+        name = run_folder.config().name
+        # A run that was stopped, published and resumed has given its own name away.
+        entry = publish(run_folder, models, None if (models / name).exists() else name)
     value = _result(run_folder, last, entry, has_model)
     if has_model:
         named = f"{entry.name}, in {entry.folder}" if entry else f"in {run_folder.best}"

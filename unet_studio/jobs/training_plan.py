@@ -1,6 +1,7 @@
 """What a training would learn from, how its run is set up, and how its model becomes a version."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,13 @@ def make_plan(project: Project) -> TrainingPlan:
     return TrainingPlan(plan.train, plan.val, plan.painted, pixels, plan.problems, warnings)
 
 
-def make_run(project: Project, model: ModelEntry | None, settings: dict[str, Any]) -> RunFolder:
+def make_run(
+    project: Project, model: ModelEntry | None, settings: dict[str, Any], path: Path | None = None
+) -> RunFolder:
     """Set up a run on a project. model: the one in use; the training restarts from its base, not from it.
 
     settings: values of TrainingConfig; "init" may also be "base" (the default), or the name of a model.
+    path: the run's folder, by default a new one of the project.
     Raises StudioError where there is nothing to learn from.
     """
     painted = bool(settings.get("painted", False))
@@ -89,7 +93,7 @@ def make_run(project: Project, model: ModelEntry | None, settings: dict[str, Any
         },
         base,
     )
-    return RunFolder.create(project.new_run(name), config)
+    return RunFolder.create(path or project.new_run(name), config)
 
 
 def _base_of(model: ModelEntry | None, entries: dict[str, ModelEntry]) -> str:
