@@ -1,0 +1,59 @@
+"""What is painted on top of the picture: the ring around the pointer, and messages."""
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QRegion
+
+from unet_studio.ui.theme import Tokens
+
+RING_PENS = ((3.0, QColor(0, 0, 0, 150)), (1.2, QColor(255, 255, 255, 235)))  # seen on dark and on bright
+MESSAGE_WIDTH = 460
+PADDING = 24
+GAP = 8
+
+
+def ring_region(centre: QPointF, radius: float) -> QRegion:
+    """What a ring covers: a square around it without the square inside it, all in logical px."""
+    outer, inner = radius + 4, radius * 0.7 - 4
+    region = QRegion(_square(centre, outer))
+    return region.subtracted(QRegion(_square(centre, inner))) if inner > 8 else region
+
+
+def paint_ring(painter: QPainter, centre: QPointF, radius: float) -> None:
+    """A circle of that radius, white on a dark rim."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for width, color in RING_PENS:
+        painter.setPen(QPen(color, width))
+        painter.drawEllipse(centre, radius, radius)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def paint_message(painter: QPainter, area: QRect, font: QFont, title: str, detail: str, look: Tokens) -> None:
+    """A title and a sentence on a card in the middle of area."""
+    bold = QFont(font)
+    bold.setBold(True)
+    bold.setPointSizeF(font.pointSizeF() * 1.25)
+    flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
+    room = QRect(0, 0, min(MESSAGE_WIDTH, max(area.width() - 4 * PADDING, 80)), 10_000)
+    parts = [(text, face) for text, face in ((title, bold), (detail, font)) if text]
+    boxes = [QFontMetrics(face).boundingRect(room, flags, text) for text, face in parts]
+    height = sum(box.height() for box in boxes) + GAP * (len(boxes) - 1)
+    width = max(box.width() for box in boxes)
+    card = QRectF(0, 0, width + 2 * PADDING, height + 2 * PADDING)
+    card.moveCenter(QRectF(area).center())
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(look.border), 1))
+    painter.setBrush(QColor(look.surface))
+    painter.drawRoundedRect(card, 8, 8)
+    top = card.top() + PADDING
+    for (text, face), box, color in zip(parts, boxes, (look.text, look.muted), strict=False):
+        painter.setFont(face)
+        painter.setPen(QColor(color))
+        place = QRectF(card.center().x() - room.width() / 2, top, room.width(), box.height() + 2)
+        painter.drawText(place, flags, text)
+        top += box.height() + GAP
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _square(centre: QPointF, half: float) -> QRect:
+    return QRectF(centre.x() - half, centre.y() - half, 2 * half, 2 * half).toAlignedRect()

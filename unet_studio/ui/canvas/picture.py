@@ -1,0 +1,138 @@
+"""The picture in the canvas: a document's tiles, the view of them, and the frame that shows both.
+
+All positions here are device px. Nothing is drawn before image() asks for the frame: many changes between two
+paint events cost one update.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QColor, QImage
+
+from unet_studio.core.document import Document
+from unet_studio.core.geometry import EMPTY, Rect
+from unet_studio.core.pyramid import Pyramid
+from unet_studio.ui.canvas.frame import Frame
+from unet_studio.ui.canvas.tiles import Composer
+from unet_studio.ui.canvas.view import View, zoom_range
+
+SPREAD = 3  # device px around a changed pixel that smooth scaling may touch
+MANY = 32  # changed rectangles between two frames that are drawn one by one
+ROOM = 4  # px of a level that a device px may need, at most
+
+
+class Picture:
+    """What is shown where. size: (width, height). fitted: whether the whole image stays in view."""
+
+    def __init__(self, ratio: float) -> None:
+        self.composer: Composer | None = None
+        self.fitted = True
+        self.size = (1, 1)
+        self.ratio = ratio
+        self.exact = View()
+        self._frame = Frame(1, 1, ratio)
+        self._changed: list[Rect] = []  # pixels of the image whose mask changed since the last frame
+
+    def open(self, document: Document, pyramid: Pyramid, colors: NDArray[np.uint32], layer: str) -> None:
+        """Show a document, all of it."""
+        self.composer = Composer(document, pyramid, colors, layer)
+        self._changed.clear()
+        self.fit()
+        self.redraw()
+
+    def close(self) -> None:
+        """Show nothing."""
+        self.composer = None
+        self._changed.clear()
+        self.redraw()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the image in px; (1, 1) without one."""
+        return self.composer.pyramid.shape if self.composer else (1, 1)
+
+    @property
+    def view(self) -> View:
+        """Where the image lies, on whole device px, as it is painted and pointed at."""
+        return self.exact.snapped()
+
+    @property
+    def visible(self) -> Rect:
+        """The pixels of the image that are on screen."""
+        return self.view.visible(self.shape, self.size) if self.composer else EMPTY
+
+    def fit(self) -> None:
+        """Show the whole image, also when the size changes."""
+        self.exact = View.fit(self.shape, self.size)
+        self.fitted = True
+
+    def zoom_to(self, zoom: float, x: float, y: float) -> None:
+        """Zoom within sensible limits, keeping what is at (x, y) there."""
+        smallest, largest = zoom_range(self.shape, self.size)
+        factor = min(max(zoom, smallest), largest) / self.exact.zoom
+        self._set(self.exact.zoomed(factor, x, y))
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the image."""
+        self._set(self.exact.moved(dx, dy))
+
+    def resize(self, width: int, height: int, ratio: float) -> None:
+        """Keep the whole image in view where it was, else what is in the middle, at the same logical size."""
+        middle = self.exact.to_image(self.size[0] / 2, self.size[1] / 2)
+        self.exact = View(self.exact.zoom * ratio / self.ratio)
+        self.size, self.ratio = (width, height), ratio
+        self._frame = Frame(width, height, ratio)
+        if self.fitted:
+            self.fit()
+        else:
+            self._set(self.exact.centred(middle, self.size))
+
+    def mask_changed(self, rect: Rect) -> Rect:
+        """The mask changed in rect, in px of the image. Returns the device px that show it."""
+        if self.composer is None:
+            return EMPTY
+        self._changed.append(rect)
+        if len(self._changed) > MANY:
+            self._changed = [_around(self._changed)]
+        return self._on_screen(rect)
+
+    def redraw(self) -> None:
+        """Draw the whole frame anew when it is next asked for."""
+        self._frame.view = None
+
+    def image(self, background: QColor) -> QImage:
+        """The frame, brought up to date; do not keep it."""
+        frame, view, composer = self._frame, self.view, self.composer
+        changed, self._changed = self._changed, []
+        if composer is not None:
+            composer.make_room(ROOM * self.size[0] * self.size[1])
+            for rect in changed:
+                composer.changed(rect, self.visible)
+        if composer is None or frame.view is None or frame.view.zoom != view.zoom:
+            frame.draw(frame.bounds, view, composer, background)
+            frame.view = view
+            return frame.image
+        if frame.view != view:
+            frame.scroll(view, composer, background)
+        for rect in changed:
+            frame.draw(self._on_screen(rect), view, composer, background)
+        return frame.image
+
+    def _set(self, view: View) -> None:
+        self.exact = view.clamped(self.shape, self.size)
+        self.fitted = False
+
+    def _on_screen(self, rect: Rect) -> Rect:
+        left, top = self.view.to_screen(rect.top, rect.left)
+        right, bottom = self.view.to_screen(rect.bottom, rect.right)
+        spread = SPREAD if self.view.zoom < 1 else 0
+        area = Rect(math.floor(top), math.floor(left), math.ceil(bottom), math.ceil(right))
+        return area.expand(spread).clip((self.size[1], self.size[0]))
+
+
+def _around(rects: list[Rect]) -> Rect:
+    result = EMPTY
+    for rect in rects:
+        result = result.union(rect)
+    return result

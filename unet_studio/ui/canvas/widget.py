@@ -1,0 +1,457 @@
+"""The canvas: shows the document's image with its mask, and hands the pointer to the session's tool."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRect, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QFocusEvent,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+    QTabletEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+from unet_studio.core.geometry import Rect
+from unet_studio.core.render import argb_table
+from unet_studio.session import Session
+from unet_studio.tools import ToolContext
+from unet_studio.ui.canvas.decor import paint_message, paint_ring, ring_region
+from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
+from unet_studio.ui.canvas.picture import Picture
+from unet_studio.ui.canvas.tiles import LAYERS
+from unet_studio.ui.canvas.view import View
+from unet_studio.ui.theme import theme
+
+IMAGE_ONLY = "image"
+DEFAULT_OPACITY = 0.5
+SMALL_RING = 4.0  # logical px; a smaller ring needs a cross to be found
+WHOLE_STEP = 1.1  # a zoom by more than this comes from a key or a wheel's notch, not from a touchpad
+TYPING = (QLineEdit, QAbstractSpinBox, QComboBox, QTextEdit, QPlainTextEdit)
+
+Cursor = Qt.CursorShape
+
+
+class Canvas(QWidget):
+    """The image and its mask at any zoom, the brush's ring, and messages.
+
+    pointerMoved(row, column): where the pointer is, in image px, also beside the image; pointerLeft: nowhere.
+    zoomChanged(zoom): device px an image px. A paint event copies a ready frame; what a person changes costs
+    the pixels that changed, and a new view costs the pixels on screen, whatever the size of the image.
+    """
+
+    pointerMoved = Signal(float, float)
+    pointerLeft = Signal()
+    zoomChanged = Signal(float)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvas")
+        self.setAccessibleName("Image with mask")
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMouseTracking(True)
+        self.setTabletTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setMinimumSize(160, 120)
+        self.session = session
+        self._hand = Hand(self)
+        self._picture = Picture(self.devicePixelRatioF())
+        self._seen = View()  # the view that was announced last
+        self._ring: QRegion | None = None  # where a ring was asked to be painted
+        self._layer = "mask"
+        self._mask_visible = True
+        self._opacity = DEFAULT_OPACITY
+        self._hidden: frozenset[int] = frozenset()
+        self._message = ("", "")
+        session.documentChanged.connect(self._document_changed)
+        session.maskChanged.connect(self._mask_changed)
+        session.predictionChanged.connect(self._prediction_changed)
+        session.classesChanged.connect(self._restyle)
+        session.toolChanged.connect(self._tool_changed)
+        theme().changed.connect(self._redraw)
+        self._document_changed()
+
+    # -- what is shown ------------------------------------------------------------------------------------
+
+    @property
+    def picture(self) -> Picture:
+        """The picture behind the widget: its view, in device px, and its tiles."""
+        return self._picture
+
+    @property
+    def layer(self) -> str:
+        """What lies over the image: mask, annotation or prediction; "image" for nothing."""
+        return self._layer
+
+    def set_show(self, layer: str) -> None:
+        """Show "mask", "annotation", "prediction" or the "image" alone."""
+        if layer not in (*LAYERS, IMAGE_ONLY):
+            raise ValueError(f"the canvas can't show {layer!r}")
+        self._layer = layer
+        self._restyle()
+
+    @property
+    def opacity(self) -> float:
+        """How much the mask covers the image, 0..1."""
+        return self._opacity
+
+    def set_opacity(self, opacity: float) -> None:
+        """Set how much the mask covers the image, 0..1."""
+        self._opacity = min(max(opacity, 0.0), 1.0)
+        self._restyle()
+
+    @property
+    def mask_visible(self) -> bool:
+        """Whether the mask is shown, apart from a key held to peek under it."""
+        return self._mask_visible
+
+    def set_mask_visible(self, visible: bool) -> None:
+        """Show or hide the mask."""
+        self._mask_visible = visible
+        self._restyle()
+
+    def set_hidden_classes(self, indices: frozenset[int]) -> None:
+        """Classes that are not shown, beside the background, which never is."""
+        self._hidden = frozenset(indices)
+        self._restyle()
+
+    @property
+    def message(self) -> tuple[str, str]:
+        """Title and detail of the message on the canvas."""
+        return self._message
+
+    def set_message(self, title: str, detail: str = "") -> None:
+        """Show a message over the picture: loading, broken, nothing here. Two empty texts take it away."""
+        self._message = (title, detail)
+        self.update()
+
+    # -- where it is shown --------------------------------------------------------------------------------
+
+    @property
+    def zoom(self) -> float:
+        """Device px an image px."""
+        return self._picture.exact.zoom
+
+    @property
+    def visible_rect(self) -> Rect:
+        """The pixels of the image that are on screen."""
+        return self._picture.visible
+
+    def to_image(self, at: QPointF) -> tuple[float, float]:
+        """The image position (row, column) of a point of the canvas in logical px.
+
+        Pixel (r, c) covers r..r+1 and c..c+1: its centre is (r + 0.5, c + 0.5).
+        """
+        return self._picture.view.to_image(at.x() * self._picture.ratio, at.y() * self._picture.ratio)
+
+    def to_widget(self, row: float, column: float) -> QPointF:
+        """The point of the canvas, in logical px, of an image position."""
+        x, y = self._picture.view.to_screen(row, column)
+        return QPointF(x / self._picture.ratio, y / self._picture.ratio)
+
+    def fit(self) -> None:
+        """Show the whole image, now and when the window changes its size."""
+        self._picture.fit()
+        self._view_changed()
+
+    def actual_size(self) -> None:
+        """Show one image px as one px of the screen."""
+        self.set_zoom(1.0)
+
+    def zoom_in(self) -> None:
+        """One step larger, around the pointer where it is on the canvas."""
+        self.zoom_by(NOTCH_ZOOM)
+
+    def zoom_out(self) -> None:
+        """One step smaller, around the pointer where it is on the canvas."""
+        self.zoom_by(1 / NOTCH_ZOOM)
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom, keeping the image position under the point, or the pointer, or the middle, where it is.
+
+        A step of a wheel or key that would pass 1:1 stops there.
+        """
+        zoom = self.zoom * factor
+        whole_step = not 1 / WHOLE_STEP < factor < WHOLE_STEP
+        passes = (self.zoom < 0.999 and zoom > 1.001) or (self.zoom > 1.001 and zoom < 0.999)
+        self.set_zoom(1.0 if whole_step and passes else zoom, at or self._hand.at)
+
+    def set_zoom(self, zoom: float, at: QPointF | None = None) -> None:
+        """Set the zoom, in device px an image px, keeping what is under the point, or the middle."""
+        point = at or QPointF(self.width() / 2, self.height() / 2)
+        self._picture.zoom_to(zoom, point.x() * self._picture.ratio, point.y() * self._picture.ratio)
+        self._view_changed()
+
+    def fit_or_actual_size(self, at: QPointF) -> None:
+        """Fit, or show actual size around a point where it fits already."""
+        if self._picture.fitted:
+            self.set_zoom(1.0, at)
+        else:
+            self.fit()
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Move the image by logical px."""
+        self._picture.pan(dx * self._picture.ratio, dy * self._picture.ratio)
+        self._view_changed()
+
+    def _view_changed(self) -> None:
+        """Repaint and announce where the view is another one."""
+        before, self._seen = self._seen, self._picture.view
+        if self._seen == before:
+            return
+        self._ring = None
+        self.update()
+        self._choose_cursor()
+        if self._seen.zoom != before.zoom:
+            self.zoomChanged.emit(self._seen.zoom)
+        if self._hand.at is not None:
+            self.pointerMoved.emit(*self.to_image(self._hand.at))
+
+    # -- what the session says ----------------------------------------------------------------------------
+
+    @Slot()
+    def _document_changed(self) -> None:
+        """Show another document; the same one anew keeps its view."""
+        self._hand.abandon()
+        document, pyramid = self.session.document, self.session.pyramid
+        shown = self._picture.composer
+        if document is None or pyramid is None:
+            self._picture.close()
+        elif shown is None or shown.document is not document:
+            layer = self._layer if self._layer in LAYERS else "mask"
+            self._picture.open(document, pyramid, self._colors(), layer)
+        self._restyle()
+        self._view_changed()
+        self._redraw()
+        self._choose_cursor()
+
+    @Slot(object)
+    def _mask_changed(self, rect: Rect) -> None:
+        area = self._picture.mask_changed(rect)
+        if not area.empty:
+            self.update(self._logical(area))
+
+    @Slot(str)
+    def _prediction_changed(self, name: str) -> None:
+        composer = self._picture.composer
+        if composer is not None and composer.document.name == name:
+            composer.forget()
+            self._redraw()
+
+    @Slot()
+    def _restyle(self) -> None:
+        """What is shown, its colours or their opacity changed."""
+        composer = self._picture.composer
+        if composer is not None:
+            composer.plain = self._plain
+            if self._layer in LAYERS:
+                composer.show(self._layer, self._colors())
+            self._redraw()
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the image is shown without anything over it."""
+        return self._layer == IMAGE_ONLY or not self._mask_visible or self._hand.peeking
+
+    def _colors(self) -> NDArray[np.uint32]:
+        """What each class looks like. The background stays clear: it is what nobody looks for."""
+        classes = self.session.classes
+        background = () if classes.background is None else (classes.background,)
+        return argb_table(classes.palette(), self._opacity, self._hidden.union(background))
+
+    @Slot()
+    def _tool_changed(self) -> None:
+        self._choose_cursor()
+        self._move_ring()
+
+    @Slot()
+    def _redraw(self) -> None:
+        """Draw the whole frame anew at the next paint event."""
+        self._picture.redraw()
+        self.update()
+
+    # -- painting -----------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Bring the frame up to date and copy it; then the ring and the message."""
+        look = theme().tokens
+        painter = QPainter(self)
+        painter.drawImage(0, 0, self._picture.image(QColor(look.canvas)))
+        radius = self._ring_radius()
+        if radius is not None and self._hand.at is not None:
+            paint_ring(painter, self._hand.at, radius)
+        if any(self._message):
+            paint_message(painter, self.rect(), self.font(), *self._message, look)
+        painter.end()
+
+    def _logical(self, rect: Rect) -> QRect:
+        """The logical px around device px."""
+        ratio = self._picture.ratio
+        left, top = math.floor(rect.left / ratio), math.floor(rect.top / ratio)
+        return QRect(left, top, math.ceil(rect.right / ratio) - left, math.ceil(rect.bottom / ratio) - top)
+
+    # -- ring and cursor ----------------------------------------------------------------------------------
+
+    def _ring_radius(self) -> float | None:
+        """The radius of the ring in logical px, or None where none is shown."""
+        session, hand = self.session, self._hand
+        if session.document is None or hand.at is None or hand.panning or hand.space:
+            return None
+        context = ToolContext(session.document, session.active_class, session.brush_radius)
+        radius = session.tools[session.tool].cursor_radius(context)
+        return None if radius is None else radius * self.zoom / self._picture.ratio
+
+    def _move_ring(self) -> None:
+        """Repaint where the ring was and where it is."""
+        radius, at = self._ring_radius(), self._hand.at
+        before, self._ring = self._ring, None
+        if before is not None:
+            self.update(before)
+        if radius is not None and at is not None:
+            self._ring = ring_region(at, radius)
+            self.update(self._ring)
+
+    def _choose_cursor(self) -> None:
+        radius = self._ring_radius()
+        if self._hand.panning:
+            wanted = Cursor.ClosedHandCursor
+        elif self._hand.space:
+            wanted = Cursor.OpenHandCursor
+        elif self.session.document is None:
+            wanted = Cursor.ArrowCursor
+        elif radius is None or radius < SMALL_RING:
+            wanted = Cursor.CrossCursor
+        else:
+            wanted = Cursor.BlankCursor
+        if self.cursor().shape() != wanted:
+            self.setCursor(wanted)
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def _pointed(self) -> None:
+        """After every event of the pointer."""
+        self._choose_cursor()
+        self._move_ring()
+        if self._hand.at is not None and self._picture.composer is not None:
+            self.pointerMoved.emit(*self.to_image(self._hand.at))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a stroke or a pan."""
+        self._hand.press(event.position(), event.button(), event.modifiers())
+        self._pointed()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """A quick second press is a press."""
+        self.mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with it."""
+        self._hand.move(event.position(), event.buttons(), event.modifiers())
+        self._pointed()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End it."""
+        self._hand.release(event.position(), event.button(), event.modifiers())
+        self._pointed()
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        """A pen draws as a mouse does."""
+        self._hand.tablet(event)
+        self._pointed()
+        event.accept()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom, pan or change the brush."""
+        self._hand.at = event.position()
+        self._hand.wheel(event)
+        self._pointed()
+        event.accept()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Take the keyboard, so that Space and Escape work at once; never from a field one types in."""
+        self._hand.at = event.position()
+        window = self.window()
+        if window.isActiveWindow() and not isinstance(QApplication.focusWidget(), TYPING):
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self._pointed()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """The ring goes, unless a stroke goes on outside."""
+        if not self._hand.drawing:
+            self._hand.at = None
+            self._move_ring()
+            self.pointerLeft.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys that mean something on the canvas; all others go on to the window."""
+        event.setAccepted(self._hand.key_press(event))
+        self._hold_changed()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """The end of a key held."""
+        event.setAccepted(self._hand.key_release(event))
+        self._hold_changed()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """A stroke ends where the keyboard goes elsewhere."""
+        self._hand.let_go()
+        self._hold_changed()
+        super().focusOutEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """A stroke ends where the canvas goes."""
+        self._hand.let_go()
+        self._hold_changed()
+        super().hideEvent(event)
+
+    def _hold_changed(self) -> None:
+        """A key may be held or let go: peeking, panning."""
+        composer = self._picture.composer
+        if composer is not None and composer.plain != self._plain:
+            self._restyle()
+        self._choose_cursor()
+        self._move_ring()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep in view what was there."""
+        self._measure()
+
+    def event(self, event: QEvent) -> bool:
+        """Tab peeks instead of leaving; a stroke under way keeps all keys; touchpad gestures."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._measure()
+        if isinstance(event, QNativeGestureEvent):
+            return self._hand.gesture(event)
+        if isinstance(event, QKeyEvent):
+            if event.type() == QEvent.Type.ShortcutOverride and self._hand.drawing:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab:
+                self.keyPressEvent(event)
+                return True
+        return super().event(event)
+
+    def _measure(self) -> None:
+        """Fit the picture to the widget and its screen."""
+        ratio = self.devicePixelRatioF()
+        self._picture.resize(math.ceil(self.width() * ratio), math.ceil(self.height() * ratio), ratio)
+        self._view_changed()
