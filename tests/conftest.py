@@ -16,3 +16,16 @@ def data() -> Path:
     if not folder:
         pytest.skip("UNET_STUDIO_DATA is not set")
     return Path(folder)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--soak runs the long trials too."""
+    parser.addoption("--soak", action="store_true", help="run the trials that take many minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long trials out unless asked for; they are not skipped, so no report is full of them."""
+    if not config.getoption("--soak"):
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left_out)
