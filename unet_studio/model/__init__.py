@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unet_studio.model.architectures import (
         ARCHITECTURES,
+        DEFAULT_ARCHITECTURE,
         build_network,
         freeze_encoder_statistics,
         load_imagenet,
     )
     from unet_studio.model.checkpoint import adapt_head, load_model, read_state, save_model
     from unet_studio.model.devices import choose_device, describe_devices
-    from unet_studio.model.efficientnet_lite import imagenet_weights
+    from unet_studio.model.efficientnet_lite import IMAGENET_MEAN, IMAGENET_STD, imagenet_weights
     from unet_studio.model.network import Network
     from unet_studio.model.predict import Model, PredictSettings
     from unet_studio.model.preprocess import fit_percentiles, resize_mask, resized_shape, to_array
 
 __all__ = [
     "ARCHITECTURES",
+    "DEFAULT_ARCHITECTURE",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
     "Model",
     "Network",
     "PredictSettings",
@@ -42,10 +46,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "architectures": ("ARCHITECTURES", "build_network", "freeze_encoder_statistics", "load_imagenet"),
+    "architectures": (
+        "ARCHITECTURES",
+        "DEFAULT_ARCHITECTURE",
+        "build_network",
+        "freeze_encoder_statistics",
+        "load_imagenet",
+    ),
     "checkpoint": ("adapt_head", "load_model", "read_state", "save_model"),
     "devices": ("choose_device", "describe_devices"),
-    "efficientnet_lite": ("imagenet_weights",),
+    "efficientnet_lite": ("IMAGENET_MEAN", "IMAGENET_STD", "imagenet_weights"),
     "network": ("Network",),
     "predict": ("Model", "PredictSettings"),
     "preprocess": ("fit_percentiles", "resize_mask", "resized_shape", "to_array"),

@@ -17,6 +17,8 @@ from unet_studio.model.sweep import Progress, Sweep
 
 __all__ = ["Model", "PredictSettings"]
 
+MEMORY_SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # in the text of a RuntimeError
+
 
 class Model:
     """A network with its card, on a device. predict() may be called from any thread, one at a time."""
@@ -57,7 +59,9 @@ class Model:
                 try:
                     labels, confidence = self._run(image.shape[:2], pixels, plan, report)
                     break
-                except torch.OutOfMemoryError:
+                except (RuntimeError, MemoryError) as error:
+                    if not _out_of_memory(error):
+                        raise
                     plan, note = plan.smaller()
                     notes.append(note)
                 _release_memory()
@@ -89,6 +93,12 @@ class Model:
 def _moved(network: Network, device: torch.device) -> Network:
     """The network itself, on a device, its weights in the layout that convolutions run fastest in."""
     return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: PyTorch's exception for it isn't used by all its parts."""
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or any(sign in str(error) for sign in MEMORY_SIGNS)
 
 
 def _release_memory() -> None:
