@@ -71,9 +71,12 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def explained(path: Path, what: str = "an image") -> Iterator[None]:
+def explained(
+    path: Path,
+    what: str = "an image",
+    mend: str = "Copy it again from its source, or remove it from the folder.",
+) -> Iterator[None]:
     """Turn whatever a decoder raises on this file into a StudioError that names it."""
-    mend = "Copy it again from its source, or remove it from the folder."
     try:
         yield
     except StudioError:

@@ -2,42 +2,39 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
+from PIL.PngImagePlugin import PngImageFile
 
+from unet_studio.core.decoding import ensure_fits, ensure_plausible, explained, open_pillow, open_regular
 from unet_studio.core.errors import StudioError
+
+_GREY_STEP = {"L;2": 85, "L;4": 17}  # Pillow spreads grey of 2 and 4 bit over 0..255; an index is a count
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside path; on success it replaces path, on any error path stays as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    # Not tempfile.mkstemp: it makes files private, and threads can't ask for the umask that would mend it.
+    temporary = path.parent / f".{uuid4().hex}.tmp"
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        os.replace(name, path)  # noqa: PTH105 - the one call documented as atomic on every platform
+        os.replace(temporary, path)  # noqa: PTH105 - the one call documented as atomic on every platform
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            temporary.unlink()
         raise
-
-
-def _umask() -> int:
-    """The permissions that new files lack here; mkstemp itself makes files private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -50,7 +47,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file. Raises StudioError that names the file where it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StudioError(
             f"{path} can't be read as JSON: {error}.", "Restore the file from a backup, or remove it."
         ) from error
@@ -67,7 +64,7 @@ def write_index_png(
 
     palette: uint8 (256, 3). texts go into iTXt chunks (UTF-8). level: zlib's, 1 fast to 9 small.
     """
-    image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8), mode="L")
+    image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
     image.putpalette(np.ascontiguousarray(palette, dtype=np.uint8).tobytes(), "RGB")
     chunks = PngImagePlugin.PngInfo()
     for key, text in (texts or {}).items():
@@ -78,23 +75,27 @@ def write_index_png(
 
 
 def read_index_png(path: Path) -> tuple[NDArray[np.uint8], dict[str, str]]:
-    """Read class indices, uint8 (H, W), and the text chunks of an 8-bit palette or grey PNG.
+    """Read class indices, uint8 (H, W), and the text chunks of a palette or grey PNG of at most 8 bit.
 
-    Raises StudioError where the file is missing, broken, or not an index image.
+    Raises StudioError where the file is missing, broken, not an index image, or too large for the memory.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L", "1"):
-                raise StudioError(
-                    f"{path} is not a mask of class indices (its pixels are {image.mode}).",
-                    "Save the mask as an 8-bit palette or grey PNG, or import it as a colour mask.",
-                )
-            image.load()
-            labels = np.array(image, dtype=np.uint8)
-            texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise StudioError(
-            f"{path} can't be read as a mask: {error}.",
-            "Restore it from a backup, or delete it to start anew.",
-        ) from error
-    return labels, texts
+    mend = "Restore it from a backup, or delete it to start anew."
+    with (
+        explained(path, "a mask", mend),
+        open_regular(path) as stream,
+        open_pillow(stream, ("PNG",)) as image,
+    ):
+        if image.mode not in ("P", "L", "1"):
+            raise StudioError(
+                f"{path} is not a mask of class indices (its pixels are {image.mode}).",
+                "Save the mask as an 8-bit palette or grey PNG, or import it as a colour mask.",
+            )
+        ensure_plausible(path, image)
+        ensure_fits(path, *image.size, 3 * image.width * image.height)
+        step = (
+            _GREY_STEP.get(str(image.tile[0][3]), 1) if isinstance(image, PngImageFile) and image.tile else 1
+        )
+        image.load()
+        labels = np.array(image, dtype=np.uint8)
+        texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
+    return labels // np.uint8(step) if step > 1 else labels, texts

@@ -2,10 +2,12 @@
 
 tifffile without its imagecodecs knows few compressions but every type and number of channels; Pillow knows
 nearly all compressions but only 8 bit where there are several channels; OpenCV fills the gap (16-bit or
-floating RGB with LZW). Values are not scaled: 12-bit pixels stay 0..4095. Tags as in TIFF 6.0 (Adobe, 1992).
+floating RGB with LZW). What none of them keeps whole (16-bit planes or CMYK with LZW) comes at 8 bit. Values
+are not scaled: 12-bit pixels stay 0..4095. Tags as in TIFF 6.0 (Adobe, 1992).
 """
 
 import logging
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,7 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _PLAIN = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+_PLANAR = 2  # one channel after the other, which OpenCV mixes up
 _ASSOCIATED_ALPHA = 1
 _FAST_CODECS = (1, 8, 32946, 34925)  # none, deflate (two numbers), LZMA: tifffile's own, quick
 _SLOW_CODECS = (32773,)  # PackBits, in Python
@@ -66,11 +69,12 @@ def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
         page = _page(path, tif, number)
         route = _route(page)
         _ensure_whole(path, stream, page)
-        stored = max(4, page.samplesperpixel * page.dtype.itemsize)
+        each = 2 * max(4, page.samplesperpixel * page.dtype.itemsize)
         area = page.imagewidth * page.imagelength
-        ensure_fits(path, page.imagewidth, page.imagelength, 2 * stored * area)
+        ensure_fits(path, page.imagewidth, page.imagelength, each * area)
         if route == "tifffile":
-            image = _seen(page, page.asarray())
+            stored = page.asarray()
+            image = _seen(page, np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored)
         elif route == "pillow" and (opened := _by_pillow(stream, number)) is not None:
             image = pixels_of(opened, dtype=_pillow_dtype(page))  # Pillow applies the orientation itself
             if page.photometric == _WHITE_IS_ZERO and image.dtype == np.uint16:
@@ -156,12 +160,13 @@ def _route(page: Any) -> Route:
     plain = page.photometric in _PLAIN
     deep = page.dtype.itemsize > 1
     several = page.samplesperpixel > 1
+    planar = page.planarconfig == _PLANAR
     beyond_pillow = several and (deep or page.samplesperpixel > 4 or page.dtype == np.int8)
     exact = page.bitspersample in (8, 16, 32, 64) and (plain or (deep and page.photometric == _CMYK))
     decodes = page.compression in _FAST_CODECS or (page.compression in _SLOW_CODECS and beyond_pillow)
     if exact and decodes and page.predictor != _FLOATING_PREDICTOR:
         return "tifffile"
-    return "opencv" if plain and beyond_pillow else "pillow"
+    return "opencv" if plain and beyond_pillow and not planar else "pillow"
 
 
 def _pillow_dtype(page: Any) -> str | None:
@@ -183,9 +188,16 @@ def _by_pillow(stream: BinaryIO, number: int) -> Image.Image | None:
 
 def _by_opencv(path: Path, page: Any, stream: BinaryIO, number: int) -> Pixels:
     """The page as stored, decoded by OpenCV; 10, 12 and 14 bit, which it scales up, scaled back."""
+    if page.planarconfig == _PLANAR and page.samplesperpixel > 1:
+        raise _unsupported(path, page)
     cv2 = opencv()
     stream.seek(0)
-    data = np.frombuffer(stream.read(), dtype=np.uint8)
+    data = np.fromfile(stream, dtype=np.uint8)
+    tag = page.tags.get(_ORIENTATION)
+    if tag is not None:  # some versions of OpenCV turn the page by themselves: none shall
+        data[tag.valueoffset : tag.valueoffset + 2] = np.frombuffer(
+            struct.pack(page.parent.byteorder + "H", 1), dtype=np.uint8
+        )
     ok, images = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(number, number + 1))
     shape = (page.imagelength, page.imagewidth)
     samples = page.samplesperpixel
@@ -201,11 +213,9 @@ def _by_opencv(path: Path, page: Any, stream: BinaryIO, number: int) -> Pixels:
 
 
 def _seen(page: Any, stored: Pixels) -> Pixels:
-    """Stored samples as they look: channels last, zero black, RGB, alpha not multiplied in, turned."""
-    image = np.moveaxis(stored, 0, -1) if stored.ndim == 3 and page.axes == "SYX" else stored
-    if page.photometric == _WHITE_IS_ZERO and image.dtype.kind == "u":
-        image = _inverted(image, page.bitspersample)
-    image = working(image)
+    """Stored samples, (H, W) or (H, W, C), as they look: zero black, RGB, alpha not multiplied in, turned."""
+    inverted = page.photometric == _WHITE_IS_ZERO and stored.dtype.kind == "u"
+    image = working(_inverted(stored, page.bitspersample) if inverted else stored)
     if page.photometric == _CMYK:
         image = _cmyk_to_rgb(image)
     elif image.ndim == 3 and page.extrasamples[:1] == (_ASSOCIATED_ALPHA,):
@@ -234,9 +244,11 @@ def _straight_alpha(image: Pixels) -> Pixels:
     """The colours with the opacity that was multiplied into them (channel 1 or 3) divided out."""
     colors = 1 if image.shape[2] == 2 else 3
     alpha = image[..., colors : colors + 1].astype(np.float32)
-    divided = image[..., :colors] * (_full(image) / np.maximum(alpha, np.finfo(np.float32).tiny))
+    scaled = image[..., :colors] * np.float32(_full(image))
+    with np.errstate(over="ignore"):
+        divided = np.divide(scaled, alpha, out=np.zeros_like(scaled), where=alpha > 0)
     out = image.copy()
-    out[..., :colors] = _as_type(np.minimum(np.where(alpha > 0, divided, 0), _full(image)), image)
+    out[..., :colors] = _as_type(np.minimum(divided, _full(image)), image)
     return out
 
 
