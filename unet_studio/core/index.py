@@ -1,87 +1,120 @@
-"""The index of thumbnails and sizes: an SQLite file that speeds things up and may be deleted at any time."""
+"""A cache of thumbnails in one SQLite file that may be deleted at any time."""
 
-import logging
 import sqlite3
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from threading import Lock
+from typing import Any
 
-log = logging.getLogger(__name__)
+Stamp = tuple[int, int]  # modification time in ns, size in bytes: the state of the image file
 
-T = TypeVar("T")
-Stamp = tuple[int, int]  # modification time in ns and size in bytes of the image's file
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS thumbnails"
+    " (name BLOB PRIMARY KEY, time INTEGER, bytes INTEGER, width INTEGER, height INTEGER, picture BLOB)"
+)
+_GET = "SELECT picture, width, height FROM thumbnails WHERE name = ? AND time = ? AND bytes = ?"
+_PUT = "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)"
+_WAIT = 1.0  # seconds for another process to finish writing
+# Primary result codes that say the file itself is fine: someone else is at it, or it may not be written.
+_NOT_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_FULL,
+    }
+)
 
-_SCHEMA = """
-    CREATE TABLE IF NOT EXISTS thumbnails (
-        name TEXT PRIMARY KEY, modified INTEGER, size INTEGER, width INTEGER, height INTEGER, picture BLOB
-    )
-"""
+
+def _key(name: str) -> bytes:
+    """A name as bytes: file names that are not text (lone surrogates) can't be stored as text."""
+    return name.encode("utf-8", "surrogatepass")
 
 
 class ThumbnailIndex:
-    """Thumbnails by image name. Any number of threads may ask; a broken file is begun anew, never reported.
+    """Thumbnails by image name, valid for one state of the image file; never raises, for it is only a cache.
 
-    path: the file; None keeps everything in memory. The rollback journal is used since WAL, SQLite's other
-    way, fails on network shares.
+    path: the file, or None to keep everything in memory. Nothing is created before the first put, nor where
+    the folder is missing or read-only; a broken file is replaced. Safe in threads: one connection, one lock.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._mutex = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._lock = Lock()
 
     def get(self, name: str, stamp: Stamp) -> bytes | None:
-        """The thumbnail's file content, if it was made of the file as it is now."""
+        """The PNG or JPEG stored for this state of the image; None where there is none."""
+        row = self._row(name, stamp)
+        return row[0] if row else None
 
-        def ask(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute(
-                "SELECT picture FROM thumbnails WHERE name = ? AND modified = ? AND size = ?", (name, *stamp)
-            ).fetchone()
-            return bytes(row[0]) if row else None
-
-        return self._do(ask)
+    def size(self, name: str, stamp: Stamp) -> tuple[int, int] | None:
+        """Width and height in px of the whole image, as stored with its thumbnail."""
+        row = self._row(name, stamp)
+        return (row[1], row[2]) if row else None
 
     def put(self, name: str, stamp: Stamp, picture: bytes, width: int, height: int) -> None:
-        """Remember a thumbnail, and the size of its image in px."""
-
-        def store(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)",
-                    (name, *stamp, width, height, picture),
-                )
-
-        self._do(store)
+        """Store a thumbnail, PNG or JPEG, with the size of the whole image; replaces an older one."""
+        self._run(_PUT, (_key(name), *stamp, width, height, picture), create=True)
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
-        with self._mutex:
+        """Let go of the file; a later call opens it again."""
+        with self._lock:
             self._disconnect()
 
-    def _do(self, call: Callable[[sqlite3.Connection], T]) -> T | None:
-        with self._mutex:
+    def _row(self, name: str, stamp: Stamp) -> tuple[bytes, int, int] | None:
+        row = self._run(_GET, (_key(name), *stamp), create=False)
+        if row is None or not isinstance(row[0], bytes):
+            return None
+        return row[0], int(row[1]), int(row[2])
+
+    def _run(self, statement: str, values: tuple[Any, ...], create: bool) -> Any:
+        """One statement and its first row; a broken file is replaced and the statement tried once more."""
+        with self._lock:
             for _ in range(2):
                 try:
-                    return call(self._connect())
-                except (sqlite3.Error, OSError) as error:
-                    log.info("the index %s is begun anew: %s", self._path, error)
+                    if self._connection is None and not self._connect(create):
+                        return None
+                    assert self._connection is not None
+                    with self._connection as connection:
+                        return connection.execute(statement, values).fetchone()
+                except sqlite3.Error as error:
                     self._disconnect()
-                    if self._path is not None:
-                        with suppress(OSError):
-                            self._path.unlink()
+                    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary part of it
+                    if code in _NOT_BROKEN:
+                        return None
+                    self._discard(code)
             return None
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            # check_same_thread=False: the mutex above lets one thread in at a time.
-            self._connection = sqlite3.connect(self._path or ":memory:", timeout=2, check_same_thread=False)
-            self._connection.execute(_SCHEMA)
-        return self._connection
+    def _connect(self, create: bool) -> bool:
+        """Open the file, or memory where there is no folder for one; False where there is nothing to read."""
+        on_disk = self._path is not None and self._path.parent.is_dir()
+        if on_disk and not create and self._path is not None and not self._path.exists():
+            return False
+        if not on_disk and not create:
+            return False
+        place = str(self._path) if on_disk else ":memory:"
+        connection = sqlite3.connect(place, timeout=_WAIT, check_same_thread=False)
+        self._connection = connection
+        connection.execute(
+            "PRAGMA synchronous = OFF"
+        )  # after a power cut it may be broken: then it is replaced
+        connection.execute(_SCHEMA)
+        return True
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+    def _discard(self, code: int) -> None:
+        """Throw the broken file away; where that can't be done, or none can be made, go on in memory."""
+        try:
+            if code == sqlite3.SQLITE_CANTOPEN:
+                self._path = None
+            elif self._path is not None:
+                self._path.unlink(missing_ok=True)
+        except OSError:
+            self._path = None
