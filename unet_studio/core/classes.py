@@ -168,7 +168,7 @@ class ClassTable:
             )
             named = [entry.index for entry in classes if entry.name.casefold() == "background"]
             background = value.get("background", named[0] if named else None)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StudioError(
                 f"The list of classes can't be understood ({error!r}).",
                 'It looks like {"classes": [{"index": 0, "name": "background", "color": "#000000"}]}.',
@@ -190,7 +190,8 @@ def read_classes_file(path: Path) -> tuple[ClassTable, int | None]:
     table = ClassTable.from_json(value)
     ignore = value.get("ignore_index")
     kept = tuple(entry for entry in table.classes if entry.index != ignore)
-    return replace(table, classes=kept), ignore
+    background = None if table.background == ignore else table.background
+    return ClassTable(kept, background), ignore
 
 
 def write_classes_file(

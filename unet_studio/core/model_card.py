@@ -6,7 +6,7 @@ A model is a folder of two files: model.safetensors (weights) and model.json (th
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from unet_studio.core.storage import read_json, write_json
 MODEL_FILE = "model.safetensors"
 CARD_FILE = "model.json"
 CARD_VERSION = 1
+
+Scaling = Literal["dtype", "percentile"]
+Resize = Literal["none", "factor", "long_side", "stretch"]
+_CHOICES = {"scaling": get_args(Scaling), "resize": get_args(Resize)}
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class Preprocessing:
     """
 
     channels: int
-    scaling: Literal["dtype", "percentile"] = "dtype"
+    scaling: Scaling = "dtype"
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    resize: Literal["none", "factor", "long_side", "stretch"] = "none"
+    resize: Resize = "none"
     size: tuple[float, ...] = ()
 
 
@@ -97,11 +101,23 @@ class ModelCard:
             fields["preprocessing"] = Preprocessing(**preprocessing)
             fields["architecture"] = Architecture(**fields["architecture"])
             fields["classes"] = tuple(ModelClass(**entry) for entry in fields["classes"])
-            return cls(**fields)
+            card = cls(**fields)
+            card._check()
+            return card
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudioError(
                 f"{source} is not a valid model card ({error!r}).", "Copy the model again from its source."
             ) from error
+
+    def _check(self) -> None:
+        """Raise ValueError where the parts can't belong together."""
+        table = self.table()  # indices in range and told apart, colours and background
+        outputs = self.architecture.out_channels
+        if (2 if outputs == 1 else outputs) != len(table.classes):
+            raise ValueError(f"{outputs} outputs for {len(table.classes)} classes")
+        for name, choices in _CHOICES.items():
+            if getattr(self.preprocessing, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self.preprocessing, name)!r}")
 
     def table(self) -> ClassTable:
         """The model's classes as a class table, for a project that has none of its own yet."""
