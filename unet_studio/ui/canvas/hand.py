@@ -80,10 +80,10 @@ class Hand:
 
     def move(self, at: QPointF, buttons: Qt.MouseButton, keys: Qt.KeyboardModifier) -> None:
         """The pointer moved."""
-        self.at = at
         held = self._drawing or self._panning
         if held is not None and not buttons & held:
-            self.let_go()
+            self._finish()
+        self.at = at
         if self.panning:
             delta, self._grip = at - self._grip, at
             self._canvas.pan_by(delta.x(), delta.y())
@@ -110,8 +110,13 @@ class Hand:
             self.move(event.position(), event.buttons(), event.modifiers())
 
     def let_go(self) -> None:
-        """No release will come: keep what was painted so far, forget which keys are held."""
-        self._panning, self.space, self.peeking = None, False, False
+        """The keyboard or the canvas is gone: no release will come, of a button or of a key."""
+        self.space, self.peeking = False, False
+        self._finish()
+
+    def _finish(self) -> None:
+        """End the drag where it was, and keep what was painted so far."""
+        self._panning = None
         if self._drawing is not None:
             self._drawing = None
             self._send("release", self.at or QPointF(), Keys.NoModifier)

@@ -33,21 +33,19 @@ LAYERS: dict[str, Callable[[Document], Layer]] = {
 
 @dataclass(frozen=True)
 class Tile:
-    """A QImage of 32 bits a pixel, and the same memory as pixels, uint32 (height, width)."""
+    """pixels, uint32 (height, width), own the memory; image, of 32 bits a pixel, shows the same memory.
 
-    image: QImage
+    Keep the tile for as long as its image is in use.
+    """
+
     pixels: NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, image: QImage) -> "Tile":
-        """The tile of an image that nobody else holds."""
-        pixels = np.frombuffer(image.bits(), dtype=np.uint32).reshape(image.height(), image.width())
-        return cls(image, pixels)
+    image: QImage
 
     @classmethod
     def blank(cls, height: int, width: int) -> "Tile":
         """A picture tile whose pixels are still to be written."""
-        return cls.of(QImage(width, height, PICTURE))
+        pixels = np.empty((height, width), dtype=np.uint32)
+        return cls(pixels, QImage(pixels.data, width, height, 4 * width, PICTURE))
 
 
 class TileCache:
@@ -171,8 +169,11 @@ class Composer:
             return found
         rect = self._area(key)
         rgb = np.ascontiguousarray(self.pyramid.region(key[0], rect))
-        picture = QImage(rgb.data, rect.width, rect.height, 3 * rect.width, QImage.Format.Format_RGB888)
-        return self.pictures.put(key, Tile.of(picture.convertToFormat(PICTURE)))
+        plain = QImage(rgb.data, rect.width, rect.height, 3 * rect.width, QImage.Format.Format_RGB888)
+        converted = plain.convertToFormat(PICTURE)
+        tile = Tile.blank(rect.height, rect.width)
+        tile.pixels[...] = np.frombuffer(converted.constBits(), np.uint32).reshape(tile.pixels.shape)
+        return self.pictures.put(key, tile)
 
     def _compose(self, key: Key, tile: Tile, part: Rect) -> None:
         """Write part, in px of the level, of a tile: the picture, and the layer's colours over it."""
