@@ -112,15 +112,23 @@ class TrainingConfig:
     )
     depth: int = _setting(4, "Plain U-Net: number of poolings.", low=1, high=7)
     channels: int = _setting(
-        0, "Plain U-Net: channels of the first layer; encoder U-Net: of the last. 0: its own."
+        0, "Plain U-Net: channels of the first level; each level doubles them. 0: 64.", low=0, high=1024
+    )
+    bottleneck: int = _setting(
+        0, "Plain U-Net: channels of the deepest level. 0 doubles once more.", low=0, high=16384
     )
     normalisation: str = _setting(
         "auto", "Kind of normalisation.", choices=("auto", "none", "batch", "group")
     )
-    convolutions: int = _setting(2, "Plain U-Net: normalised convolutions a block.", low=1, high=2)
+    convolutions: int = _setting(2, "Plain U-Net: convolutions a block.", low=1, high=2)
+    normalisations: int = _setting(
+        2, "Plain U-Net: how many of a block's convolutions are normalised.", low=1, high=2
+    )
     activation: str = _setting("relu", "Plain U-Net: activation.", choices=("relu", "gelu"))
     upsampling: str = _setting(
-        "bilinear", "Plain U-Net: how the decoder grows.", choices=("transposed", "bilinear")
+        "auto",
+        "How the decoder grows: transposed for the plain U-Net alone, nearest for the others alone.",
+        choices=("auto", "transposed", "bilinear", "nearest"),
     )
     dropout: float = _setting(0.0, "Share of features dropped in training.", low=0.0, high=0.9)
 

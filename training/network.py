@@ -1,0 +1,94 @@
+"""The network that a run trains: built from the settings, or taken from the model that it starts from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unet_studio.core.classes import ClassTable
+from unet_studio.core.model_card import (
+    MODEL_FILE,
+    Architecture,
+    ModelCard,
+    ModelClass,
+    Preprocessing,
+    read_card,
+)
+from unet_studio.core.training_config import TrainingConfig
+from unet_studio.model.architectures import build_network, freeze_encoder_statistics, load_imagenet
+from unet_studio.model.checkpoint import adapt_head, load_state, model_folder, read_state
+from unet_studio.model.network import Network
+
+# Which settings the plain U-Net takes, and which a U-Net on a pretrained encoder.
+PLAIN_OPTIONS = (
+    "depth",
+    "channels",
+    "bottleneck",
+    "normalisation",
+    "normalisations",
+    "convolutions",
+    "activation",
+    "upsampling",
+    "dropout",
+)
+ENCODER_OPTIONS = ("normalisation", "upsampling", "dropout")
+OPEN = ("auto", 0)  # values that leave an option to the network
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The model that a run starts from: its folder and card."""
+
+    folder: Path
+    card: ModelCard
+
+
+def find_origin(config: TrainingConfig) -> Origin | None:
+    """The model named by `init`; None where the run starts from an encoder's or random weights."""
+    if config.init in ("imagenet", "random"):
+        return None
+    folder = model_folder(Path(config.init).expanduser())
+    return Origin(folder, read_card(folder))
+
+
+def model_classes(table: ClassTable) -> tuple[ModelClass, ...]:
+    """The outputs of a model for these classes, in their order."""
+    return tuple(ModelClass(entry.index, entry.name, entry.color) for entry in table.active)
+
+
+def choose_architecture(
+    config: TrainingConfig, table: ClassTable, preprocessing: Preprocessing, origin: Origin | None
+) -> Architecture:
+    """The architecture of the origin with outputs for the classes, or the one that the settings describe.
+
+    Background and one class share an output channel; otherwise each class has its own.
+    """
+    count = len(table.active)
+    outputs = 1 if count == 2 and table.background is not None else count
+    if origin is not None:
+        own = origin.card.architecture
+        return Architecture(own.name, own.in_channels, outputs, dict(own.options))
+    names = PLAIN_OPTIONS if config.network == "unet" else ENCODER_OPTIONS
+    options: dict[str, Any] = {
+        name: getattr(config, name) for name in names if getattr(config, name) not in OPEN
+    }
+    return Architecture(config.network, preprocessing.channels, outputs, options)
+
+
+def make_network(
+    config: TrainingConfig, architecture: Architecture, classes: tuple[ModelClass, ...], origin: Origin | None
+) -> Network:
+    """The network with its first weights, drawn from the seed, on the CPU, statistics frozen as set."""
+    torch.manual_seed(config.seed)
+    network = build_network(architecture)
+    if origin is not None:
+        state = read_state(origin.folder / MODEL_FILE)
+        before = build_network(origin.card.architecture)
+        load_state(before, state, str(origin.folder))
+        adapted = adapt_head(state, origin.card.classes, classes, architecture.out_channels)
+        network.load_state_dict(adapted, strict=False)
+    elif config.init == "imagenet":
+        load_imagenet(network)
+    freeze_encoder_statistics(network, config.freeze_encoder_statistics and config.init != "random")
+    return network

@@ -1,0 +1,20 @@
+"""The course of the learning rate: a table of curves over the part of the training that is done."""
+
+import math
+from collections.abc import Callable
+
+# Each maps the share of the training done, 0..1, to a factor on the highest learning rate.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "poly": lambda done: (1 - done) ** 0.9,
+    "constant": lambda _done: 1.0,
+}
+
+
+def factor(schedule: str, step: int, warmup: int, done: float) -> float:
+    """Factor on the learning rate of a step (from 0 on): a linear rise over `warmup` steps, then the curve.
+
+    done: share of the training that is over, 0..1, by steps or by the clock, whichever is further.
+    """
+    rise = min(1.0, (step + 1) / (warmup + 1))
+    return rise * SCHEDULES[schedule](min(1.0, max(0.0, done)))

@@ -1,0 +1,123 @@
+"""What a run must not lose: weights, their average, the optimiser, and how far it is. Saved as last.pt."""
+
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.storage import atomic_write
+from unet_studio.core.training_config import TrainingConfig
+from unet_studio.model.network import Network
+
+VERSION = 1
+OPTIMISERS: dict[str, Any] = {
+    "adamw": lambda groups, decay: AdamW(groups, weight_decay=decay),
+    "adam": lambda groups, decay: Adam(groups, weight_decay=decay),
+    "sgd": lambda groups, decay: SGD(groups, momentum=0.9, nesterov=True, weight_decay=decay),
+    "rmsprop": lambda groups, decay: RMSprop(groups, weight_decay=decay),
+}
+
+
+@dataclass
+class Standing:
+    """How far a run is. step: steps done. seconds: spent. best: highest score so far, below 0 for none.
+
+    stale: validations since then. batch: patches a step, less than planned once memory ran out.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+    stale: int = 0
+    batch: int = 0
+
+
+class Average:
+    """A moving average of a network's weights; its first steps count more, so that it forgets the start.
+
+    Y. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with exponential
+    weights. Buffers, such as batch-norm statistics, are copied.
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self._decay = decay
+        self.weights = {key: value.detach().clone() for key, value in network.state_dict().items()}
+        self._learnt = {key for key, _ in network.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, network: Network, step: int) -> None:
+        """Take in the weights after a step (from 1 on)."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for key, value in network.state_dict().items():
+            if key in self._learnt:
+                self.weights[key].lerp_(value.detach(), 1 - decay)
+            else:
+                self.weights[key].copy_(value)
+
+
+def make_optimiser(network: Network, config: TrainingConfig) -> Optimizer:
+    """The optimiser, a pretrained encoder's parameters in a group of their own.
+
+    Every group has "share", its part of the learning rate. A share of 0 freezes the encoder.
+    """
+    share = 1.0 if config.init == "random" else config.encoder_lr_factor
+    groups = [{"params": list(network.decoder_parameters()), "share": 1.0, "lr": config.learning_rate}]
+    encoder = list(network.encoder_parameters())
+    if share == 0:
+        for parameter in encoder:
+            parameter.requires_grad_(False)
+    else:
+        groups.append({"params": encoder, "share": share, "lr": config.learning_rate * share})
+    made: Optimizer = OPTIMISERS[config.optimiser](groups, config.weight_decay)
+    return made
+
+
+@dataclass
+class State:
+    """All of it. scaler: of the gradients, for float16; it does nothing otherwise."""
+
+    network: Network
+    average: Average | None
+    optimiser: Optimizer
+    scaler: torch.amp.GradScaler
+    standing: Standing
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that make the model: the average, where there is one."""
+        return self.network.state_dict() if self.average is None else self.average.weights
+
+    def save(self, path: Path) -> None:
+        """Write last.pt, atomically."""
+        content = {
+            "version": VERSION,
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.weights,
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "standing": asdict(self.standing),
+        }
+        with atomic_write(path) as stream:
+            torch.save(content, stream)
+
+    def load(self, path: Path) -> None:
+        """Continue from a last.pt. Raises StudioError where it is broken or of another network."""
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if content["version"] != VERSION:
+                raise ValueError(f"version {content['version']}")
+            self.network.load_state_dict(content["network"])
+            if self.average is not None:
+                for key, value in content["average"].items():
+                    self.average.weights[key].copy_(value)
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.scaler.load_state_dict(content["scaler"])
+            self.standing = Standing(**content["standing"])
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            raise StudioError(
+                f"{path} can't be continued from: {error}.", "Start another run; the best model is kept."
+            ) from error
