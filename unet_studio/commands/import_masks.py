@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from unet_studio.commands.options import add_json, add_project_dir, opened
+from unet_studio.commands.options import add_format, add_json, add_project_dir, opened
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("format", metavar="FORMAT", help="index-png or coco")
+    add_format(parser)
     parser.add_argument("source", metavar="SOURCE", type=Path, help="the folder or file of masks")
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder of images, or the project")
     parser.add_argument("--approve", action="store_true", help="they are right and finished: approve them")

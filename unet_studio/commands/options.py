@@ -17,6 +17,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and lines on stderr")
 
 
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """FORMAT, with the names of all there are."""
+    from unet_studio.formats.table import FORMATS
+
+    known = "; ".join(f"{name}: {entry.title}" for name, entry in FORMATS.items())
+    parser.add_argument("format", metavar="FORMAT", help=known.replace("%", "%%"))
+
+
 def add_project_dir(parser: argparse.ArgumentParser) -> None:
     """--project, for a project whose own files are not in FOLDER/unet-studio."""
     parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
