@@ -35,8 +35,12 @@ def resize(image: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:
 
     shrinks = height <= pixels.shape[0] and width <= pixels.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    result = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method)
-    return np.asarray(result.reshape(height, width, pixels.shape[2]))
+    # OpenCV resizes up to four channels at once.
+    groups = [pixels[..., first : first + 4] for first in range(0, pixels.shape[2], 4)]
+    resized = [
+        cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=method) for part in groups
+    ]
+    return np.concatenate([np.reshape(part, (height, width, -1)) for part in resized], axis=2)
 
 
 def scale(pixels: NDArray[Any], preprocessing: Preprocessing) -> NDArray[np.float32]:

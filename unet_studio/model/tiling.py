@@ -47,7 +47,8 @@ def lay_tiles(size: int, tile: int, overlap: float, stride: int) -> Axis:
     count = max(2, math.ceil((length - shared) / (tile - shared)))
     side = min(tile, _up(math.ceil((length + (count - 1) * shared) / count), stride))
     steps = (length - side) // stride
-    starts = tuple(stride * round(index * steps / (count - 1)) for index in range(count))
+    spread = (stride * round(index * steps / (count - 1)) for index in range(count))
+    starts = tuple(dict.fromkeys(spread))  # tiles of about the stride's size may fall together
     return Axis(size, side, starts, _weights(starts, side))
 
 
