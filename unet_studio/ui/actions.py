@@ -1,0 +1,382 @@
+"""Every action of the window in one table; menus, tool bar and list of shortcuts are built from it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+
+from PySide6.QtCore import QKeyCombination, QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QWidget
+
+from unet_studio.core.errors import StudioError
+from unet_studio.session import Session
+from unet_studio.tools import Tool
+from unet_studio.ui.icons import icons
+
+BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One row of the table.
+
+    handler: "owner.method", owner one of session, canvas, window, classes, training; argument: for the call.
+    enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place in
+    the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
+    listed: whether menus show it (the keys of classes are in the panel of classes).
+    """
+
+    id: str
+    text: str
+    icon: str
+    menu: str
+    handler: str
+    shortcuts: tuple[str, ...] = ()
+    enabled: str = "always"
+    tip: str = ""
+    argument: object = None
+    checkable: bool = False
+    group: str = ""
+    toolbar: str = ""
+    line: bool = False
+    listed: bool = True
+    repeat: bool = False
+
+
+def _editable(session: Session) -> bool:
+    return session.document is not None and not _read_only(session)
+
+
+def _read_only(session: Session) -> bool:
+    return session.project is None or session.project.read_only is not None
+
+
+ENABLED: Mapping[str, Callable[[Session], bool]] = {
+    "always": lambda _session: True,
+    "project": lambda session: session.project is not None,
+    "writable": lambda session: not _read_only(session),
+    "images": lambda session: bool(session.images),
+    "document": lambda session: session.document is not None,
+    "editable": _editable,
+    "undo": lambda session: session.can_undo,
+    "redo": lambda session: session.can_redo,
+    "approvable": lambda session: _editable(session) and not _approved(session),
+    "approved": lambda session: _editable(session) and _approved(session),
+    "predictable": lambda session: session.document is not None and session.model is not None,
+    "predictable_all": lambda session: bool(session.images) and session.model is not None,
+    "trainable": lambda session: (
+        not _read_only(session) and session.run_state not in ("starting", "running", "paused")
+    ),
+    "training": lambda session: session.run_state in ("running", "paused"),
+}
+
+
+def _approved(session: Session) -> bool:
+    return session.document is not None and session.document.approved
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec(
+        "open_folder", "&Open Folder…", "folder-open-outline", "&File", "window.choose_folder",
+        ("Ctrl+O",), tip="Open a folder of images", toolbar="icon",
+    ),
+    ActionSpec(
+        "open_sample", "Open &Sample Project", "image-multiple-outline", "&File", "window.open_sample",
+        tip="Open a small project with a model that comes with the program",
+    ),
+    ActionSpec(
+        "export", "&Export Masks…", "export-variant", "&File", "window.show_export",
+        ("Ctrl+E",), "project", "Write masks for other programs", line=True,
+    ),
+    ActionSpec(
+        "close_project", "&Close Project", "close", "&File", "window.close_project",
+        ("Ctrl+W",), "project", "Save and go back to the welcome page", line=True,
+    ),
+    ActionSpec(
+        "quit", "&Quit", "exit-to-app", "&File", "window.close", ("Ctrl+Q",), tip="Save and close the window",
+    ),
+    ActionSpec(
+        "undo", "&Undo", "undo", "&Edit", "session.undo",
+        ("Ctrl+Z",), "undo", "Take back the last change of this image", toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "redo", "&Redo", "redo", "&Edit", "session.redo",
+        ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do again what was undone", toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "forget_all", "&Forget All Corrections", "eraser-variant", "&Edit", "session.clear_annotation",
+        ("Ctrl+Backspace",), "editable",
+        "Return every painted pixel of this image to what the model says (can be undone)", line=True,
+    ),
+    ActionSpec(
+        "previous_image", "&Previous Image", "chevron-left", "&Image", "session.step_image",
+        ("A", "PgUp"), "images", "Go to the image before", -1, toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "next_image", "&Next Image", "chevron-right", "&Image", "session.step_image",
+        ("D", "PgDown"), "images", "Go to the image after", 1, toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "approve", "&Approve", "check-bold", "&Image", "session.approve",
+        ("Return", "Enter"), "approvable", "Say that the whole mask of this image is right",
+        toolbar="text", line=True,
+    ),
+    ActionSpec(
+        "approve_next", "Approve and Go &On", "check-all", "&Image", "window.approve_and_go_on",
+        ("Ctrl+Return",), "approvable", "Approve, then go to the next image that is not finished",
+    ),
+    ActionSpec(
+        "unapprove", "&Take Approval Back", "undo-variant", "&Image", "session.unapprove",
+        ("Shift+Return",), "approved", "Say that this mask is not finished after all",
+    ),
+    ActionSpec(
+        "zoom_in", "Zoom &In", "magnify-plus-outline", "&View", "canvas.zoom_in",
+        ("+", "=", "Ctrl++", "Ctrl+="), "document", "Show the image larger", repeat=True,
+    ),
+    ActionSpec(
+        "zoom_out", "Zoom &Out", "magnify-minus-outline", "&View", "canvas.zoom_out",
+        ("-", "Ctrl+-"), "document", "Show the image smaller", repeat=True,
+    ),
+    ActionSpec(
+        "fit", "&Fit to Window", "fit-to-page-outline", "&View", "canvas.fit",
+        ("F", "Ctrl+0"), "document", "Show the whole image", toolbar="icon",
+    ),
+    ActionSpec(
+        "actual_size", "&Actual Size", "numeric-1-box-outline", "&View", "canvas.actual_size",
+        ("Ctrl+1",), "document", "Show one image pixel as one screen pixel", toolbar="icon",
+    ),
+    ActionSpec(
+        "hide_mask", "&Hide Mask", "eye-off-outline", "&View", "window.hide_mask",
+        ("Ctrl+H",), "document", "Show the image alone; hold H for a moment's look",
+        checkable=True, toolbar="icon", line=True,
+    ),
+    ActionSpec(
+        "theme_system", "Follow the &System", "theme-light-dark", "&View/&Theme", "window.choose_theme",
+        argument="system", checkable=True, group="theme", tip="Light or dark, as the system is",
+    ),
+    ActionSpec(
+        "theme_light", "&Light", "weather-sunny", "&View/&Theme", "window.choose_theme",
+        argument="light", checkable=True, group="theme", tip="Dark text on light panels",
+    ),
+    ActionSpec(
+        "theme_dark", "&Dark", "weather-night", "&View/&Theme", "window.choose_theme",
+        argument="dark", checkable=True, group="theme", tip="Light text on dark panels",
+    ),
+    *(
+        ActionSpec(
+            f"panel_{name}", text, icon, "&View/&Panels", "window.toggle_panel",
+            argument=name, checkable=True, tip=f"Show or hide the panel {text.replace('&', '')}",
+        )
+        for name, text, icon in (
+            ("files", "&Images", "image-multiple-outline"),
+            ("classes", "&Classes", "palette-outline"),
+            ("model", "&Model", "graph-outline"),
+            ("training", "&Training", "school-outline"),
+        )
+    ),
+    ActionSpec(
+        "reset_layout", "&Reset Panels", "view-dashboard-outline", "&View/&Panels", "window.reset_layout",
+        tip="Put every panel back in its place", line=True,
+    ),
+    ActionSpec(
+        "full_screen", "F&ull Screen", "fullscreen", "&View", "window.toggle_full_screen",
+        ("F11",), tip="Use the whole screen", checkable=True, line=True,
+    ),
+    ActionSpec(
+        "smaller", "&Smaller Brush", "circle-small", "&Tools", "window.scale_brush",
+        ("[",), "project", "Make the brush smaller", 0.8, line=True, repeat=True,
+    ),
+    ActionSpec(
+        "larger", "&Larger Brush", "circle-medium", "&Tools", "window.scale_brush",
+        ("]",), "project", "Make the brush larger", 1.25, repeat=True,
+    ),
+    ActionSpec(
+        "add_class", "&Add Class", "plus", "&Tools", "classes.add_class",
+        enabled="writable", tip="Give the project one more class", line=True,
+    ),
+    ActionSpec(
+        "predict", "&Predict This Image", "auto-fix", "&Model", "session.predict_current",
+        ("Ctrl+P",), "predictable", "Let the model look at this image again", toolbar="text",
+    ),
+    ActionSpec(
+        "predict_all", "Predict &All Images", "auto-mode", "&Model", "session.predict_all",
+        ("Ctrl+Shift+P",), "predictable_all", "Let the model look at every image, in the background",
+    ),
+    ActionSpec(
+        "cancel_prediction", "&Cancel Prediction", "close-circle-outline", "&Model",
+        "session.cancel_prediction", ("Ctrl+.",), "project", "Stop predicting",
+    ),
+    ActionSpec(
+        "auto_predict", "Predict as I &Browse", "auto-download", "&Model", "window.set_auto_predict",
+        enabled="project", tip="Predict every image that is opened and has no prediction",
+        checkable=True, line=True,
+    ),
+    ActionSpec(
+        "train", "&Fine-tune", "school-outline", "T&raining", "training.begin",
+        ("Ctrl+T",), "trainable", "Let the model learn from the approved images",
+    ),
+    ActionSpec(
+        "pause_training", "&Pause or Resume", "pause", "T&raining", "training.toggle_pause",
+        enabled="training", tip="Let the training wait, or go on", line=True,
+    ),
+    ActionSpec(
+        "stop_training", "&Stop and Keep the Best", "stop", "T&raining", "session.stop_training",
+        enabled="training", tip="End the training now and keep the best model so far",
+    ),
+    ActionSpec(
+        "discard_training", "&Discard", "delete-outline", "T&raining", "window.discard_training",
+        enabled="training", tip="End the training now and throw its model away",
+    ),
+    ActionSpec(
+        "shortcuts", "&Keyboard Shortcuts", "keyboard-outline", "&Help", "window.show_shortcuts",
+        ("?", "F1"), tip="List all keys",
+    ),
+    ActionSpec(
+        "show_log", "Open &Log Folder", "text-box-outline", "&Help", "window.show_log",
+        tip="Show the file in which the program writes down its errors", line=True,
+    ),
+    ActionSpec(
+        "about", "&About U-Net Studio", "information-outline", "&Help", "window.show_about",
+        tip="Version and licence",
+    ),
+)  # fmt: skip
+
+MENUS = ("&File", "&Edit", "&Image", "&View", "&Tools", "&Model", "T&raining", "&Help")
+
+
+def tool_actions(tools: Mapping[str, Tool]) -> list[ActionSpec]:
+    """The rows of the tools, in the order of the tool bar."""
+    return [
+        ActionSpec(
+            f"tool_{name}", tool.title, tool.icon, "&Tools", "session.set_tool",
+            (tool.shortcut,), "project", tool.hint, name, checkable=True, group="tools",
+        )
+        for name, tool in tools.items()
+    ]  # fmt: skip
+
+
+def all_actions(tools: Mapping[str, Tool]) -> list[ActionSpec]:
+    """The whole table, with the tools at the head of their menu."""
+    place = next(place for place, spec in enumerate(ACTIONS) if spec.menu == "&Tools")
+    return [*ACTIONS[:place], *tool_actions(tools), *ACTIONS[place:], *class_actions()]
+
+
+def class_actions() -> list[ActionSpec]:
+    """The rows of the keys that choose a class."""
+    return [
+        ActionSpec(
+            f"class_{key}", f"Class with the key {key}", "palette-outline", "&Tools", "classes.choose_by_key",
+            (key,), "project", "Paint with the class that has this key", key, listed=False,
+        )
+        for key in "1234567890"
+    ]  # fmt: skip
+
+
+class Actions(QObject):
+    """The QActions of a window, by id."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        specs: Iterable[ActionSpec],
+        owners: Mapping[str, object],
+        on_error: Callable[[StudioError], None],
+    ) -> None:
+        super().__init__(window)
+        self.specs = {spec.id: spec for spec in specs}
+        self._owners = owners
+        self._on_error = on_error
+        self._groups: dict[str, QActionGroup] = {}
+        self._actions = {spec.id: self._make(window, spec) for spec in self.specs.values()}
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def _make(self, window: QWidget, spec: ActionSpec) -> QAction:
+        action = QAction(spec.text, window)
+        action.setObjectName(f"action_{spec.id}")
+        action.setShortcuts([QKeySequence(text) for text in spec.shortcuts])
+        action.setAutoRepeat(spec.repeat)
+        action.setCheckable(spec.checkable)
+        # A menu has one place for the icon and the tick, and Approve's icon is made for its coloured button.
+        action.setIconVisibleInMenu(not spec.checkable and spec.id != "approve")
+        action.setToolTip(tooltip(spec))
+        action.setStatusTip(spec.tip)
+        icons().bind(action.setIcon, spec.icon, "on_accent" if spec.id == "approve" else "text")
+        if spec.group:
+            self._group(spec.group).addAction(action)
+        handler = attrgetter(spec.handler.partition(".")[2])(self._owners[spec.handler.partition(".")[0]])
+        call = handler if spec.argument is None else partial(handler, spec.argument)
+        action.triggered.connect(partial(self._run, call))
+        window.addAction(action)
+        return action
+
+    def _group(self, name: str) -> QActionGroup:
+        if name not in self._groups:
+            self._groups[name] = QActionGroup(self)
+        return self._groups[name]
+
+    def _run(self, call: Callable[[], object], _checked: bool = False) -> None:
+        try:
+            call()
+        except StudioError as error:
+            self._on_error(error)
+
+    def refresh(self, session: Session) -> None:
+        """Enable what can be done now."""
+        results = {key: rule(session) for key, rule in ENABLED.items()}
+        for spec in self.specs.values():
+            self._actions[spec.id].setEnabled(results[spec.enabled])
+
+    def set_typing(self, typing: bool) -> None:
+        """While a person types, keys without Ctrl or Alt belong to the text field and not to actions."""
+        context = Qt.ShortcutContext.WidgetShortcut if typing else Qt.ShortcutContext.WindowShortcut
+        for action in self._actions.values():
+            if any(is_bare(sequence) for sequence in action.shortcuts()):
+                action.setShortcutContext(context)
+
+    def fill_menus(self, bar: QMenuBar) -> dict[str, QMenu]:
+        """Build the menus; returns them by their path, such as "&View/&Theme"."""
+        menus = {name: bar.addMenu(name) for name in MENUS}
+        for spec in self.specs.values():
+            if not spec.listed:
+                continue
+            if spec.menu not in menus:
+                parent, _, name = spec.menu.rpartition("/")
+                menus[spec.menu] = menus[parent].addMenu(name)
+            if spec.line:
+                menus[spec.menu].addSeparator()
+            menus[spec.menu].addAction(self._actions[spec.id])
+        return menus
+
+    def fill_toolbar(self, bar: QToolBar, kind: str) -> None:
+        """Add the actions of a kind of place, "icon" or "text", in the order of the table."""
+        menu = ""
+        for spec in self.specs.values():
+            if spec.toolbar != kind:
+                continue
+            if menu and spec.menu != menu:
+                bar.addSeparator()
+            menu = spec.menu
+            bar.addAction(self._actions[spec.id])
+
+
+def is_bare(sequence: QKeySequence) -> bool:
+    """Whether a shortcut is a key alone, or with Shift, that a text field could want."""
+    key: QKeyCombination = sequence[0]  # type: ignore[index]
+    return sequence.count() == 1 and key.keyboardModifiers() in BARE
+
+
+def plain(text: str) -> str:
+    """An action's text without its mnemonic and dots."""
+    return text.replace("&", "").rstrip("…")
+
+
+def tooltip(spec: ActionSpec) -> str:
+    """What hovering says: the text, its keys, and the longer explanation."""
+    keys = " or ".join(
+        QKeySequence(text).toString(QKeySequence.SequenceFormat.NativeText) for text in spec.shortcuts[:2]
+    )
+    first = f"{plain(spec.text)} ({keys})" if keys else plain(spec.text)
+    return f"{first}\n{spec.tip}" if spec.tip else first

@@ -1,0 +1,131 @@
+"""Icons of the Material Design font through qtawesome, loaded in a thread once the window is on screen.
+
+Importing qtawesome and its fonts takes 150 to 300 ms, more than all the rest of the window: until they are
+there, buttons keep their place and their tooltip and show no icon.
+"""
+
+import importlib
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+
+from unet_studio.ui.theme import theme
+
+SIZES = (16, 20, 24, 32)  # px, rendered once each so that painting a button runs no Python
+
+
+class Icons(QObject):
+    """The icons of the application: binds setters to names, and calls them again when the theme changes."""
+
+    changed = Signal()  # the icons are there, or have other colours
+    _imported = Signal()
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._awesome: Any = None
+        self._loading = False
+        self._bound: list[tuple[Callable[[QIcon], None], str, str]] = []
+        self._cache: dict[tuple[str, str, str], QIcon] = {}
+        self._imported.connect(self._ready, Qt.ConnectionType.QueuedConnection)
+        theme().changed.connect(self.refresh)
+
+    def load(self) -> None:
+        """Start loading; returns at once."""
+        if not self._loading:
+            self._loading = True
+            Thread(target=self._import, name="icons", daemon=True).start()
+
+    def load_now(self) -> None:
+        """Load in this call, for pictures of the window and tests."""
+        self._loading = True
+        importlib.import_module("qtawesome")
+        self._ready()
+
+    def _import(self) -> None:
+        importlib.import_module("qtawesome")
+        self._imported.emit()
+
+    @Slot()
+    def _ready(self) -> None:
+        self._awesome = importlib.import_module("qtawesome")
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Give every bound setter its icon; drop those whose widget is gone."""
+        if self._awesome is None:
+            return
+        alive = []
+        for entry in self._bound:
+            try:
+                entry[0](self.icon(entry[1], entry[2]))
+            except RuntimeError:  # the C++ part of its widget was deleted
+                continue
+            alive.append(entry)
+        self._bound = alive
+        self.changed.emit()
+
+    def bind(self, setter: Callable[[QIcon], None], name: str, role: str = "text") -> None:
+        """Call setter with the icon as soon as it is there, and again with every theme.
+
+        name: an icon of the "mdi6" set without its prefix. role: the token that colours it.
+        """
+        self._bound.append((setter, name, role))
+        if self._awesome is not None:
+            setter(self.icon(name, role))
+
+    def icon(self, name: str, role: str = "text") -> QIcon:
+        """The icon in the colours of the theme; an empty one until icons are loaded."""
+        if self._awesome is None:
+            return QIcon()
+        tokens = theme().tokens
+        key = (name, role, tokens.name)
+        if key not in self._cache:
+            self._cache[key] = self._render(name, getattr(tokens, role), tokens.faint)
+        return self._cache[key]
+
+    def _render(self, name: str, color: str, disabled: str) -> QIcon:
+        made = self._awesome.icon(f"mdi6.{name.removeprefix('mdi6.')}", color=color, color_disabled=disabled)
+        ratio = QApplication.primaryScreen().devicePixelRatio()
+        result = QIcon()
+        for size in SIZES:
+            for mode in (QIcon.Mode.Normal, QIcon.Mode.Disabled):
+                pixmap: QPixmap = made.pixmap(QSize(size, size), ratio, mode)
+                result.addPixmap(pixmap, mode)
+        return result
+
+
+def icons() -> Icons:
+    """The icons of the running application, made on the first call."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        raise RuntimeError("Icons need a QApplication.")
+    found = app.findChild(Icons)
+    return found if found is not None else Icons(app)
+
+
+class IconLabel(QLabel):
+    """A label that shows an icon, in the colours of the theme."""
+
+    def __init__(
+        self, name: str = "", role: str = "text", size: int = 20, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._name, self._role, self._size = name, role, size
+        self.setFixedSize(size, size)
+        icons().changed.connect(self._refresh)
+        self._refresh()
+
+    def show_icon(self, name: str, role: str = "text") -> None:
+        """Show another icon."""
+        self._name, self._role = name, role
+        self._refresh()
+
+    @Slot()
+    def _refresh(self) -> None:
+        made = icons().icon(self._name, self._role) if self._name else QIcon()
+        self.setPixmap(made.pixmap(QSize(self._size, self._size)))

@@ -1,0 +1,538 @@
+"""The main window: puts canvas, panels, bars and dialogs together, and holds no state of its own."""
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QDialog,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QSizePolicy,
+    QStackedWidget,
+    QTextEdit,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.project import Status
+from unet_studio.session import Session
+from unet_studio.ui.actions import Actions, all_actions
+from unet_studio.ui.banner import Banner, Notice
+from unet_studio.ui.canvas.widget import Canvas
+from unet_studio.ui.dialogs.messages import ask, ask_folder, show_error
+from unet_studio.ui.icons import icons
+from unet_studio.ui.panels.classes import ClassesPanel
+from unet_studio.ui.panels.files import FilesPanel
+from unet_studio.ui.panels.model import ModelPanel
+from unet_studio.ui.panels.training import TrainingPanel
+from unet_studio.ui.preferences import Preferences, Recent
+from unet_studio.ui.status_bar import StatusBar
+from unet_studio.ui.theme import theme
+from unet_studio.ui.tool_bar import ToolBar
+from unet_studio.ui.welcome import Welcome
+from unet_studio.ui.widgets import scrolling, set_role
+
+TITLE = "U-Net Studio"
+LAYOUT_VERSION = 1
+TYPING = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
+LOW = 800  # px of height below which the right panels share a place
+PANELS = {"files": "Images", "classes": "Classes", "model": "Model", "training": "Training"}
+
+
+class MainWindow(QMainWindow):
+    """shown: after the first paint. logAsked: a person wants to see the log."""
+
+    painted = Signal()
+    logAsked = Signal()
+    sampleAsked = Signal()
+
+    def __init__(self, session: Session, preferences: Preferences | None = None) -> None:
+        super().__init__()
+        self.session = session
+        self.preferences = preferences or Preferences()
+        self._painted = False
+        self._workspace = False
+        theme().choose(self.preferences.theme)
+        self.setAcceptDrops(True)
+        self.setMinimumSize(640, 420)
+        self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
+        self.canvas = Canvas(session, self)
+        self.banner = Banner()
+        self.welcome = Welcome()
+        self.panels: dict[str, QWidget] = {
+            "files": FilesPanel(session),
+            "classes": ClassesPanel(session),
+            "model": ModelPanel(session),
+            "training": TrainingPanel(session),
+        }
+        self.actions_ = self._make_actions()
+        self.menus = self.actions_.fill_menus(self.menuBar())
+        self._build_centre()
+        self._build_bars()
+        self.docks = {name: self._make_dock(name) for name in PANELS}
+        self._arrange()
+        self._connect()
+        self._restore_geometry()
+        self._project_changed()
+
+    # -- building -----------------------------------------------------------------------------------------
+
+    def _make_actions(self) -> Actions:
+        specs = all_actions(self.session.tools)
+        owners = {
+            "session": self.session,
+            "canvas": self.canvas,
+            "window": self,
+            "classes": self.panels["classes"],
+            "training": self.panels["training"],
+        }
+        made = Actions(self, specs, owners, self.show_error)
+        made[f"theme_{theme().choice}"].setChecked(True)
+        made["auto_predict"].setChecked(self.session.auto_predict)
+        return made
+
+    def _build_centre(self) -> None:
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.canvas)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.stack, 1)
+        self.setCentralWidget(centre)
+
+    def _build_bars(self) -> None:
+        bar = self.main_bar = QToolBar("Main")
+        bar.setObjectName("main")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        self.actions_.fill_toolbar(bar, "icon")
+        gap = QWidget()
+        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(gap)
+        for name in ("predict", "approve"):
+            action = self.actions_[name]
+            bar.addAction(action)
+            widget = bar.widgetForAction(action)
+            if isinstance(widget, QToolButton):
+                widget.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+                set_role(widget, "primary" if name == "approve" else "framed")
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+        self.tool_bar = ToolBar(self.session, self.actions_, self)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_bar)
+        self.status = StatusBar(self.session, self.canvas, self)
+        self.setStatusBar(self.status)
+        for toolbar in (bar, self.tool_bar):
+            toolbar.toggleViewAction().setEnabled(False)
+            toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+
+    def _make_dock(self, name: str) -> QDockWidget:
+        dock = QDockWidget(PANELS[name], self)
+        dock.setObjectName(f"dock_{name}")
+        panel = self.panels[name]
+        panel.setObjectName(name)
+        dock.setWidget(panel if name in ("files", "classes") else scrolling(panel))
+        dock.toggleViewAction().toggled.connect(self.actions_[f"panel_{name}"].setChecked)
+        return dock
+
+    def _arrange(self) -> None:
+        """Put every panel in its first place."""
+        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        files, classes, model, training = (self.docks[name] for name in PANELS)
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self.removeDockWidget(dock)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, files)
+        for dock in (classes, model, training):
+            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        if self.height() < LOW:
+            self.tabifyDockWidget(model, training)
+        for dock in self.docks.values():
+            dock.setVisible(self._workspace)
+        if self.height() < LOW:
+            model.raise_()
+        self._size_docks()
+
+    def _size_docks(self) -> None:
+        width, height = self.width(), self.height()
+        left, right = min(max(width // 6, 190), 290), min(max(width // 5, 250), 340)
+        files, classes, model, training = (self.docks[name] for name in PANELS)
+        self.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)
+        heights = [height * 2 // 10, height * 3 // 10, height * 5 // 10]
+        self.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.projectChanged.connect(self._project_changed)
+        session.imagesChanged.connect(self._show_canvas_message)
+        session.documentChanged.connect(self._document_changed)
+        session.documentFailed.connect(self._document_failed)
+        session.failed.connect(self._failed)
+        for signal in (
+            session.historyChanged,
+            session.modelChanged,
+            session.trainingChanged,
+            session.statusChanged,
+        ):
+            signal.connect(self._refresh_actions)
+        self.welcome.openAsked.connect(self.choose_folder)
+        self.welcome.sampleAsked.connect(self.open_sample)
+        self.welcome.recentAsked.connect(self._open_recent)
+        self.tool_bar.opacityChanged.connect(self._set_opacity)
+        self.tool_bar.set_opacity(self.preferences.opacity)
+        training = self.panels["training"]
+        if isinstance(training, TrainingPanel):
+            training.discardAsked.connect(self.discard_training)
+        for name in ("files", "classes"):
+            self.panels[name].view.clicked.connect(self._to_canvas)  # type: ignore[attr-defined]
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._focus_changed)
+        self.menus["&File"].aboutToShow.connect(self._refresh_actions)
+
+    # -- what the session says ----------------------------------------------------------------------------
+
+    @Slot()
+    def _project_changed(self) -> None:
+        project = self.session.project
+        self.banner.clear()
+        self._show_workspace(project is not None)
+        self._refresh_title()
+        self._refresh_actions()
+        if project is None:
+            self.welcome.show_recent(self.preferences.recent)
+            return
+        inside = project.folder.parent == project.image_root
+        self.preferences.remember(project.image_root, None if inside else project.folder)
+        self._check_read_only()
+        self._show_canvas_message()
+
+    def _show_workspace(self, on: bool) -> None:
+        """Switch between the welcome page alone and the canvas with its panels."""
+        self.stack.setCurrentWidget(self.canvas if on else self.welcome)
+        if on == self._workspace and self._painted:
+            return
+        if self._workspace and not on:
+            self._store_layout()
+        self._workspace = on
+        state = self.preferences.layout("state") if on else None
+        for widget in (self.main_bar, self.tool_bar, *self.docks.values()):
+            widget.setVisible(on)
+        self.status.setVisible(on)
+        if state is not None:
+            self.restoreState(state, LAYOUT_VERSION)
+        elif on:
+            self._arrange()
+
+    def _refresh_title(self) -> None:
+        project = self.session.project
+        if project is None:
+            self.setWindowTitle(TITLE)
+            return
+        marker = " (read-only)" if project.read_only else ""
+        image = f"{self.session.current} – " if self.session.current else ""
+        self.setWindowTitle(f"{image}{project.name}{marker} – {TITLE}")
+
+    def _check_read_only(self) -> None:
+        """Say why nothing can be changed, and what can be done about it."""
+        project = self.session.project
+        if project is None or project.read_only is None:
+            self.banner.withdraw("read-only")
+            return
+        locked = (project.folder / "lock").exists() and os.access(project.folder, os.W_OK)
+        remedy = (
+            "Close it there to work here; until then you can look but not change anything."
+            if locked
+            else "You can look, but to keep your work, choose another place for the project's own files."
+        )
+        self.banner.show_notice(
+            Notice(
+                "warning",
+                project.read_only,
+                remedy,
+                "Try Again" if locked else "Choose Another Place…",
+                self._reopen if locked else self._choose_place,
+                "read-only",
+            )
+        )
+
+    def _reopen(self) -> None:
+        project = self.session.project
+        if project is not None:
+            self.open_folder(project.image_root, project.folder)
+
+    def _choose_place(self) -> None:
+        project = self.session.project
+        if project is not None:
+            root = project.image_root
+            ask_folder(
+                self,
+                "Folder for the Project's Own Files",
+                Path.home(),
+                lambda place: self.open_folder(root, place),
+            )
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self.banner.withdraw("document")
+        self._refresh_title()
+        self._refresh_actions()
+        self._show_canvas_message()
+
+    @Slot()
+    def _show_canvas_message(self) -> None:
+        """Say on the canvas why it shows no image."""
+        session = self.session
+        name = session.current
+        if session.document is not None or session.project is None:
+            self.canvas.set_message("")
+        elif not session.images:
+            self.canvas.set_message(
+                "There are no images in this folder",
+                "PNG, JPEG, TIFF, BMP and WebP files are found, also in its sub-folders. "
+                "Put some there, or open another folder.",
+            )
+        elif name is not None and name not in session.broken:
+            self.canvas.set_message("Opening…", name)
+
+    @Slot(str, str, str)
+    def _document_failed(self, name: str, message: str, remedy: str) -> None:
+        self.canvas.set_message(message, remedy)
+        masked = self.session.status(name) is not Status.UNLABELLED
+        if masked and self.session.read_only is None:
+            self.banner.show_notice(
+                Notice("warning", message, remedy, "Set the Mask Aside", self.session.set_aside, "document")
+            )
+
+    @Slot(str, str)
+    def _failed(self, message: str, remedy: str) -> None:
+        self.banner.show_notice(Notice("danger", message, remedy))
+        self._check_read_only()
+        self._refresh_title()
+
+    @Slot()
+    def _refresh_actions(self, *_: object) -> None:
+        session = self.session
+        self.actions_.refresh(session)
+        for name, what in (("undo", session.undo_name), ("redo", session.redo_name)):
+            verb = name.capitalize()
+            self.actions_[name].setText(f"&{verb} {what}" if what else f"&{verb}")
+        self.actions_["auto_predict"].setChecked(session.auto_predict)
+        running = session.run_state == "paused"
+        self.actions_["pause_training"].setText("&Resume" if running else "&Pause")
+
+    @Slot(int)
+    def _set_opacity(self, percent: int) -> None:
+        self.canvas.set_opacity(percent / 100)
+        self.preferences.opacity = percent
+
+    @Slot()
+    def _to_canvas(self, *_: object) -> None:
+        """After a click in a list, keys belong to the canvas again."""
+        self.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot(QWidget, QWidget)
+    def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
+        self.actions_.set_typing(isinstance(now, TYPING))
+
+    # -- what actions do ----------------------------------------------------------------------------------
+
+    def show_error(self, error: StudioError, title: str = TITLE) -> None:
+        """Say in a box what went wrong and what to do about it."""
+        show_error(self, title, error)
+
+    def choose_folder(self) -> None:
+        """Ask for a folder of images."""
+        project = self.session.project
+        start = project.image_root.parent if project else Path.home()
+        ask_folder(self, "Open a Folder of Images", start, self.open_folder)
+
+    def open_folder(self, folder: str | Path, project_dir: str | Path | None = None) -> None:
+        """Open a folder of images; say what is in the way."""
+        try:
+            self.session.open_folder(folder, project_dir)
+        except StudioError as error:
+            self.show_error(error, "This Folder Can't Be Opened")
+            self.preferences.forget(str(folder))
+            self.welcome.show_recent(self.preferences.recent)
+
+    def _open_recent(self, entry: Recent) -> None:
+        self.open_folder(entry.folder, entry.project_dir)
+
+    def open_sample(self) -> None:
+        """Open the sample project; the application installs it."""
+        self.sampleAsked.emit()
+
+    def close_project(self) -> None:
+        """Save, and show the welcome page."""
+        if not self.session.close_project():
+            self.show_error(StudioError("Not everything could be saved.", "Open the project again and look."))
+
+    def approve_and_go_on(self) -> None:
+        """Approve, then show the next image that is not finished."""
+        session = self.session
+        session.approve()
+        if session.current is None or session.document is None or not session.document.approved:
+            return
+        place = session.images.index(session.current)
+        order = session.images[place + 1 :] + session.images[:place]
+        wanted = (
+            name
+            for name in order
+            if session.status(name) is not Status.APPROVED and name not in session.broken
+        )
+        following = next(wanted, None)
+        if following is None:
+            session.message.emit("Every image is approved.")
+        else:
+            session.open_image(following)
+
+    def hide_mask(self) -> None:
+        """Hide the mask, or show it again."""
+        self.canvas.set_mask_visible(not self.actions_["hide_mask"].isChecked())
+
+    def choose_theme(self, choice: str) -> None:
+        """Light, dark, or as the system is."""
+        self.preferences.theme = choice
+        theme().choose(choice)
+
+    def toggle_panel(self, name: str) -> None:
+        """Show or hide a panel."""
+        self.docks[name].setVisible(self.actions_[f"panel_{name}"].isChecked())
+
+    def reset_layout(self) -> None:
+        """Put every panel back in its place."""
+        self._arrange()
+
+    def toggle_full_screen(self) -> None:
+        """Use the whole screen, or no longer."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def scale_brush(self, factor: float) -> None:
+        """Make the brush larger or smaller, by at least one pixel."""
+        radius = self.session.brush_radius
+        scaled = round(radius * factor)
+        step = 1 if factor > 1 else -1
+        self.session.set_brush_radius(scaled if scaled != radius else radius + step)
+
+    def set_auto_predict(self) -> None:
+        """Predict while browsing, or not."""
+        self.session.set_auto_predict(self.actions_["auto_predict"].isChecked())
+        self.session.modelChanged.emit()
+
+    def discard_training(self) -> None:
+        """Throw the training under way away, after asking."""
+        ask(
+            self,
+            "Discard the Training",
+            "Throw this training away?",
+            "Its model is lost; your images and masks are not touched.",
+            "Discard",
+            self.session.discard_training,
+        )
+
+    def show_export(self) -> None:
+        """Ask what to export."""
+        from unet_studio.ui.dialogs.export import ExportDialog
+
+        self._open(ExportDialog(self.session, self))
+
+    def show_shortcuts(self) -> None:
+        """List all keys."""
+        from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
+
+        self._open(ShortcutsDialog(self.actions_.specs.values(), self))
+
+    def show_about(self) -> None:
+        """Version and licence."""
+        from unet_studio.ui.dialogs.about import AboutDialog
+
+        self._open(AboutDialog(self))
+
+    def show_log(self) -> None:
+        """Show the file of errors; the application knows where it is."""
+        self.logAsked.emit()
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.open()
+
+    # -- the window itself --------------------------------------------------------------------------------
+
+    def _restore_geometry(self) -> None:
+        geometry = self.preferences.layout("geometry")
+        if geometry is None or not self.restoreGeometry(geometry):
+            screen = QGuiApplication.primaryScreen().availableSize()
+            self.resize(min(1500, screen.width() * 9 // 10), min(950, screen.height() * 9 // 10))
+
+    def _store_layout(self) -> None:
+        if self._workspace:
+            self.preferences.store_layout("state", QByteArray(self.saveState(LAYOUT_VERSION)))
+        self.preferences.store_layout("geometry", QByteArray(self.saveGeometry()))
+
+    def event(self, event: QEvent) -> bool:
+        """Announce the first paint: what can wait begins then."""
+        result = super().event(event)
+        if event.type() == QEvent.Type.Paint and not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self._after_first_paint)
+        return result
+
+    def _after_first_paint(self) -> None:
+        icons().load()
+        self.welcome.show_picture()
+        self.painted.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Sizes of panels hold once the window has one."""
+        super().showEvent(event)
+        if self._workspace and self.preferences.layout("state") is None:
+            self._size_docks()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """The full-screen action follows the window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "actions_"):
+            self.actions_["full_screen"].setChecked(self.isFullScreen())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Save everything; a training under way goes on without the window."""
+        self._store_layout()
+        if not self.session.shut_down():
+            show_error(
+                self,
+                TITLE,
+                StudioError("Not everything could be saved.", "What is missing is in the journal."),
+            )
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """A folder may be dropped anywhere."""
+        if self._dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the folder, or the folder of the file, that was dropped."""
+        folder = self._dropped(event)
+        if folder is not None:
+            event.acceptProposedAction()
+            self.open_folder(folder)
+
+    @staticmethod
+    def _dropped(event: QDropEvent) -> Path | None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        found = next(iter(paths), None)
+        if found is None:
+            return None
+        return found if found.is_dir() else found.parent

@@ -1,0 +1,79 @@
+"""What the window remembers between starts: theme, size, recent folders. All of it may be deleted."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+
+ORGANISATION = "U-Net Studio"
+RECENT = 10  # folders remembered
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A folder opened before. project_dir: where its project lives, if not inside it."""
+
+    folder: str
+    project_dir: str | None = None
+
+
+class Preferences:
+    """Typed access to QSettings."""
+
+    def __init__(self, settings: QSettings | None = None) -> None:
+        self._settings = settings or QSettings(ORGANISATION, "window")
+
+    @property
+    def theme(self) -> str:
+        """ "system", "light" or "dark"."""
+        return self._text("theme", "system")
+
+    @theme.setter
+    def theme(self, choice: str) -> None:
+        self._settings.setValue("theme", choice)
+
+    @property
+    def opacity(self) -> int:
+        """Opacity of the mask over the image, 0..100 %."""
+        text = self._text("opacity", "50")
+        return max(0, min(100, int(text))) if text.isdigit() else 50
+
+    @opacity.setter
+    def opacity(self, percent: int) -> None:
+        self._settings.setValue("opacity", str(percent))
+
+    @property
+    def recent(self) -> list[Recent]:
+        """The folders opened last, newest first."""
+        try:
+            entries = json.loads(self._text("recent", "[]"))
+            return [Recent(str(folder), place) for folder, place in entries][:RECENT]
+        except (ValueError, TypeError):
+            return []
+
+    def remember(self, folder: Path, project_dir: Path | None = None) -> None:
+        """Put a folder on top of the recent ones."""
+        entry = Recent(str(folder), str(project_dir) if project_dir else None)
+        self._store_recent([entry, *(old for old in self.recent if old.folder != entry.folder)])
+
+    def forget(self, folder: str) -> None:
+        """Take a folder off the recent ones."""
+        self._store_recent([old for old in self.recent if old.folder != folder])
+
+    def _store_recent(self, entries: list[Recent]) -> None:
+        value = [[entry.folder, entry.project_dir] for entry in entries[:RECENT]]
+        self._settings.setValue("recent", json.dumps(value))
+
+    def layout(self, name: str) -> QByteArray | None:
+        """A stored window geometry or state, if there is one."""
+        value = self._settings.value(f"layout/{name}")
+        return value if isinstance(value, QByteArray) and not value.isEmpty() else None
+
+    def store_layout(self, name: str, value: QByteArray) -> None:
+        """Store a window geometry or state."""
+        self._settings.setValue(f"layout/{name}", value)
+
+    def _text(self, key: str, default: str) -> str:
+        value = self._settings.value(key, default)
+        return value if isinstance(value, str) else default

@@ -1,0 +1,142 @@
+"""The status bar: what is under the pointer and who set it, zoom, whether all is saved, what is predicted."""
+
+import html
+import math
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import QStatusBar, QWidget
+
+from unet_studio.core.classes import UNLABELLED
+from unet_studio.core.document import Document
+from unet_studio.core.geometry import Rect
+from unet_studio.session import PredictionState, Session
+from unet_studio.ui.canvas.widget import Canvas
+from unet_studio.ui.widgets import label
+
+POINTER_DELAY = 30  # ms between two looks at the pixel under the pointer
+MESSAGE_TIME = 8000  # ms a message stays
+
+
+class StatusBar(QStatusBar):
+    """Follows the session and the canvas."""
+
+    def __init__(self, session: Session, canvas: Canvas, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._canvas = canvas
+        self._at: tuple[float, float] | None = None
+        self.setSizeGripEnabled(False)
+        self.pixel = label("", wrap=False)
+        self.position = label("", wrap=False)
+        self.image = label("", wrap=False)
+        self.zoom = label("", wrap=False)
+        self.saved = label("", wrap=False)
+        self.predicting = label("", wrap=False)
+        self.pixel.setTextFormat(Qt.TextFormat.RichText)
+        for widget, tip in (
+            (self.predicting, "What the prediction thread does"),
+            (self.pixel, "Class of the pixel under the pointer, and who said so"),
+            (self.position, "Position of the pointer in image pixels"),
+            (self.image, "Size of the image"),
+            (self.zoom, "Screen pixels an image pixel"),
+            (self.saved, "Whether all work is on disk"),
+        ):
+            widget.setToolTip(tip)
+            self.addPermanentWidget(widget)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(POINTER_DELAY)
+        self._timer.timeout.connect(self._show_pixel)
+        self._connect()
+        self.refresh()
+
+    def _connect(self) -> None:
+        session, canvas = self._session, self._canvas
+        canvas.pointerMoved.connect(self._moved)
+        canvas.pointerLeft.connect(self._left)
+        canvas.zoomChanged.connect(self._zoomed)
+        session.maskChanged.connect(self._start)
+        session.documentChanged.connect(self.refresh)
+        session.savedChanged.connect(self._show_saved)
+        session.predictionState.connect(self._show_prediction)
+        session.message.connect(self._say)
+
+    @Slot(float, float)
+    def _moved(self, row: float, column: float) -> None:
+        self._at = (row, column)
+        self._start()
+
+    @Slot()
+    def _left(self) -> None:
+        self._at = None
+        self._start()
+
+    @Slot()
+    def _start(self, *_: object) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Another document is on screen, or none."""
+        document = self._session.document
+        open_ = document is not None
+        for widget in (self.pixel, self.position, self.image, self.zoom, self.saved):
+            widget.setVisible(open_)
+        if document is not None:
+            self.image.setText(f"{document.shape[1]:,} × {document.shape[0]:,} px")
+            self._zoomed(self._canvas.zoom)
+        self._show_pixel()
+
+    @Slot()
+    def _show_pixel(self) -> None:
+        document = self._session.document
+        if document is None or self._at is None:
+            self.pixel.setText("")
+            self.position.setText("")
+            return
+        row, column = math.floor(self._at[0]), math.floor(self._at[1])
+        inside = 0 <= row < document.shape[0] and 0 <= column < document.shape[1]
+        self.position.setText(f"x {column:,}  y {row:,}" if inside else "")
+        self.pixel.setText(self._describe(document, row, column) if inside else "")
+
+    def _describe(self, document: Document, row: int, column: int) -> str:
+        """Class and author of a pixel, as rich text."""
+        spot = Rect(row, column, row + 1, column + 1)
+        shown = int(document.mask_region(spot)[0, 0])
+        if shown == UNLABELLED:
+            return "unlabelled"
+        entry = self._session.classes.get(shown)
+        name = f"<span style='color:{entry.color}'>■</span> {html.escape(entry.name)}"
+        painted = int(document.annotation_region(spot)[0, 0]) != UNLABELLED
+        under = document.under
+        if painted or under is None:
+            return f"{name} · painted"
+        sure = round(100 * int(under.confidence[row, column]) / 255)
+        return f"{name} · {html.escape(under.model or 'model')}, {sure} % sure"
+
+    @Slot(float)
+    def _zoomed(self, zoom: float) -> None:
+        percent = zoom * 100
+        self.zoom.setText(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+
+    @Slot(bool)
+    def _show_saved(self, dirty: bool) -> None:
+        if self._session.read_only:
+            self.saved.setText("Read-only")
+        else:
+            self.saved.setText("Saving…" if dirty else "Saved")
+
+    @Slot(object)
+    def _show_prediction(self, state: PredictionState) -> None:
+        if not state.active:
+            self.predicting.setText("")
+        elif state.total > 1:
+            self.predicting.setText(f"Predicting {min(state.done + 1, state.total)} of {state.total}")
+        else:
+            self.predicting.setText(f"Predicting {round(100 * state.fraction)} %")
+
+    @Slot(str)
+    def _say(self, text: str) -> None:
+        if text:
+            self.showMessage(text, MESSAGE_TIME)

@@ -1,0 +1,142 @@
+"""Small pieces that every panel is made of: labels in a role, buttons, notes, scrolling columns."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from unet_studio.ui.icons import icons
+
+
+def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
+    """A label in a role of the style sheet: title, subtitle, heading, muted, value, good, warning, danger."""
+    made = QLabel(text)
+    made.setProperty("role", role)
+    made.setWordWrap(wrap)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if wrap:
+        policy = made.sizePolicy()  # keeps its height for width
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        made.setSizePolicy(policy)
+    return made
+
+
+def set_role(widget: QWidget, role: str, key: str = "role") -> None:
+    """Change what a widget is to the style sheet."""
+    if widget.property(key) != role:
+        widget.setProperty(key, role)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def button(text: str, tip: str, handler: Callable[[], object], icon: str = "", role: str = "") -> QPushButton:
+    """A push button with its tooltip."""
+    made = QPushButton(f" {text}" if icon and text else text)  # the style puts no gap after the icon
+    made.setToolTip(tip)
+    made.setProperty("role", role)
+    made.setAutoDefault(False)
+    if not text:
+        made.setAccessibleName(tip)
+    if icon:
+        icons().bind(made.setIcon, icon, {"primary": "on_accent", "link": "accent"}.get(role, "text"))
+    made.clicked.connect(lambda _checked=False: handler())
+    return made
+
+
+def row(*parts: QWidget | None, spacing: int = 6) -> QHBoxLayout:
+    """Widgets side by side; None is a stretch."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for part in parts:
+        if part is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(part)
+    return layout
+
+
+def form(*rows: tuple[str, QWidget | QLayout]) -> QGridLayout:
+    """Fields below each other, each behind its label."""
+    layout = QGridLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(10)
+    layout.setVerticalSpacing(8)
+    layout.setColumnStretch(1, 1)
+    for place, (text, field) in enumerate(rows):
+        name = label(text, wrap=False)
+        layout.addWidget(name, place, 0)
+        if isinstance(field, QWidget):
+            name.setBuddy(field)
+            layout.addWidget(field, place, 1)
+        else:
+            layout.addLayout(field, place, 1)
+    return layout
+
+
+def scrolling(content: QWidget) -> QScrollArea:
+    """A panel's content in an area that scrolls up and down when the window is small."""
+    area = Column()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    for widget in (area, content):
+        widget.setProperty("role", "panel")
+    return area
+
+
+class Column(QScrollArea):
+    """A scroll area that is never narrower than its content, so that nothing is cut off at the side."""
+
+    def minimumSizeHint(self) -> QSize:
+        """The content's least width, and room for a few lines."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        content = self.widget()
+        return QSize((content.minimumSizeHint().width() if content else 0) + bar, 60)
+
+
+class Note(QFrame):
+    """A coloured box with a sentence, its remedy, and at most one button; hidden while it says nothing."""
+
+    def __init__(self, kind: str = "warning", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "note")
+        self.setProperty("kind", kind)
+        self.text = label()
+        self.button = button("", "Mend this", self._act)
+        self._action: Callable[[], object] | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 8)
+        layout.setSpacing(6)
+        layout.addWidget(self.text)
+        layout.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.say("")
+
+    def say(
+        self, text: str, kind: str = "", action: str = "", handler: Callable[[], object] | None = None
+    ) -> None:
+        """Show a text with an optional button; an empty text hides the note."""
+        self.text.setText(text)
+        if kind:
+            set_role(self, kind, "kind")
+        self.button.setText(action)
+        self.button.setToolTip(action)
+        self.button.setVisible(bool(action))
+        self._action = handler
+        self.setVisible(bool(text))
+
+    def _act(self) -> None:
+        if self._action is not None:
+            self._action()

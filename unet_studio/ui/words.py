@@ -1,0 +1,125 @@
+"""Figures in words: what a training will do, how long it takes, what came of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unet_studio.core.events import Event, Finished, Froze, Note, Progress, Started, Stopped, Validated
+from unet_studio.core.model_card import ModelCard
+from unet_studio.jobs.training_plan import TrainingPlan
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 image", "3 images"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """ "40 s", "3 min", "1 h 20 min"."""
+    if not math.isfinite(seconds):
+        return "some time"
+    if seconds < 55:
+        return f"{max(1, round(seconds))} s"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(pixels: int) -> str:
+    """ "640 px", "12,300 px", "1.2 Mpx"."""
+    return f"{pixels / 1e6:.1f} Mpx" if pixels >= 1e6 else f"{pixels:,} px"
+
+
+def plan_text(plan: TrainingPlan) -> str:
+    """What a training would learn from."""
+    if not plan.train and not plan.val:
+        return "Nothing to learn from yet: correct the mask of an image and approve it (Enter)."
+    learns = f"Learns from {count(plan.train, 'approved image')}"
+    checks = f", is checked on {plan.val} it never learns from" if plan.val else ""
+    return f"{learns}{checks}."
+
+
+def progress_text(events: Sequence[Event], state: str) -> str:
+    """How far a training is."""
+    if state == "paused":
+        return "Paused. Its state is saved."
+    last = next((event for event in reversed(events) if isinstance(event, Progress)), None)
+    started = next((event for event in reversed(events) if isinstance(event, Started)), None)
+    if last is None:
+        if started is None:
+            return "Starting: the training process loads…"
+        froze = next((event for event in events if isinstance(event, Froze)), None)
+        return f"Preparing {count(froze.train, 'image')}…" if froze else "Copying the masks…"
+    left = f" · about {duration(last.seconds_left)} left" if math.isfinite(last.seconds_left) else ""
+    return f"Step {last.step:,} of {last.steps:,}{left}"
+
+
+def running_on(events: Sequence[Event]) -> str:
+    """The device of a run: "CPU, 1 thread"."""
+    started = next((event for event in reversed(events) if isinstance(event, Started)), None)
+    if started is None:
+        return ""
+    name = started.device.upper() if started.device in ("cpu", "mps") else started.device
+    return f"{name}, {count(started.threads, 'thread')}" if started.device == "cpu" else name
+
+
+def notes(events: Sequence[Event]) -> list[str]:
+    """What a run wants people to know."""
+    return [event.text for event in events if isinstance(event, Note)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run. before, after: mean Dice on the validation images, NaN where unknown."""
+
+    before: float
+    after: float
+    images: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a figure to show."""
+        return math.isfinite(self.after)
+
+    @property
+    def better(self) -> bool:
+        """Whether the new model is better than what it started from, as far as is known."""
+        return not math.isfinite(self.before) or self.after > self.before
+
+    def text(self) -> str:
+        """ "Dice 0.812 → 0.874 on 3 validation images"."""
+        if not self.known:
+            return "There was no validation image, so it is not known how good the new model is."
+        before = f"{self.before:.3f} → " if math.isfinite(self.before) else ""
+        few = " Indicative only: 5 or more images tell better." if self.images < 5 else ""
+        return f"Dice {before}{self.after:.3f} on {count(self.images, 'validation image')}.{few}"
+
+
+def outcome(events: Sequence[Event]) -> Outcome:
+    """The figures of a run that is over."""
+    scored = [event for event in events if isinstance(event, Validated)]
+    froze = next((event for event in events if isinstance(event, Froze)), None)
+    end = next((event for event in reversed(events) if isinstance(event, Finished | Stopped)), None)
+    first = scored[0].mean_dice if scored and scored[0].step == 0 else math.nan
+    best = max((event.mean_dice for event in scored if event.best), default=math.nan)
+    metrics = end.metrics if end is not None else {}
+    before = _number(metrics.get("mean_dice_before"), first)
+    return Outcome(before, _number(metrics.get("mean_dice"), best), froze.val if froze else 0)
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, (int, float)) else otherwise
+
+
+def card_text(card: ModelCard) -> str:
+    """A model in a few words: architecture, score, descent, date."""
+    parts = [card.architecture.name.replace("unet-", "U-Net, ").replace("unet", "U-Net")]
+    for key, words in (("mean_dice", "Dice"), ("mean_iou", "IoU")):
+        value = card.metrics.get(key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            parts.append(f"{words} {value:.3f} when it was made")
+            break
+    if card.parent and card.parent != card.name:
+        parts.append(f"fine-tuned from {card.parent}")
+    if card.created:
+        parts.append(card.created[:10])
+    return " · ".join(parts)
