@@ -73,7 +73,7 @@ class Sweep:
         stripes = []
         for left, right in pairwise(edges):
             part = slice(left, right)
-            low, high = Linear.between(own, width)[part].needs
+            low, high = (left, right) if own == width else Linear.between(own, width)[part].needs
             spans = [self.columns.support(tile) for tile in range(len(self.columns.starts))]
             tiles = [tile for tile, (start, stop) in enumerate(spans) if start < high and stop > low]
             stripes.append((part, (low, high), tiles))
