@@ -115,6 +115,7 @@ def screen(canvas, without_ring=True):
     if without_ring:
         QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))
     QApplication.processEvents()
+    canvas.finish()
     image = canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
@@ -640,7 +641,7 @@ def test_a_huge_image_costs_what_is_on_screen(qtbot, session, canvas, mouse):
     for number in range(200):
         canvas.pan_by(-37, 53 if number % 40 < 20 else -41)
         canvas.picture.image(QColor(0, 0, 0))
-    for cache in (composer.pictures, composer.composites):
+    for cache in (composer.tiles, composer.plain_tiles):
         assert cache.nbytes <= cache.limit <= 64 * 2**20
 
 
@@ -670,6 +671,7 @@ canvas.actual_size()
 session.pointer("press", 150.5, 200.5)
 session.pointer("release", 150.5, 200.5)
 app.processEvents()
+canvas.finish()
 assert canvas.devicePixelRatioF() == 2, canvas.devicePixelRatioF()
 shot = canvas.grab().toImage()
 assert (shot.width(), shot.height()) == (800, 600)

@@ -12,10 +12,11 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.core.render import argb_table
 from unet_studio.ui.canvas.frame import Frame
-from unet_studio.ui.canvas.tiles import Composer, Tile, TileCache
+from unet_studio.ui.canvas.tiles import Composer, TileCache
 from unet_studio.ui.canvas.view import View
 
 BACKGROUND = QColor(10, 20, 30)
+FOREVER = 1e9
 COLORS = argb_table(ClassTable.binary().recolored(1, "#ff0000").palette(), 0.5, {0})
 SHAPE = (700, 900)
 
@@ -138,14 +139,14 @@ def test_levels_that_are_not_shown_learn_of_changes_when_they_are():
 
 def test_the_cache_is_bounded_in_bytes_and_drops_what_was_used_longest_ago():
     cache = TileCache(limit=10 * 256 * 256 * 4)
-    for number in range(10):
-        cache.put((0, 0, number), Tile.blank(256, 256))
+    made = [cache.make((0, 0, number), 256, 256) for number in range(10)]
     cache.get((0, 0, 0))
-    cache.put((0, 0, 10), Tile.blank(256, 256))
+    again = cache.make((0, 0, 10), 256, 256)
+    assert again is made[1]  # its memory is used again
     assert cache.nbytes == 10 * 256 * 256 * 4
     assert (0, 0, 0) in cache
     assert (0, 0, 1) not in cache
-    cache.put((0, 0, 10), Tile.blank(10, 10))
+    assert cache.make((0, 0, 10), 10, 10).pixels.shape == (10, 10)
     assert cache.nbytes == 9 * 256 * 256 * 4 + 400
     cache.clear()
     assert (len(cache), cache.nbytes) == (0, 0)
@@ -157,9 +158,8 @@ def test_looking_at_all_of_a_large_image_keeps_the_caches_small():
     composer.make_room(800 * 600)
     for top in range(0, 6000, 500):
         composer.region(0, Rect(top, 0, top + 500, 6000))
-        assert composer.pictures.nbytes <= composer.pictures.limit
-        assert composer.composites.nbytes <= composer.composites.limit
-    assert composer.pictures.limit < 6000 * 6000 * 4 / 2
+        assert composer.tiles.nbytes <= composer.tiles.limit
+    assert composer.tiles.limit < 6000 * 6000 * 4 / 2
 
 
 views = st.tuples(st.floats(0.02, 40), st.integers(-300, 500), st.integers(-300, 500))
@@ -205,11 +205,46 @@ def test_scrolling_gives_what_drawing_anew_gives(numbers, right, down):
     scrolled, anew = Frame(300, 200, 1.0), Frame(300, 200, 1.0)
     scrolled.draw(scrolled.bounds, view, composer, BACKGROUND)
     scrolled.view = view
-    scrolled.scroll(moved, composer, BACKGROUND)
+    scrolled.show(moved, composer, BACKGROUND, FOREVER)
     anew.draw(anew.bounds, moved, composer, BACKGROUND)
     assert scrolled.view == moved
     difference = np.abs(rgb(pixels_of(scrolled)) - rgb(pixels_of(anew)))
     assert difference.max() <= (0 if view.zoom >= 1 else 6)
+
+
+@pytest.mark.parametrize("zoom", [0.3, 1.0, 3.0])
+def test_a_view_without_time_stands_in_and_is_finished_in_later_frames(zoom):
+    composer = composer_of((400, 500))
+    view, next_view = View(zoom, 5, 7), View(zoom * 2, 5, 7)
+    hurried, patient = Frame(300, 200, 1.0), Frame(300, 200, 1.0)
+    hurried.show(view, composer, BACKGROUND, FOREVER)
+    before = rgb(pixels_of(hurried))
+    hurried.show(next_view, composer, BACKGROUND, 0.0)
+    assert not hurried.finished
+    stand_in = rgb(pixels_of(hurried))
+    rows, columns = 7 + (np.arange(7, 200) - 7) // 2, 5 + (np.arange(5, 300) - 5) // 2
+    old = before[rows][:, columns]
+    same = (np.abs(stand_in[7:, 5:] - old).max(axis=2) == 0).mean(axis=1)
+    assert (same > 0.9).sum() >= 100  # rows of the old view, twice as large
+    calls = 0
+    while not hurried.finished:
+        hurried.show(next_view, composer, BACKGROUND, 0.0)
+        calls += 1
+    assert 1 <= calls <= 4
+    patient.show(next_view, composer, BACKGROUND, FOREVER)
+    assert np.abs(rgb(pixels_of(hurried)) - rgb(pixels_of(patient))).max() <= (0 if zoom >= 1 else 6)
+
+
+def test_a_pan_while_a_view_is_unfinished_loses_nothing():
+    composer = composer_of((400, 500))
+    hurried, patient = Frame(300, 200, 1.0), Frame(300, 200, 1.0)
+    for step in range(4):
+        hurried.show(View(2.0, -40 - 30 * step, -20 - 25 * step), composer, BACKGROUND, 0.0)
+    last = View(2.0, -130, -95)
+    hurried.show(last, composer, BACKGROUND, FOREVER)
+    patient.show(last, composer, BACKGROUND, FOREVER)
+    assert hurried.finished
+    np.testing.assert_array_equal(rgb(pixels_of(hurried)), rgb(pixels_of(patient)))
 
 
 @pytest.mark.parametrize("zoom", [0.97, 0.73, 0.61, 0.5, 0.37, 0.26, 0.1])

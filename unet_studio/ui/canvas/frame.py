@@ -1,33 +1,40 @@
 """What the canvas shows, kept in device px, so that a paint event only copies.
 
-A change of the mask redraws its own pixels, a pan moves the frame and draws what came into view. Zoomed in,
+A change of the mask redraws its own pixels; a pan moves the frame and draws what came into view. Zoomed in,
 device px are looked up by whole numbers, so that a partial redraw never differs from a full one; zoomed out,
-the level below one px a px is scaled smoothly.
+the coarsest level with a px for every device px is scaled smoothly. Drawing a new view may take longer than a
+frame has: then it goes on in the next one, and until then the old view, scaled, stands in for it.
 """
 
 import math
+import time
 from collections.abc import Iterator
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtCore import QPointF, QRect, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 
 from unet_studio.core.geometry import EMPTY, Rect
-from unet_studio.ui.canvas.tiles import Composer, Tile
+from unet_studio.ui.canvas.tiles import Composer, Scratch, Tile
 from unet_studio.ui.canvas.view import View
 
-STRIP = 128  # device rows drawn at a time: what is put together for them stays in the processor's cache
+STRIP = 64  # device rows drawn at a time
 REACH = 2  # px of a level that smooth scaling may look at beyond its own
 
 
 class Frame:
-    """A picture of the canvas, (height, width) device px, and the view that it shows."""
+    """A picture of the canvas, (height, width) device px, and the view that it shows, None for no view yet.
+
+    ratio: device px a logical px.
+    """
 
     def __init__(self, width: int, height: int, ratio: float) -> None:
         self._tile = Tile.blank(max(height, 1), max(width, 1))
-        self._spare: Tile | None = None
-        self._ratio = ratio
         self._tile.image.setDevicePixelRatio(ratio)
+        self._other: Tile | None = None  # what the frame is moved or scaled from
+        self._wide = Scratch()
+        self._ratio = ratio
+        self._todo: list[Rect] = []
         self.view: View | None = None
 
     @property
@@ -39,6 +46,34 @@ class Frame:
     def bounds(self) -> Rect:
         """All of the frame, in device px."""
         return Rect.of(self._tile.pixels.shape)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of it is drawn."""
+        return not self._todo
+
+    def invalidate(self) -> None:
+        """All of it is to be drawn again; until then what is there stays."""
+        self._todo = self._strips()
+
+    def show(self, view: View, composer: Composer | None, background: QColor, seconds: float) -> None:
+        """Show a snapped view, as far as it can be drawn in that time; call it again for the rest."""
+        before, self.view = self.view, view
+        if before is None:
+            self._tile.pixels.fill(background.rgb())
+            self._todo = self._strips()
+        elif before.zoom != view.zoom:
+            self._exchange()
+            self._todo = self._strips()
+        elif before != view:
+            self._scroll(round(view.y - before.y), round(view.x - before.x))
+        deadline = time.perf_counter() + seconds
+        while self._todo:
+            self.draw(self._todo.pop(), view, composer, background)
+            if time.perf_counter() > deadline:
+                break
+        if self._todo and before is not None and before != view:
+            self._stand_in(before, view, background)
 
     def draw(self, rect: Rect, view: View, composer: Composer | None, background: QColor) -> None:
         """Draw rect, in device px, as a snapped view shows it."""
@@ -52,36 +87,61 @@ class Frame:
             return
         level = view.level(len(composer.pyramid.levels))
         draw = self._draw_nearest if level == 0 and view.zoom >= 1 else self._draw_smooth
-        for strip in _strips(inside):
+        for strip in _cut(inside):
             draw(strip, view, level, composer)
 
-    def scroll(self, view: View, composer: Composer, background: QColor) -> None:
-        """Show another offset at the same zoom: move what is there, draw what came into view."""
-        if self.view is None or view.zoom != self.view.zoom:
-            raise ValueError("only a frame of the same zoom can be scrolled")
-        down, right = round(view.y - self.view.y), round(view.x - self.view.x)
-        bounds = self.bounds
-        kept = Rect(down, right, bounds.bottom + down, bounds.right + right).intersect(bounds)
-        if kept.empty:
-            self.draw(bounds, view, composer, background)
-        else:
-            source = Rect(kept.top - down, kept.left - right, kept.bottom - down, kept.right - right)
-            self._move(source, kept)
-            for strip in (
-                Rect(0, 0, kept.top, bounds.right),
-                Rect(kept.bottom, 0, bounds.bottom, bounds.right),
-                Rect(kept.top, 0, kept.bottom, kept.left),
-                Rect(kept.top, kept.right, kept.bottom, bounds.right),
-            ):
-                self.draw(strip, view, composer, background)
-        self.view = view
+    def _strips(self) -> list[Rect]:
+        """All of the frame in strips, the middle one last: it is drawn first."""
+        middle = self.bounds.bottom / 2
+        return sorted(_cut(self.bounds), key=lambda strip: -abs((strip.top + strip.bottom) / 2 - middle))
 
-    def _move(self, source: Rect, target: Rect) -> None:
-        """Copy within the frame, by way of a second one, since the two overlap."""
-        spare = self._spare or Tile.blank(*self._tile.pixels.shape)
-        spare.image.setDevicePixelRatio(self._ratio)
-        spare.pixels[target.slices] = self._tile.pixels[source.slices]
-        self._tile, self._spare = spare, self._tile
+    def _exchange(self) -> None:
+        """Draw into the other picture from now on; what was shown becomes the other one."""
+        other = self._other or Tile.blank(*self._tile.pixels.shape)
+        other.image.setDevicePixelRatio(self._ratio)
+        self._tile, self._other = other, self._tile
+
+    def _scroll(self, down: int, right: int) -> None:
+        """Move what is there, and remember to draw what came into view."""
+        bounds = self.bounds
+        kept = _moved(bounds, down, right).intersect(bounds)
+        self._exchange()
+        if kept.empty or self._other is None:
+            self._todo = self._strips()
+            return
+        self._tile.pixels[kept.slices] = self._other.pixels[_moved(kept, -down, -right).slices]
+        moved = [_moved(rect, down, right).intersect(bounds) for rect in self._todo]
+        bands = (
+            Rect(0, 0, kept.top, bounds.right),
+            Rect(kept.bottom, 0, bounds.bottom, bounds.right),
+            Rect(kept.top, 0, kept.bottom, kept.left),
+            Rect(kept.top, kept.right, kept.bottom, bounds.right),
+        )
+        self._todo = [rect for rect in (*moved, *bands) if not rect.empty]
+
+    def _stand_in(self, before: View, view: View, background: QColor) -> None:
+        """Put the old view, scaled and moved, where the new one is not drawn yet."""
+        if self._other is None:
+            return
+        factor = view.zoom / before.zoom
+        height, width = self._other.pixels.shape
+        place = QRectF(
+            view.x - before.x * factor, view.y - before.y * factor, width * factor, height * factor
+        )
+        region = QRegion()
+        for rect in self._todo:
+            region += QRegion(rect.left, rect.top, rect.width, rect.height)
+        painter = self._painter()
+        painter.setClipRegion(region)
+        painter.fillRect(QRectF(0, 0, width, height), background)
+        painter.drawImage(place, self._other.image, QRectF(0, 0, width, height))
+        painter.end()
+
+    def _painter(self) -> QPainter:
+        """A painter on the frame, in device px."""
+        painter = QPainter(self._tile.image)
+        painter.scale(1 / self._ratio, 1 / self._ratio)
+        return painter
 
     def _draw_nearest(self, rect: Rect, view: View, level: int, composer: Composer) -> None:
         """Every device px shows the image px under its centre."""
@@ -91,11 +151,13 @@ class Frame:
         rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
         source = Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
         patch = composer.region(level, source).pixels
+        target = self._tile.pixels[rect.slices]
         if view.zoom == 1:
-            self._tile.pixels[rect.slices] = patch
-        else:
-            wide = np.take(patch, columns - source.left, axis=1)
-            self._tile.pixels[rect.slices] = wide[rows - source.top]
+            target[...] = patch
+            return
+        wide = self._wide.array(source.height, rect.width)
+        np.take(patch, columns - source.left, axis=1, out=wide, mode="clip")
+        np.take(wide, rows - source.top, axis=0, out=target, mode="clip")
 
     def _draw_smooth(self, rect: Rect, view: View, level: int, composer: Composer) -> None:
         """Bilinear from a level that has at least one px for every device px."""
@@ -107,8 +169,7 @@ class Frame:
             math.ceil((rect.right - view.x) / scale) + REACH,
         ).clip(composer.pyramid.level_shape(level))
         patch = composer.region(level, source)
-        painter = QPainter(self._tile.image)
-        painter.scale(1 / self._ratio, 1 / self._ratio)
+        painter = self._painter()
         painter.setClipRect(QRect(rect.left, rect.top, rect.width, rect.height))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.translate(view.x, view.y)
@@ -125,6 +186,10 @@ def _image_area(view: View, shape: tuple[int, int]) -> Rect:
     return Rect(top, left, max(bottom, top + 1), max(right, left + 1))
 
 
-def _strips(rect: Rect) -> Iterator[Rect]:
+def _moved(rect: Rect, down: int, right: int) -> Rect:
+    return Rect(rect.top + down, rect.left + right, rect.bottom + down, rect.right + right)
+
+
+def _cut(rect: Rect) -> Iterator[Rect]:
     for top in range(rect.top, rect.bottom, STRIP):
         yield Rect(top, rect.left, min(top + STRIP, rect.bottom), rect.right)

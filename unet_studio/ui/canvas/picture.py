@@ -14,12 +14,13 @@ from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, Rect
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.ui.canvas.frame import Frame
-from unet_studio.ui.canvas.tiles import Composer
+from unet_studio.ui.canvas.tiles import Composer, TileCache
 from unet_studio.ui.canvas.view import View, zoom_range
 
 SPREAD = 3  # device px around a changed pixel that smooth scaling may touch
 MANY = 32  # changed rectangles between two frames that are drawn one by one
 ROOM = 4  # px of a level that a device px may need, at most
+PAINT_SECONDS = 0.011  # for what a new view brings; the rest of it is drawn in the next frames
 
 
 class Picture:
@@ -32,20 +33,23 @@ class Picture:
         self.ratio = ratio
         self.exact = View()
         self._frame = Frame(1, 1, ratio)
+        self._caches = TileCache(), TileCache()
         self._changed: list[Rect] = []  # pixels of the image whose mask changed since the last frame
 
     def open(self, document: Document, pyramid: Pyramid, colors: NDArray[np.uint32], layer: str) -> None:
         """Show a document, all of it."""
-        self.composer = Composer(document, pyramid, colors, layer)
+        self.composer = Composer(document, pyramid, colors, layer, self._caches)
         self._changed.clear()
         self.fit()
-        self.redraw()
+        self._frame.view = None
 
     def close(self) -> None:
         """Show nothing."""
         self.composer = None
+        for cache in self._caches:
+            cache.clear()
         self._changed.clear()
-        self.redraw()
+        self._frame.view = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,23 +102,23 @@ class Picture:
         return self._on_screen(rect)
 
     def redraw(self) -> None:
-        """Draw the whole frame anew when it is next asked for."""
-        self._frame.view = None
+        """Draw the whole frame anew, beginning when it is next asked for."""
+        self._frame.invalidate()
 
-    def image(self, background: QColor) -> QImage:
-        """The frame, brought up to date; do not keep it."""
+    @property
+    def finished(self) -> bool:
+        """Whether the frame that was asked for last is drawn to the end."""
+        return self._frame.finished
+
+    def image(self, background: QColor, seconds: float = PAINT_SECONDS) -> QImage:
+        """The frame, not to be kept: with all changes of the mask, and of a new view what the time allows."""
         frame, view, composer = self._frame, self.view, self.composer
         changed, self._changed = self._changed, []
         if composer is not None:
             composer.make_room(ROOM * self.size[0] * self.size[1])
             for rect in changed:
                 composer.changed(rect, self.visible)
-        if composer is None or frame.view is None or frame.view.zoom != view.zoom:
-            frame.draw(frame.bounds, view, composer, background)
-            frame.view = view
-            return frame.image
-        if frame.view != view:
-            frame.scroll(view, composer, background)
+        frame.show(view, composer, background, seconds)
         for rect in changed:
             frame.draw(self._on_screen(rect), view, composer, background)
         return frame.image

@@ -19,6 +19,7 @@ from unet_studio.core.pyramid import Pyramid
 CACHE_BYTES = 64 * 2**20  # a cache's least size; a large window needs more and gets it
 PICTURE = QImage.Format.Format_RGB32
 OVERLAY = QImage.Format.Format_ARGB32_Premultiplied
+RGB = QImage.Format.Format_RGB888
 
 Key = tuple[int, int, int]  # level, tile row, tile column
 Layer = Callable[[Rect, int], NDArray[np.uint8]]  # rect in image px, step -> class indices
@@ -42,19 +43,38 @@ class Tile:
     image: QImage
 
     @classmethod
-    def blank(cls, height: int, width: int) -> "Tile":
-        """A picture tile whose pixels are still to be written."""
-        pixels = np.empty((height, width), dtype=np.uint32)
+    def on(cls, pixels: NDArray[np.uint32]) -> "Tile":
+        """A tile in memory that exists, C-contiguous."""
+        height, width = pixels.shape
         return cls(pixels, QImage(pixels.data, width, height, 4 * width, PICTURE))
+
+    @classmethod
+    def blank(cls, height: int, width: int) -> "Tile":
+        """A tile whose pixels are still to be written."""
+        return cls.on(np.empty((height, width), dtype=np.uint32))
+
+
+class Scratch:
+    """Memory for what lives for one call only: fresh memory costs more than all that is done with it."""
+
+    def __init__(self) -> None:
+        self._memory = np.empty(0, dtype=np.uint32)
+
+    def array(self, height: int, width: int) -> NDArray[np.uint32]:
+        """Pixels to be written, uint32 (height, width), valid until the next call."""
+        if self._memory.size < height * width:
+            self._memory = np.empty(height * width, dtype=np.uint32)
+        return self._memory[: height * width].reshape(height, width)
 
 
 class TileCache:
-    """Tiles by key, bounded in bytes; what was used longest ago goes first."""
+    """Tiles by key, bounded in bytes; what was used longest ago goes first, and its memory is used again."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
         self.nbytes = 0
         self._tiles: OrderedDict[Key, Tile] = OrderedDict()
+        self._free: list[Tile] = []  # of full size
 
     def __len__(self) -> int:
         return len(self._tiles)
@@ -69,13 +89,20 @@ class TileCache:
             self._tiles.move_to_end(key)
         return tile
 
-    def put(self, key: Key, tile: Tile) -> Tile:
-        """Keep a tile and drop old ones over the limit; the newest always stays."""
+    def peek(self, key: Key) -> Tile | None:
+        """The tile or None, without counting as use."""
+        return self._tiles.get(key)
+
+    def make(self, key: Key, height: int, width: int) -> Tile:
+        """A new tile, kept under that key, whose pixels are still to be written; drops old ones."""
         self.discard(key)
-        self._tiles[key] = tile
-        self.nbytes += tile.pixels.nbytes
-        while self.nbytes > self.limit and len(self._tiles) > 1:
+        size = 4 * height * width
+        while self._tiles and self.nbytes + size > self.limit:
             self.discard(next(iter(self._tiles)))
+        full = (height, width) == (TILE, TILE)
+        tile = self._free.pop() if full and self._free else Tile.blank(height, width)
+        self._tiles[key] = tile
+        self.nbytes += size
         return tile
 
     def discard(self, key: Key) -> None:
@@ -83,32 +110,39 @@ class TileCache:
         tile = self._tiles.pop(key, None)
         if tile is not None:
             self.nbytes -= tile.pixels.nbytes
-
-    def peek(self, key: Key) -> Tile | None:
-        """The tile or None, without counting as use."""
-        return self._tiles.get(key)
+            free = len(self._free) * 4 * TILE * TILE
+            if tile.pixels.shape == (TILE, TILE) and self.nbytes + free < self.limit:
+                self._free.append(tile)
 
     def clear(self) -> None:
         """Forget all tiles."""
-        self._tiles.clear()
-        self.nbytes = 0
+        for key in list(self._tiles):
+            self.discard(key)
 
 
 class Composer:
     """Makes and keeps the tiles of one document. colors: uint32 (256,), premultiplied, by class index.
 
-    composed counts the tiles that were made or mended; tests hold it against what changed.
+    plain: show the image with nothing over it. composed counts the tiles that were made or mended; tests hold
+    it against what changed. caches: for tiles with the mask and for plain ones, emptied here.
     """
 
     def __init__(
-        self, document: Document, pyramid: Pyramid, colors: NDArray[np.uint32], layer: str = "mask"
+        self,
+        document: Document,
+        pyramid: Pyramid,
+        colors: NDArray[np.uint32],
+        layer: str = "mask",
+        caches: tuple[TileCache, TileCache] | None = None,
     ) -> None:
         self.document = document
         self.pyramid = pyramid
-        self.plain = False  # whether the image is shown without anything over it
+        self.plain = False
         self.composed = 0
-        self.pictures = TileCache()
-        self.composites = TileCache()
+        self.tiles, self.plain_tiles = caches or (TileCache(), TileCache())
+        self.tiles.clear()
+        self.plain_tiles.clear()
+        self._patch, self._overlay = Scratch(), Scratch()
         self._colors = colors
         self._layer = layer
         self._labels = LAYERS[layer](document)
@@ -124,7 +158,7 @@ class Composer:
 
     def forget(self) -> None:
         """The whole mask changed."""
-        self.composites.clear()
+        self.tiles.clear()
         self._later.clear()
 
     def changed(self, rect: Rect, visible: Rect) -> None:
@@ -136,13 +170,16 @@ class Composer:
 
     def make_room(self, pixels: int) -> None:
         """Let the caches hold twice that many pixels: what a window shows, and where it came from."""
-        for cache in (self.pictures, self.composites):
+        for cache in (self.tiles, self.plain_tiles):
             cache.limit = max(CACHE_BYTES, 2 * 4 * pixels)
 
     def region(self, level: int, rect: Rect) -> Tile:
-        """A rectangle of a level, in px of that level, put together from its tiles."""
+        """A rectangle of a level, in px of that level, put together from its tiles.
+
+        It is valid until the next call.
+        """
         self._enter(level)
-        patch = Tile.blank(rect.height, rect.width)
+        patch = Tile.on(self._patch.array(rect.height, rect.width))
         for row, column in rect.tiles(TILE):
             area = self._area((level, row, column))
             part = rect.intersect(area)
@@ -152,40 +189,30 @@ class Composer:
 
     def tile(self, key: Key) -> Tile:
         """A finished tile, from the cache or made now."""
-        if self.plain:
-            return self._picture(key)
-        found = self.composites.get(key)
+        cache = self.plain_tiles if self.plain else self.tiles
+        found = cache.get(key)
         if found is not None:
             return found
-        rect = self._area(key)
-        tile = Tile.blank(rect.height, rect.width)
-        self._compose(key, tile, rect)
-        return self.composites.put(key, tile)
+        area = self._area(key)
+        tile = cache.make(key, area.height, area.width)
+        self._paint(key, tile, area, self.plain)
+        return tile
 
-    def _picture(self, key: Key) -> Tile:
-        """The image alone."""
-        found = self.pictures.get(key)
-        if found is not None:
-            return found
-        rect = self._area(key)
-        rgb = np.ascontiguousarray(self.pyramid.region(key[0], rect))
-        plain = QImage(rgb.data, rect.width, rect.height, 3 * rect.width, QImage.Format.Format_RGB888)
-        converted = plain.convertToFormat(PICTURE)
-        tile = Tile.blank(rect.height, rect.width)
-        tile.pixels[...] = np.frombuffer(converted.constBits(), np.uint32).reshape(tile.pixels.shape)
-        return self.pictures.put(key, tile)
-
-    def _compose(self, key: Key, tile: Tile, part: Rect) -> None:
+    def _paint(self, key: Key, tile: Tile, part: Rect, plain: bool = False) -> None:
         """Write part, in px of the level, of a tile: the picture, and the layer's colours over it."""
-        self.composed += 1
-        step = 1 << key[0]
         inside = _inside(part, self._area(key))
-        tile.pixels[inside.slices] = self._picture(key).pixels[inside.slices]
-        source = Rect(part.top * step, part.left * step, part.bottom * step, part.right * step)
-        colors = self._colors[self._labels(source.clip(self.document.shape), step)]
-        overlay = QImage(colors.data, part.width, part.height, 4 * part.width, OVERLAY)
+        width, height = part.width, part.height
+        picture = np.ascontiguousarray(self.pyramid.region(key[0], part))
         painter = QPainter(tile.image)
-        painter.drawImage(inside.left, inside.top, overlay)
+        painter.drawImage(inside.left, inside.top, QImage(picture.data, width, height, 3 * width, RGB))
+        if not plain:
+            self.composed += 1
+            step = 1 << key[0]
+            source = Rect(part.top * step, part.left * step, part.bottom * step, part.right * step)
+            labels = self._labels(source.clip(self.document.shape), step)
+            colors = self._overlay.array(height, width)
+            np.take(self._colors, labels, out=colors, mode="clip")  # "clip" needs no buffer, "raise" does
+            painter.drawImage(inside.left, inside.top, QImage(colors.data, width, height, 4 * width, OVERLAY))
         painter.end()
 
     def _enter(self, level: int) -> None:
@@ -202,13 +229,13 @@ class Composer:
         scaled, seen = self._in_level(rect), self._in_level(visible)
         for row, column in scaled.tiles(TILE):
             key = (self._level, row, column)
-            tile, area = self.composites.peek(key), self._area(key)
+            tile, area = self.tiles.peek(key), self._area(key)
             if tile is None:
                 continue
             if area.intersect(seen).empty:
-                self.composites.discard(key)
+                self.tiles.discard(key)
             else:
-                self._compose(key, tile, area.intersect(scaled))
+                self._paint(key, tile, area.intersect(scaled))
 
     def _area(self, key: Key) -> Rect:
         """The pixels of a tile in its level."""
@@ -224,6 +251,5 @@ class Composer:
 
 def _inside(part: Rect, outer: Rect) -> Rect:
     """A part of a rectangle as seen from that rectangle's corner."""
-    return Rect(
-        part.top - outer.top, part.left - outer.left, part.bottom - outer.top, part.right - outer.left
-    )
+    top, left = outer.top, outer.left
+    return Rect(part.top - top, part.left - left, part.bottom - top, part.right - left)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -302,6 +302,13 @@ class Canvas(QWidget):
         if any(self._message):
             paint_message(painter, self.rect(), self.font(), *self._message, look)
         painter.end()
+        if not self._picture.finished:
+            QTimer.singleShot(0, self.update)
+
+    def finish(self) -> None:
+        """Draw now to the end what may take several frames; for those who take pictures of the window."""
+        self._picture.image(QColor(theme().tokens.canvas), math.inf)
+        self.update()
 
     def _logical(self, rect: Rect) -> QRect:
         """The logical px around device px."""
