@@ -14,29 +14,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from unet_studio import __version__
+from unet_studio.commands.table import COMMANDS
+from unet_studio.commands.window import open_window
 from unet_studio.core.errors import Cancelled, StudioError
 
-
-class Command(NamedTuple):
-    """module: of unet_studio.commands, with add_arguments(parser) and run(arguments) -> exit status."""
-
-    module: str
-    summary: str
-
-
-COMMANDS: dict[str, Command] = {
-    "demo": Command("demo", "try everything on the sample project; --headless without a window"),
-    "predict": Command("predict", "segment images with a model"),
-    "train": Command("train", "train or fine-tune a model"),
-    "evaluate": Command("evaluate", "compare predicted masks with true ones"),
-    "import": Command("import_masks", "take in masks made elsewhere"),
-    "export": Command("export_masks", "write masks for other programs"),
-    "models": Command("models", "list the models and their scores"),
-    "doctor": Command("doctor", "say what this machine can do, and what is wrong with it"),
-}
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 
@@ -92,20 +75,6 @@ def _window(words: list[str]) -> int:
         return open_window(arguments.folder, arguments.project)
     except StudioError as error:
         return _failed(error, False)
-
-
-def open_window(folder: str | None, project_dir: str | None = None, sample: bool = False) -> int:
-    """Show the window until it is closed. Raises StudioError where there is no display."""
-    on_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
-    if sys.platform.startswith("linux") and not on_screen:
-        headless = ", ".join(name for name in COMMANDS if name != "demo")
-        raise StudioError(
-            "There is no display to open a window on.",
-            f"Commands that need none: unet-studio demo --headless, {headless}.",
-        )
-    from unet_studio.ui.app import main as run_window
-
-    return run_window(folder, project_dir, sample)
 
 
 def _no_folder(text: str) -> StudioError:

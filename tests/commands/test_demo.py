@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.commands.conftest import Run
-from unet_studio import cli
+from unet_studio.commands import window
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ def test_one_that_did_not_is_1(run: Run, walkthrough: Any) -> None:
 
 def test_without_headless_the_sample_opens_in_a_window(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(cli, "open_window", lambda *words, **named: opened.append((words, named)) or 0)
+    monkeypatch.setattr(window, "open_window", lambda *words, **named: opened.append((words, named)) or 0)
     assert run("demo").status == 0
     assert opened == [((None, None), {"sample": True})]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.commands.conftest import Run
-from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.classes import ClassTable, PixelClass, write_classes_file
 from unet_studio.core.image_io import read_image
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
@@ -98,6 +98,18 @@ def test_files_of_others_stay(run: Run, images: Path, model: Path) -> None:
     assert done.status == 1
     assert "is there already and is no prediction" in done.err
     assert (images / "a.png").read_bytes() == before
+
+
+def test_the_classes_of_other_masks_stay(run: Run, images: Path, model: Path, out: Path) -> None:
+    write_classes_file(out / "classes.json", "other", ClassTable.binary("cell"))
+    before = (out / "classes.json").read_text()
+    words = ["predict", images, "--out", out, "--model", model]
+    done = run(*words)
+    assert done.status == 1
+    assert "names other classes" in done.err
+    assert (out / "classes.json").read_text() == before
+    assert run(*words, "--force").status == 0
+    assert "object" in (out / "classes.json").read_text()
 
 
 def test_the_output_folder_is_no_input(run: Run, images: Path, model: Path) -> None:

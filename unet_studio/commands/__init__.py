@@ -1,1 +1,1 @@
-"""The headless twins of the window, one file a command; `unet_studio.cli.COMMANDS` lists them."""
+"""The headless twins of the window, one file a command; `table.COMMANDS` lists them."""

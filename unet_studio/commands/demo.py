@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if not arguments.headless:
-        from unet_studio.cli import open_window
+        from unet_studio.commands.window import open_window
 
         return open_window(None, None, sample=True)
     from unet_studio.demo.walkthrough import run_headless

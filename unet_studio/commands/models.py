@@ -64,7 +64,8 @@ def _row(entry: "ModelEntry", used: str | None) -> list[str]:
         return [name, "broken", "", "", "", "", ""]
     card = entry.card
     figures = [_figure(card.metrics.get(key)) for key in ("mean_dice", "mean_iou")]
-    classes = ", ".join(one.name for one in card.classes)
+    names = [one.name for one in card.classes]
+    classes = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return [name, card.architecture.name, classes, card.parent or "-", *figures, card.created[:10] or "-"]
 
 

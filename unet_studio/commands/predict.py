@@ -141,17 +141,30 @@ def _open(
     table: "ClassTable",
     lut: "NDArray[np.uint8] | None",
 ) -> "_Job":
-    from unet_studio.core.classes import UNLABELLED, write_classes_file
     from unet_studio.core.image_io import file_hash
     from unet_studio.core.model_card import MODEL_FILE
     from unet_studio.model import PredictSettings, load_model
 
-    write_classes_file(arguments.out / "classes.json", entry.name, table, UNLABELLED)
     model = load_model(entry.folder, arguments.device)
+    _write_classes(arguments.out / "classes.json", entry.name, table, arguments.force)
     weights = file_hash(entry.folder / MODEL_FILE)
     settings = PredictSettings(arguments.mode)
     extras = {name for name in EXTRAS if getattr(arguments, name)}
     return _Job(arguments.out, model, weights, settings, table, lut, arguments.force, extras)
+
+
+def _write_classes(path: Path, name: str, table: "ClassTable", force: bool) -> None:
+    """Say beside the masks what their values mean. Raises StudioError where other masks lie there."""
+    from unet_studio.core.classes import UNLABELLED, read_classes_file, write_classes_file
+
+    if path.is_file() and not force:
+        meant = [(entry.index, entry.name) for entry in read_classes_file(path)[0].active]
+        if meant != [(entry.index, entry.name) for entry in table.active]:
+            raise StudioError(
+                f"{path} names other classes than this model.", "Choose another --out, or add --force."
+            )
+        return
+    write_classes_file(path, name, table, UNLABELLED)
 
 
 @dataclass
