@@ -37,13 +37,17 @@ class Settings:
     radius: float = 36.0
     elongation: tuple[float, float] = (1.0, 2.0)
     brightness: tuple[float, float] = (0.85, 1.2)
-    faint: float = 0.1
+    faint: float = 0.03
     illumination: tuple[float, float] = (0.1, 0.3)
     haze: tuple[float, float] = (0.05, 0.12)
     blur: tuple[float, float] = (0.5, 0.9)
     noise: tuple[float, float] = (0.02, 0.05)
     debris: tuple[int, int] = (0, 6)
-    stains: tuple[tuple[Color, Color], ...] = (((0.95, 0.22, 0.30), (0.25, 0.45, 1.0)),)
+    stains: tuple[tuple[Color, Color], ...] = (
+        ((0.95, 0.22, 0.30), (0.25, 0.45, 1.0)),
+        ((0.85, 0.70, 0.15), (0.25, 0.45, 1.0)),
+        ((0.15, 0.75, 0.85), (0.55, 0.30, 1.0)),
+    )
 
 
 TRAINING = Settings()
@@ -51,13 +55,13 @@ SAMPLE = replace(
     TRAINING,
     density=(0.45, 0.8),
     elongation=(1.1, 2.4),
-    brightness=(0.6, 1.0),
-    faint=0.25,
+    brightness=(0.55, 0.9),
+    faint=0.42,
     illumination=(0.3, 0.6),
     haze=(0.08, 0.2),
     blur=(0.6, 1.3),
     noise=(0.04, 0.08),
-    debris=(8, 30),
+    debris=(14, 36),
     stains=(((0.14, 0.95, 0.40), (0.26, 0.38, 1.0)),),
 )
 SETTINGS = {"training": TRAINING, "sample": SAMPLE}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from unet_studio.core.classes import UNLABELLED, ClassTable, write_classes_file
 from unet_studio.core.errors import StudioError
-from unet_studio.core.project import Project
+from unet_studio.core.project import PROJECT_FILE, PROJECT_FOLDER, Project
 from unet_studio.core.resources import resources
 from unet_studio.core.storage import atomic_write, write_index_png, write_json
 from unet_studio.demo.generator import SAMPLE, SETTINGS, generate
@@ -52,15 +52,17 @@ def default_place() -> Path:
 
 
 def install_sample(destination: Path | None = None, names: Iterable[str] = SAMPLE_SEEDS) -> Path:
-    """Copy the sample images to a folder, unless they are there, and make it a project. Returns the folder.
+    """Copy the sample images to a folder and make it a project; returns the folder.
 
-    A copy that a person has worked in is left as it is. names: of the images wanted.
+    A copy that is there already stays as it is, with all that a person did in it. names: the images wanted.
     """
     folder = destination or default_place()
-    for name in names:
-        if not (folder / name).exists():
-            with atomic_write(folder / name) as stream, (sample_folder() / name).open("rb") as source:
-                shutil.copyfileobj(source, stream)
+    wanted = list(names)
+    if _is_installed(folder, wanted):
+        return folder
+    for name in wanted:
+        with (sample_folder() / name).open("rb") as source, atomic_write(folder / name) as target:
+            shutil.copyfileobj(source, target)
     project = Project.open(folder)
     try:
         if not project.exists:
@@ -70,6 +72,12 @@ def install_sample(destination: Path | None = None, names: Iterable[str] = SAMPL
     finally:
         project.close()
     return folder
+
+
+def _is_installed(folder: Path, names: Iterable[str]) -> bool:
+    """Whether a project with any of these images is there; the project's file is the last to be written."""
+    made = (folder / PROJECT_FOLDER / PROJECT_FILE).is_file()
+    return made and any((folder / name).is_file() for name in names)
 
 
 def write_sample(folder: Path) -> None:
@@ -89,6 +97,14 @@ def write_training_set(folder: Path, settings: str = "training") -> None:
     write_classes_file(folder / "classes.json", "Cells", CLASSES, UNLABELLED)
     split = {"train": names[:-VALIDATION], "val": names[-VALIDATION:], "test": []}
     write_json(folder / "split.json", split)
+
+
+def write_unseen(folder: Path, seed: int) -> tuple[Path, NDArray[np.uint8]]:
+    """Make one picture like the sample's, of another seed. Returns its file and truth, uint8 (H, W)."""
+    image, truth = generate(seed, SAMPLE)
+    path = folder / f"cells-{seed}.jpg"
+    _write_jpeg(path, image)
+    return path, truth
 
 
 def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
