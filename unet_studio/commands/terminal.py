@@ -52,7 +52,10 @@ class Terminal:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        # Lines of stdout go above the bar only where both are one screen: a file must get its lines.
+        shared = sys.stdout.isatty()
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, redirect_stdout=shared) as bar:
             yield Meter(what, bar)
 
 
