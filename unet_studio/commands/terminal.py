@@ -65,7 +65,7 @@ class Meter:
 
     what: str
     bar: "Progress | None" = None
-    last: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=lambda: time.monotonic())
     task: Any = None
 
     def advance(self, done: float, total: float, detail: str = "") -> None:
