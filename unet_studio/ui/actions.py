@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
+from string import capwords
 
 from PySide6.QtCore import QKeyCombination, QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -249,7 +250,7 @@ def tool_actions(tools: Mapping[str, Tool]) -> list[ActionSpec]:
     """The rows of the tools, in the order of the tool bar."""
     return [
         ActionSpec(
-            f"tool_{name}", tool.title, tool.icon, "&Tools", "session.set_tool",
+            f"tool_{name}", capwords(tool.title), tool.icon, "&Tools", "session.set_tool",
             (tool.shortcut,), "project", tool.hint, name, checkable=True, group="tools",
         )
         for name, tool in tools.items()

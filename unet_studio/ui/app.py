@@ -1,18 +1,14 @@
 """Starts the application: one window, a log for what nobody foresaw, and a clean end on every signal."""
 
 import logging
-import logging.handlers
 import signal
-import socket
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import TracebackType
 
-import platformdirs
 from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, QTimer, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QIcon
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from unet_studio.core.errors import StudioError
@@ -36,17 +32,14 @@ def main(folder: str | None = None, project_dir: str | None = None, sample: bool
     if not isinstance(app, QApplication):
         raise RuntimeError("Another kind of application is running in this process.")
     app.setDesktopFileName("unet-studio")
-    write_log()
     window = MainWindow(Session(), Preferences())
     guide = Guide(window)
-    endings = Endings(window)
     window.show()
     if sample:
         guide.install_sample()
     elif folder is not None:
         QTimer.singleShot(0, lambda: window.open_folder(folder, project_dir))
     status = app.exec()
-    endings.release()
     guide.stop()
     window.deleteLater()
     app.processEvents()
@@ -55,15 +48,19 @@ def main(folder: str | None = None, project_dir: str | None = None, sample: bool
 
 def log_file() -> Path:
     """Where the program writes down its errors."""
+    import platformdirs
+
     return platformdirs.user_log_path("unet-studio", appauthor=False) / "log.txt"
 
 
 def write_log() -> None:
     """Send warnings and errors to the log file, which is made when there is something to write."""
+    from logging.handlers import RotatingFileHandler
+
     path = log_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+        handler: logging.Handler = RotatingFileHandler(
             path, maxBytes=LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"
         )
     except OSError:
@@ -84,6 +81,7 @@ class Guide(QObject):
         self._tasks.done.connect(self._installed)
         self._tasks.failed.connect(self._not_installed)
         self._told = False
+        self._endings: Endings | None = None
         window.painted.connect(self._finish_start)
         window.sampleAsked.connect(self.install_sample)
         window.logAsked.connect(self._show_log)
@@ -95,6 +93,8 @@ class Guide(QObject):
 
     def stop(self) -> None:
         """Hand back the hooks and end the thread."""
+        if self._endings is not None:
+            self._endings.release()
         sys.excepthook = sys.__excepthook__
         threading.excepthook = threading.__excepthook__
         self._tasks.stop()
@@ -102,6 +102,8 @@ class Guide(QObject):
     @Slot()
     def _finish_start(self) -> None:
         """What the window can do without while it is drawn first."""
+        write_log()
+        self._endings = Endings(self._window)
         QApplication.setWindowIcon(QIcon(str(resources() / "icons" / "unet-studio.svg")))
 
     @Slot()
@@ -119,6 +121,8 @@ class Guide(QObject):
 
     @Slot()
     def _show_log(self) -> None:
+        from PySide6.QtGui import QDesktopServices
+
         log_file().parent.mkdir(parents=True, exist_ok=True)
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file().parent)))
 
@@ -130,6 +134,8 @@ class Guide(QObject):
             QTimer.singleShot(0, self._window.close)
             return
         log.error("unforeseen", exc_info=(kind, error, trace))
+        import traceback
+
         self.crashed.emit(repr(error), "".join(traceback.format_exception(kind, error, trace)))
 
     @Slot(str, str)
@@ -162,6 +168,8 @@ class Endings(QObject):
     """
 
     def __init__(self, window: MainWindow) -> None:
+        import socket
+
         super().__init__(window)
         self._window = window
         self._reader, self._writer = socket.socketpair()

@@ -1,6 +1,5 @@
 """The main window: puts canvas, panels, bars and dialogs together, and holds no state of its own."""
 
-import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
@@ -9,7 +8,6 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QDialog,
-    QDockWidget,
     QLineEdit,
     QMainWindow,
     QPlainTextEdit,
@@ -26,10 +24,12 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Status
 from unet_studio.session import Session
 from unet_studio.ui.actions import Actions, all_actions
-from unet_studio.ui.banner import Banner, Notice
+from unet_studio.ui.banner import Banner
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.dialogs.messages import ask, ask_folder, show_error
+from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
+from unet_studio.ui.notices import Notices
 from unet_studio.ui.panels.classes import ClassesPanel
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.panels.model import ModelPanel
@@ -39,17 +39,15 @@ from unet_studio.ui.status_bar import StatusBar
 from unet_studio.ui.theme import theme
 from unet_studio.ui.tool_bar import ToolBar
 from unet_studio.ui.welcome import Welcome
-from unet_studio.ui.widgets import scrolling, set_role
+from unet_studio.ui.widgets import set_role
 
 TITLE = "U-Net Studio"
 LAYOUT_VERSION = 1
 TYPING = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
-LOW = 800  # px of height below which the right panels share a place
-PANELS = {"files": "Images", "classes": "Classes", "model": "Model", "training": "Training"}
 
 
 class MainWindow(QMainWindow):
-    """shown: after the first paint. logAsked: a person wants to see the log."""
+    """painted(): it is on screen. logAsked(), sampleAsked(): what the application does for it."""
 
     painted = Signal()
     logAsked = Signal()
@@ -74,12 +72,12 @@ class MainWindow(QMainWindow):
             "model": ModelPanel(session),
             "training": TrainingPanel(session),
         }
-        self.actions_ = self._make_actions()
-        self.menus = self.actions_.fill_menus(self.menuBar())
+        self.action_table = self._make_actions()
+        self.menus = self.action_table.fill_menus(self.menuBar())
         self._build_centre()
         self._build_bars()
-        self.docks = {name: self._make_dock(name) for name in PANELS}
-        self._arrange()
+        self.docks = Docks(self, self.panels, self.action_table)
+        self.notices = Notices(session, self.banner, self.canvas, self.open_folder, self)
         self._connect()
         self._restore_geometry()
         self._project_changed()
@@ -117,69 +115,33 @@ class MainWindow(QMainWindow):
         bar.setObjectName("main")
         bar.setMovable(False)
         bar.setIconSize(QSize(20, 20))
-        self.actions_.fill_toolbar(bar, "icon")
+        self.action_table.fill_toolbar(bar, "icon")
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(gap)
         for name in ("predict", "approve"):
-            action = self.actions_[name]
+            action = self.action_table[name]
             bar.addAction(action)
             widget = bar.widgetForAction(action)
             if isinstance(widget, QToolButton):
                 widget.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
                 set_role(widget, "primary" if name == "approve" else "framed")
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
-        self.tool_bar = ToolBar(self.session, self.actions_, self)
+        self.tool_bar = ToolBar(self.session, self.action_table, self)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_bar)
         self.status = StatusBar(self.session, self.canvas, self)
         self.setStatusBar(self.status)
         for toolbar in (bar, self.tool_bar):
             toolbar.toggleViewAction().setEnabled(False)
             toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-
-    def _make_dock(self, name: str) -> QDockWidget:
-        dock = QDockWidget(PANELS[name], self)
-        dock.setObjectName(f"dock_{name}")
-        panel = self.panels[name]
-        panel.setObjectName(name)
-        dock.setWidget(panel if name in ("files", "classes") else scrolling(panel))
-        dock.toggleViewAction().toggled.connect(self.actions_[f"panel_{name}"].setChecked)
-        return dock
-
-    def _arrange(self) -> None:
-        """Put every panel in its first place."""
-        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        files, classes, model, training = (self.docks[name] for name in PANELS)
-        for dock in self.docks.values():
-            dock.setFloating(False)
-            self.removeDockWidget(dock)
-        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, files)
-        for dock in (classes, model, training):
-            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        if self.height() < LOW:
-            self.tabifyDockWidget(model, training)
-        for dock in self.docks.values():
-            dock.setVisible(self._workspace)
-        if self.height() < LOW:
-            model.raise_()
-        self._size_docks()
-
-    def _size_docks(self) -> None:
-        width, height = self.width(), self.height()
-        left, right = min(max(width // 6, 190), 290), min(max(width // 5, 250), 340)
-        files, classes, model, training = (self.docks[name] for name in PANELS)
-        self.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)
-        heights = [height * 2 // 10, height * 3 // 10, height * 5 // 10]
-        self.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
+        for widget in (bar, self.tool_bar, self.status):
+            widget.hide()  # until there is a project
 
     def _connect(self) -> None:
         session = self.session
         session.projectChanged.connect(self._project_changed)
-        session.imagesChanged.connect(self._show_canvas_message)
         session.documentChanged.connect(self._document_changed)
-        session.documentFailed.connect(self._document_failed)
-        session.failed.connect(self._failed)
+        session.failed.connect(self._refresh_title)
         for signal in (
             session.historyChanged,
             session.modelChanged,
@@ -207,7 +169,6 @@ class MainWindow(QMainWindow):
     @Slot()
     def _project_changed(self) -> None:
         project = self.session.project
-        self.banner.clear()
         self._show_workspace(project is not None)
         self._refresh_title()
         self._refresh_actions()
@@ -216,27 +177,24 @@ class MainWindow(QMainWindow):
             return
         inside = project.folder.parent == project.image_root
         self.preferences.remember(project.image_root, None if inside else project.folder)
-        self._check_read_only()
-        self._show_canvas_message()
 
     def _show_workspace(self, on: bool) -> None:
         """Switch between the welcome page alone and the canvas with its panels."""
         self.stack.setCurrentWidget(self.canvas if on else self.welcome)
-        if on == self._workspace and self._painted:
+        if on == self._workspace:
             return
-        if self._workspace and not on:
+        if not on:
             self._store_layout()
         self._workspace = on
+        for bar in (self.main_bar, self.tool_bar, self.status):
+            bar.setVisible(on)
+        self.docks.show(on)
         state = self.preferences.layout("state") if on else None
-        for widget in (self.main_bar, self.tool_bar, *self.docks.values()):
-            widget.setVisible(on)
-        self.status.setVisible(on)
         if state is not None:
             self.restoreState(state, LAYOUT_VERSION)
-        elif on:
-            self._arrange()
 
-    def _refresh_title(self) -> None:
+    @Slot()
+    def _refresh_title(self, *_: object) -> None:
         project = self.session.project
         if project is None:
             self.setWindowTitle(TITLE)
@@ -245,93 +203,21 @@ class MainWindow(QMainWindow):
         image = f"{self.session.current} – " if self.session.current else ""
         self.setWindowTitle(f"{image}{project.name}{marker} – {TITLE}")
 
-    def _check_read_only(self) -> None:
-        """Say why nothing can be changed, and what can be done about it."""
-        project = self.session.project
-        if project is None or project.read_only is None:
-            self.banner.withdraw("read-only")
-            return
-        locked = (project.folder / "lock").exists() and os.access(project.folder, os.W_OK)
-        remedy = (
-            "Close it there to work here; until then you can look but not change anything."
-            if locked
-            else "You can look, but to keep your work, choose another place for the project's own files."
-        )
-        self.banner.show_notice(
-            Notice(
-                "warning",
-                project.read_only,
-                remedy,
-                "Try Again" if locked else "Choose Another Place…",
-                self._reopen if locked else self._choose_place,
-                "read-only",
-            )
-        )
-
-    def _reopen(self) -> None:
-        project = self.session.project
-        if project is not None:
-            self.open_folder(project.image_root, project.folder)
-
-    def _choose_place(self) -> None:
-        project = self.session.project
-        if project is not None:
-            root = project.image_root
-            ask_folder(
-                self,
-                "Folder for the Project's Own Files",
-                Path.home(),
-                lambda place: self.open_folder(root, place),
-            )
-
     @Slot()
     def _document_changed(self) -> None:
-        self.banner.withdraw("document")
         self._refresh_title()
         self._refresh_actions()
-        self._show_canvas_message()
-
-    @Slot()
-    def _show_canvas_message(self) -> None:
-        """Say on the canvas why it shows no image."""
-        session = self.session
-        name = session.current
-        if session.document is not None or session.project is None:
-            self.canvas.set_message("")
-        elif not session.images:
-            self.canvas.set_message(
-                "There are no images in this folder",
-                "PNG, JPEG, TIFF, BMP and WebP files are found, also in its sub-folders. "
-                "Put some there, or open another folder.",
-            )
-        elif name is not None and name not in session.broken:
-            self.canvas.set_message("Opening…", name)
-
-    @Slot(str, str, str)
-    def _document_failed(self, name: str, message: str, remedy: str) -> None:
-        self.canvas.set_message(message, remedy)
-        masked = self.session.status(name) is not Status.UNLABELLED
-        if masked and self.session.read_only is None:
-            self.banner.show_notice(
-                Notice("warning", message, remedy, "Set the Mask Aside", self.session.set_aside, "document")
-            )
-
-    @Slot(str, str)
-    def _failed(self, message: str, remedy: str) -> None:
-        self.banner.show_notice(Notice("danger", message, remedy))
-        self._check_read_only()
-        self._refresh_title()
 
     @Slot()
     def _refresh_actions(self, *_: object) -> None:
         session = self.session
-        self.actions_.refresh(session)
+        self.action_table.refresh(session)
         for name, what in (("undo", session.undo_name), ("redo", session.redo_name)):
             verb = name.capitalize()
-            self.actions_[name].setText(f"&{verb} {what}" if what else f"&{verb}")
-        self.actions_["auto_predict"].setChecked(session.auto_predict)
+            self.action_table[name].setText(f"&{verb} {what}" if what else f"&{verb}")
+        self.action_table["auto_predict"].setChecked(session.auto_predict)
         running = session.run_state == "paused"
-        self.actions_["pause_training"].setText("&Resume" if running else "&Pause")
+        self.action_table["pause_training"].setText("&Resume" if running else "&Pause")
 
     @Slot(int)
     def _set_opacity(self, percent: int) -> None:
@@ -345,7 +231,7 @@ class MainWindow(QMainWindow):
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
-        self.actions_.set_typing(isinstance(now, TYPING))
+        self.action_table.set_typing(isinstance(now, TYPING))
 
     # -- what actions do ----------------------------------------------------------------------------------
 
@@ -401,7 +287,7 @@ class MainWindow(QMainWindow):
 
     def hide_mask(self) -> None:
         """Hide the mask, or show it again."""
-        self.canvas.set_mask_visible(not self.actions_["hide_mask"].isChecked())
+        self.canvas.set_mask_visible(not self.action_table["hide_mask"].isChecked())
 
     def choose_theme(self, choice: str) -> None:
         """Light, dark, or as the system is."""
@@ -410,11 +296,11 @@ class MainWindow(QMainWindow):
 
     def toggle_panel(self, name: str) -> None:
         """Show or hide a panel."""
-        self.docks[name].setVisible(self.actions_[f"panel_{name}"].isChecked())
+        self.docks[name].setVisible(self.action_table[f"panel_{name}"].isChecked())
 
     def reset_layout(self) -> None:
         """Put every panel back in its place."""
-        self._arrange()
+        self.docks.arrange()
 
     def toggle_full_screen(self) -> None:
         """Use the whole screen, or no longer."""
@@ -429,7 +315,7 @@ class MainWindow(QMainWindow):
 
     def set_auto_predict(self) -> None:
         """Predict while browsing, or not."""
-        self.session.set_auto_predict(self.actions_["auto_predict"].isChecked())
+        self.session.set_auto_predict(self.action_table["auto_predict"].isChecked())
         self.session.modelChanged.emit()
 
     def discard_training(self) -> None:
@@ -453,7 +339,7 @@ class MainWindow(QMainWindow):
         """List all keys."""
         from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
 
-        self._open(ShortcutsDialog(self.actions_.specs.values(), self))
+        self._open(ShortcutsDialog(self.action_table.specs.values(), self))
 
     def show_about(self) -> None:
         """Version and licence."""
@@ -498,13 +384,13 @@ class MainWindow(QMainWindow):
         """Sizes of panels hold once the window has one."""
         super().showEvent(event)
         if self._workspace and self.preferences.layout("state") is None:
-            self._size_docks()
+            self.docks.arrange()
 
     def changeEvent(self, event: QEvent) -> None:
         """The full-screen action follows the window."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "actions_"):
-            self.actions_["full_screen"].setChecked(self.isFullScreen())
+        if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "action_table"):
+            self.action_table["full_screen"].setChecked(self.isFullScreen())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save everything; a training under way goes on without the window."""

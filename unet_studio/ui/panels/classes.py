@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, Qt, Slot
 from PySide6.QtGui import QColor, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QColorDialog, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
-from unet_studio.ui.dialogs.delete_class import DeleteClassDialog
 from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.class_list import ClassList, ClassRow, class_keys, swatch_rect
 from unet_studio.ui.widgets import button, row
@@ -139,6 +138,8 @@ class ClassesPanel(QWidget):
 
     def recolor_class(self) -> None:
         """Ask for another colour of the active class."""
+        from PySide6.QtWidgets import QColorDialog
+
         index = self.view.currentIndex()
         if not index.isValid():
             return
@@ -157,6 +158,8 @@ class ClassesPanel(QWidget):
         project = self._session.project
         if project is None or self._why_not_delete():
             return
+        from unet_studio.ui.dialogs.delete_class import DeleteClassDialog
+
         dialog = DeleteClassDialog(project.classes, self._session.active_class, self)
         dialog.chosen.connect(
             lambda index, into: self._attempt(lambda: self._session.delete_class(index, into))

@@ -43,7 +43,7 @@ class TrainingPanel(QWidget):
         self.minutes = QDoubleSpinBox()
         self.start_from = QComboBox()
         self.pictures = QComboBox()
-        self.painted = QCheckBox("Also learn from unfinished images")
+        self.painted = QCheckBox("Use unfinished images too")
         self.start = button("Fine-tune", START_TIP, self.begin, "school-outline", "primary")
         self.state = label("", "heading")
         self.progress = QProgressBar()
@@ -161,8 +161,7 @@ class TrainingPanel(QWidget):
         table = session.classes
         self.plan.setText(words.plan_text(plan))
         self.bars.show_pixels(table, plan.pixels)
-        loose = words.count(plan.painted, "image")
-        self.painted.setText(f"Also learn from {loose} not approved yet")
+        self.painted.setText(f"Use {words.count(plan.painted, 'unfinished image')} too")
         self.painted.setVisible(plan.painted > 0 or self.painted.isChecked())
         reasons = plan.problems if plan.train or plan.val else []
         self.warnings.say("\n".join([*reasons, *plan.warnings]))
@@ -172,8 +171,8 @@ class TrainingPanel(QWidget):
         kept = self.start_from.currentData()
         with QSignalBlocker(self.start_from):
             self.start_from.clear()
-            self.start_from.addItem("The model's base (recommended)", None)
-            self.start_from.addItem("Pretrained encoder (ImageNet)", "imagenet")
+            self.start_from.addItem("Its base (steadiest)", None)
+            self.start_from.addItem("ImageNet encoder", "imagenet")
             for entry in session.models():
                 if entry.card is not None:
                     self.start_from.addItem(entry.name, entry.name)

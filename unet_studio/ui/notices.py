@@ -1,0 +1,134 @@
+"""What the window says unasked: on the canvas why it shows no image, in the banner what needs an answer."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QWidget
+
+from unet_studio.core.project import Project, Status
+from unet_studio.session import Session
+from unet_studio.ui.banner import Banner, Notice
+from unet_studio.ui.canvas.widget import Canvas
+from unet_studio.ui.dialogs.messages import ask_folder
+
+READ_ONLY, DOCUMENT = "read-only", "document"  # topics
+
+
+class Notices(QObject):
+    """Listens to the session. open_folder(folder, project_dir): how the window opens a project."""
+
+    def __init__(
+        self,
+        session: Session,
+        banner: Banner,
+        canvas: Canvas,
+        open_folder: Callable[[Path, Path | str], None],
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._session = session
+        self._banner = banner
+        self._canvas = canvas
+        self._open_folder = open_folder
+        self._window = window
+        session.projectChanged.connect(self._project_changed)
+        session.imagesChanged.connect(self._show_message)
+        session.documentChanged.connect(self._document_changed)
+        session.documentFailed.connect(self._document_failed)
+        session.failed.connect(self._failed)
+        self._project_changed()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self._banner.clear()
+        self._check_read_only()
+        self._show_message()
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._banner.withdraw(DOCUMENT)
+        self._show_message()
+
+    @Slot()
+    def _show_message(self) -> None:
+        """Say on the canvas why it shows no image."""
+        session = self._session
+        name = session.current
+        if session.document is not None or session.project is None:
+            self._canvas.set_message("")
+        elif not session.images:
+            self._canvas.set_message(
+                "There are no images in this folder",
+                "PNG, JPEG, TIFF, BMP and WebP files are found, also in its sub-folders. "
+                "Put some there and open it again, or open another folder.",
+            )
+        elif name is not None and name not in session.broken:
+            self._canvas.set_message("Opening…", name)
+
+    @Slot(str, str, str)
+    def _document_failed(self, name: str, message: str, remedy: str) -> None:
+        self._canvas.set_message(message, remedy)
+        masked = self._session.status(name) is not Status.UNLABELLED
+        if masked and self._session.read_only is None:
+            self._banner.show_notice(
+                Notice(
+                    "warning",
+                    f"{name} is not shown, so that nothing is lost.",
+                    "You can move its mask out of the way and start anew; nothing is deleted.",
+                    "Set the Mask Aside",
+                    self._session.set_aside,
+                    DOCUMENT,
+                )
+            )
+
+    @Slot(str, str)
+    def _failed(self, message: str, remedy: str) -> None:
+        self._banner.show_notice(Notice("danger", message, remedy))
+        self._check_read_only()
+
+    def _check_read_only(self) -> None:
+        """Say why nothing can be changed, and what can be done about it."""
+        project = self._session.project
+        if project is None or project.read_only is None:
+            self._banner.withdraw(READ_ONLY)
+        elif _can_write(project):
+            self._banner.show_notice(
+                Notice(
+                    "warning",
+                    project.read_only,
+                    "You can look, but not change anything, until it is closed there.",
+                    "Try Again",
+                    lambda: self._open_folder(project.image_root, project.folder),
+                    READ_ONLY,
+                )
+            )
+        else:
+            self._banner.show_notice(
+                Notice(
+                    "warning",
+                    project.read_only,
+                    "You can look; to keep your work, choose another place for the project's own files.",
+                    "Choose Another Place…",
+                    lambda: self._choose_place(project),
+                    READ_ONLY,
+                )
+            )
+
+    def _choose_place(self, project: Project) -> None:
+        root = project.image_root
+        ask_folder(
+            self._window,
+            "Folder for the Project's Own Files",
+            Path.home(),
+            lambda place: self._open_folder(root, place),
+        )
+
+
+def _can_write(project: Project) -> bool:
+    """Whether the disk would allow it, so that another window must be in the way."""
+    place = project.folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return os.access(place, os.W_OK)
