@@ -102,9 +102,9 @@ def walk(seed=1):
     while True:
         angle += random.normal(0, 0.4)
         x, y = x + 12 * np.cos(angle), y + 12 * np.sin(angle)
-        if not (80 < x < 1520 and 80 < y < 920):
+        if not (360 < x < 1240 and 80 < y < 920):
             angle += np.pi / 2
-            x, y = min(max(x, 80), 1520), min(max(y, 80), 920)
+            x, y = min(max(x, 360), 1240), min(max(y, 80), 920)
         yield QPointF(x, y)
 
 

@@ -213,7 +213,8 @@ def test_scrolling_gives_what_drawing_anew_gives(numbers, right, down):
 
 
 @pytest.mark.parametrize("zoom", [0.3, 1.0, 3.0])
-def test_a_view_without_time_stands_in_and_is_finished_in_later_frames(zoom):
+def test_a_view_without_time_stands_in_and_is_finished_in_later_frames(zoom, monkeypatch):
+    monkeypatch.setattr("unet_studio.ui.canvas.frame.STRIP", 300 * 50)
     composer = composer_of((400, 500))
     view, next_view = View(zoom, 5, 7), View(zoom * 2, 5, 7)
     hurried, patient = Frame(300, 200, 1.0), Frame(300, 200, 1.0)
@@ -235,11 +236,13 @@ def test_a_view_without_time_stands_in_and_is_finished_in_later_frames(zoom):
     assert np.abs(rgb(pixels_of(hurried)) - rgb(pixels_of(patient))).max() <= (0 if zoom >= 1 else 6)
 
 
-def test_a_pan_while_a_view_is_unfinished_loses_nothing():
+def test_a_pan_while_a_view_is_unfinished_loses_nothing(monkeypatch):
+    monkeypatch.setattr("unet_studio.ui.canvas.frame.STRIP", 300 * 50)
     composer = composer_of((400, 500))
     hurried, patient = Frame(300, 200, 1.0), Frame(300, 200, 1.0)
     for step in range(4):
         hurried.show(View(2.0, -40 - 30 * step, -20 - 25 * step), composer, BACKGROUND, 0.0)
+        assert not hurried.finished
     last = View(2.0, -130, -95)
     hurried.show(last, composer, BACKGROUND, FOREVER)
     patient.show(last, composer, BACKGROUND, FOREVER)

@@ -6,6 +6,7 @@ and alpha, any other number are measurements of which the first three are shown.
 
 import hashlib
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,7 @@ def to_display(image: Pixels, window: tuple[float, float]) -> NDArray[np.uint8]:
     return out
 
 
+@lru_cache(maxsize=8)  # the canvas asks for the same one for every tile
 def _display_table(dtype: np.dtype[Any], window: tuple[float, float]) -> NDArray[np.uint8] | None:
     """The grey level of every value of an unsigned type of at most 16 bit, else None."""
     if dtype not in (np.uint8, np.uint16):

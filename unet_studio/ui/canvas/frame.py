@@ -18,7 +18,7 @@ from unet_studio.core.geometry import EMPTY, Rect
 from unet_studio.ui.canvas.tiles import Composer, Scratch, Tile
 from unet_studio.ui.canvas.view import View
 
-STRIP = 64  # device rows drawn at a time
+STRIP = 100_000  # device px drawn at a time
 REACH = 2  # px of a level that smooth scaling may look at beyond its own
 
 
@@ -150,11 +150,11 @@ class Frame:
         columns = np.floor((np.arange(rect.left, rect.right) + 0.5 - view.x) / view.zoom).astype(np.intp)
         rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
         source = Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-        patch = composer.region(level, source).pixels
         target = self._tile.pixels[rect.slices]
         if view.zoom == 1:
-            target[...] = patch
+            composer.copy(level, source, target)
             return
+        patch = composer.region(level, source).pixels
         wide = self._wide.array(source.height, rect.width)
         np.take(patch, columns - source.left, axis=1, out=wide, mode="clip")
         np.take(wide, rows - source.top, axis=0, out=target, mode="clip")
@@ -191,5 +191,7 @@ def _moved(rect: Rect, down: int, right: int) -> Rect:
 
 
 def _cut(rect: Rect) -> Iterator[Rect]:
-    for top in range(rect.top, rect.bottom, STRIP):
-        yield Rect(top, rect.left, min(top + STRIP, rect.bottom), rect.right)
+    """The rectangle in strips of at most STRIP px."""
+    rows = max(STRIP // max(rect.width, 1), 16)
+    for top in range(rect.top, rect.bottom, rows):
+        yield Rect(top, rect.left, min(top + rows, rect.bottom), rect.right)

@@ -178,14 +178,20 @@ class Composer:
 
         It is valid until the next call.
         """
-        self._enter(level)
         patch = Tile.on(self._patch.array(rect.height, rect.width))
-        for row, column in rect.tiles(TILE):
-            area = self._area((level, row, column))
-            part = rect.intersect(area)
-            tile = self.tile((level, row, column))
-            patch.pixels[_inside(part, rect).slices] = tile.pixels[_inside(part, area).slices]
+        self.copy(level, rect, patch.pixels)
         return patch
+
+    def copy(self, level: int, rect: Rect, target: NDArray[np.uint32]) -> None:
+        """Write a rectangle of a level, in px of that level, to target, uint32 (rect.height, rect.width)."""
+        self._enter(level)
+        for row, column in rect.tiles(TILE):
+            pixels = self.tile((level, row, column)).pixels
+            above, before = row * TILE, column * TILE
+            top, bottom = max(rect.top, above), min(rect.bottom, above + TILE)
+            left, right = max(rect.left, before), min(rect.right, before + TILE)
+            part = pixels[top - above : bottom - above, left - before : right - before]
+            target[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left] = part
 
     def tile(self, key: Key) -> Tile:
         """A finished tile, from the cache or made now."""

@@ -298,7 +298,7 @@ class Canvas(QWidget):
         painter.drawImage(0, 0, self._picture.image(QColor(look.canvas)))
         radius = self._ring_radius()
         if radius is not None and self._hand.at is not None:
-            paint_ring(painter, self._hand.at, radius)
+            paint_ring(painter, self._hand.at, radius, self._picture.ratio)
         if any(self._message):
             paint_message(painter, self.rect(), self.font(), *self._message, look)
         painter.end()
