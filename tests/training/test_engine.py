@@ -37,6 +37,7 @@ from unet_studio.core.metrics import Evaluation
 from unet_studio.core.model_card import read_card
 from unet_studio.core.run_folder import RunFolder, start
 from unet_studio.core.storage import read_index_png, write_json
+from unet_studio.core.training_config import recipe, recipe_names
 from unet_studio.model.checkpoint import load_model
 
 PATIENCE = 60.0  # seconds that a test waits for another process
@@ -381,6 +382,13 @@ def test_the_default_network_starts_from_imagenet_with_frozen_statistics(tmp_pat
     assert not torch.equal(
         trained["encoder._conv_stem.weight"], original.state_dict()["encoder._conv_stem.weight"]
     )
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains(tmp_path, source, name):
+    small = {"source": source, "steps": 1, "patch": 32, "batch": 2, "resize": "none", "size": ()}
+    run = RunFolder.create(tmp_path / "run", replace(recipe(name), **small, evaluate_every=1, device="cpu"))
+    assert isinstance(follow(run)[-1], Finished)
 
 
 def test_tensorboard_reads_the_curves(tmp_path, source):
