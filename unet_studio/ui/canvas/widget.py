@@ -5,30 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import (
-    QColor,
-    QEnterEvent,
-    QFocusEvent,
-    QHideEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QNativeGestureEvent,
-    QPainter,
-    QPaintEvent,
-    QRegion,
-    QResizeEvent,
-    QTabletEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import (
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
-    QLineEdit,
-    QPlainTextEdit,
-    QTextEdit,
-    QWidget,
-)
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtWidgets import QWidget
 
 from unet_studio.core.geometry import Rect
 from unet_studio.core.render import argb_table
@@ -36,6 +14,7 @@ from unet_studio.session import Session
 from unet_studio.tools import ToolContext
 from unet_studio.ui.canvas.decor import paint_message, paint_ring, ring_region
 from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
+from unet_studio.ui.canvas.hand_widget import HandWidget
 from unet_studio.ui.canvas.picture import Picture
 from unet_studio.ui.canvas.tiles import LAYERS
 from unet_studio.ui.canvas.view import View
@@ -45,12 +24,11 @@ IMAGE_ONLY = "image"
 DEFAULT_OPACITY = 0.5
 SMALL_RING = 4.0  # logical px; a smaller ring needs a cross to be found
 WHOLE_STEP = 1.1  # a zoom by more than this comes from a key or a wheel's notch, not from a touchpad
-TYPING = (QLineEdit, QAbstractSpinBox, QComboBox, QTextEdit, QPlainTextEdit)
 
 Cursor = Qt.CursorShape
 
 
-class Canvas(QWidget):
+class Canvas(HandWidget):
     """The image and its mask at any zoom, the brush's ring, and messages.
 
     pointerMoved(row, column): where the pointer is, in image px, also beside the image; pointerLeft: nowhere.
@@ -73,7 +51,7 @@ class Canvas(QWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setMinimumSize(160, 120)
         self.session = session
-        self._hand = Hand(self)
+        self.hand = Hand(self)
         self._picture = Picture(self.devicePixelRatioF())
         self._seen = View()  # the view that was announced last
         self._ring: QRegion | None = None  # where a ring was asked to be painted
@@ -193,7 +171,7 @@ class Canvas(QWidget):
         zoom = self.zoom * factor
         whole_step = not 1 / WHOLE_STEP < factor < WHOLE_STEP
         passes = (self.zoom < 0.999 and zoom > 1.001) or (self.zoom > 1.001 and zoom < 0.999)
-        self.set_zoom(1.0 if whole_step and passes else zoom, at or self._hand.at)
+        self.set_zoom(1.0 if whole_step and passes else zoom, at or self.hand.at)
 
     def set_zoom(self, zoom: float, at: QPointF | None = None) -> None:
         """Set the zoom, in device px an image px, keeping what is under the point, or the middle."""
@@ -223,15 +201,15 @@ class Canvas(QWidget):
         self._choose_cursor()
         if self._seen.zoom != before.zoom:
             self.zoomChanged.emit(self._seen.zoom)
-        if self._hand.at is not None:
-            self.pointerMoved.emit(*self.to_image(self._hand.at))
+        if self.hand.at is not None:
+            self.pointerMoved.emit(*self.to_image(self.hand.at))
 
     # -- what the session says ----------------------------------------------------------------------------
 
     @Slot()
     def _document_changed(self) -> None:
         """Show another document; the same one anew keeps its view."""
-        self._hand.abandon()
+        self.hand.abandon()
         document, pyramid = self.session.document, self.session.pyramid
         shown = self._picture.composer
         if document is None or pyramid is None:
@@ -270,7 +248,7 @@ class Canvas(QWidget):
     @property
     def _plain(self) -> bool:
         """Whether the image is shown without anything over it."""
-        return self._layer == IMAGE_ONLY or not self._mask_visible or self._hand.peeking
+        return self._layer == IMAGE_ONLY or not self._mask_visible or self.hand.peeking
 
     def _colors(self) -> NDArray[np.uint32]:
         """What each class looks like. The background stays clear: it is what nobody looks for."""
@@ -297,8 +275,8 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.drawImage(0, 0, self._picture.image(QColor(look.canvas)))
         radius = self._ring_radius()
-        if radius is not None and self._hand.at is not None:
-            paint_ring(painter, self._hand.at, radius, self._picture.ratio)
+        if radius is not None and self.hand.at is not None:
+            paint_ring(painter, self.hand.at, radius, self._picture.ratio)
         if any(self._message):
             paint_message(painter, self.rect(), self.font(), *self._message, look)
         painter.end()
@@ -320,7 +298,7 @@ class Canvas(QWidget):
 
     def _ring_radius(self) -> float | None:
         """The radius of the ring in logical px, or None where none is shown."""
-        session, hand = self.session, self._hand
+        session, hand = self.session, self.hand
         if session.document is None or hand.at is None or hand.panning or hand.space:
             return None
         context = ToolContext(session.document, session.active_class, session.brush_radius)
@@ -329,7 +307,7 @@ class Canvas(QWidget):
 
     def _move_ring(self) -> None:
         """Repaint where the ring was and where it is."""
-        radius, at = self._ring_radius(), self._hand.at
+        radius, at = self._ring_radius(), self.hand.at
         before, self._ring = self._ring, None
         if before is not None:
             self.update(before)
@@ -339,9 +317,9 @@ class Canvas(QWidget):
 
     def _choose_cursor(self) -> None:
         radius = self._ring_radius()
-        if self._hand.panning:
+        if self.hand.panning:
             wanted = Cursor.ClosedHandCursor
-        elif self._hand.space:
+        elif self.hand.space:
             wanted = Cursor.OpenHandCursor
         elif self.session.document is None:
             wanted = Cursor.ArrowCursor
@@ -354,83 +332,14 @@ class Canvas(QWidget):
 
     # -- events -------------------------------------------------------------------------------------------
 
-    def _pointed(self) -> None:
-        """After every event of the pointer."""
+    def pointed(self) -> None:
+        """After every event of the pointer: its ring, its cursor, its position."""
         self._choose_cursor()
         self._move_ring()
-        if self._hand.at is not None and self._picture.composer is not None:
-            self.pointerMoved.emit(*self.to_image(self._hand.at))
+        if self.hand.at is not None and self._picture.composer is not None:
+            self.pointerMoved.emit(*self.to_image(self.hand.at))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin a stroke or a pan."""
-        self._hand.press(event.position(), event.button(), event.modifiers())
-        self._pointed()
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """A quick second press is a press."""
-        self.mousePressEvent(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Go on with it."""
-        self._hand.move(event.position(), event.buttons(), event.modifiers())
-        self._pointed()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End it."""
-        self._hand.release(event.position(), event.button(), event.modifiers())
-        self._pointed()
-
-    def tabletEvent(self, event: QTabletEvent) -> None:
-        """A pen draws as a mouse does."""
-        self._hand.tablet(event)
-        self._pointed()
-        event.accept()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom, pan or change the brush."""
-        self._hand.at = event.position()
-        self._hand.wheel(event)
-        self._pointed()
-        event.accept()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Take the keyboard, so that Space and Escape work at once; never from a field one types in."""
-        self._hand.at = event.position()
-        window = self.window()
-        if window.isActiveWindow() and not isinstance(QApplication.focusWidget(), TYPING):
-            self.setFocus(Qt.FocusReason.MouseFocusReason)
-        self._pointed()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """The ring goes, unless a stroke goes on outside."""
-        if not self._hand.drawing:
-            self._hand.at = None
-            self._move_ring()
-            self.pointerLeft.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys that mean something on the canvas; all others go on to the window."""
-        event.setAccepted(self._hand.key_press(event))
-        self._hold_changed()
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """The end of a key held."""
-        event.setAccepted(self._hand.key_release(event))
-        self._hold_changed()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """A stroke ends where the keyboard goes elsewhere."""
-        self._hand.let_go()
-        self._hold_changed()
-        super().focusOutEvent(event)
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """A stroke ends where the canvas goes."""
-        self._hand.let_go()
-        self._hold_changed()
-        super().hideEvent(event)
-
-    def _hold_changed(self) -> None:
+    def hold_changed(self) -> None:
         """A key may be held or let go: peeking, panning."""
         composer = self._picture.composer
         if composer is not None and composer.plain != self._plain:
@@ -438,23 +347,21 @@ class Canvas(QWidget):
         self._choose_cursor()
         self._move_ring()
 
+    def leaveEvent(self, event: QEvent) -> None:
+        """The ring goes, unless a stroke goes on outside."""
+        if not self.hand.drawing:
+            self.hand.at = None
+            self._move_ring()
+            self.pointerLeft.emit()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep in view what was there."""
         self._measure()
 
     def event(self, event: QEvent) -> bool:
-        """Tab peeks instead of leaving; a stroke under way keeps all keys; touchpad gestures."""
+        """A screen with other pixels is another size."""
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._measure()
-        if isinstance(event, QNativeGestureEvent):
-            return self._hand.gesture(event)
-        if isinstance(event, QKeyEvent):
-            if event.type() == QEvent.Type.ShortcutOverride and self._hand.drawing:
-                event.accept()
-                return True
-            if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab:
-                self.keyPressEvent(event)
-                return True
         return super().event(event)
 
     def _measure(self) -> None:
