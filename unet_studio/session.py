@@ -589,6 +589,7 @@ class Session(QObject):
     def set_auto_predict(self, on: bool) -> None:
         """Whether images are predicted as one browses."""
         self.auto_predict = on
+        self.modelChanged.emit()
         self._predict_as_needed()
 
     def set_device(self, device: str) -> None:
