@@ -1,18 +1,16 @@
 """Prediction of whole images: seams, sizes, bands, memory, cancelling, and how a result says it was made."""
 
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
+from tests.model.small import INDICES, counting, make, picture
 from unet_studio.core.errors import Cancelled, StudioError
-from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
+from unet_studio.core.model_card import Architecture, Preprocessing
 from unet_studio.model import (
     Model,
     PredictSettings,
@@ -24,48 +22,10 @@ from unet_studio.model import (
     sweep,
     to_array,
 )
-from unet_studio.model.network import Network
 from unet_studio.model.plan import Plan
 
-INDICES = (7, 3, 200, 0)
 SEAMLESS = PredictSettings(tile=256, overlap=0.5)  # a halo of 32 px, wider than the network sees
 SMALL_TILES = PredictSettings(tile=32)
-
-
-def make(outputs: int = 1, channels: int = 1, preprocessing: Preprocessing | None = None) -> Model:
-    """A small network with random weights; it sees about 24 px around a pixel."""
-    torch.manual_seed(outputs)
-    architecture = Architecture(
-        "unet", channels, outputs, {"depth": 2, "channels": 4, "normalisation": "none"}
-    )
-    classes = tuple(ModelClass(INDICES[k], f"c{k}", "#000000") for k in range(max(2, outputs)))
-    card = ModelCard("small", architecture, classes, None, preprocessing or Preprocessing(channels), tile=64)
-    network = build_network(architecture).eval()
-    shape = (160, 160, channels) if channels > 1 else (160, 160)
-    balance(network, torch.from_numpy(to_array(picture(*shape), card.preprocessing))[None])
-    return Model(card, network)
-
-
-def balance(network: Network, sample: torch.Tensor) -> None:
-    """Change the head so that on the sample every class is likely somewhere."""
-    with torch.no_grad():
-        logits = network(sample)
-        spread, mean = logits.std(dim=(0, 2, 3)) / 3, logits.mean(dim=(0, 2, 3))
-        network.head.weight /= spread[:, None, None, None]
-        network.head.bias -= mean
-        network.head.bias /= spread
-
-
-def picture(*shape: int, seed: int = 0) -> np.ndarray:
-    """Smooth noise, uint8."""
-    noise = torch.rand(1, 1, *shape[:2], generator=torch.Generator().manual_seed(seed))
-    smooth = functional.avg_pool2d(noise, 5, stride=1, padding=2)[0, 0].numpy()
-    image = np.clip((smooth - 0.5) * 4 + 0.5, 0, 1) * 255
-    return (
-        image.astype(np.uint8)
-        if len(shape) == 2
-        else np.repeat(image[..., None], shape[2], 2).astype(np.uint8)
-    )
 
 
 def reference(model: Model, image: np.ndarray) -> torch.Tensor:
@@ -199,29 +159,6 @@ def test_the_batch_changes_next_to_nothing():
     assert four.made["batch"] == 4
 
 
-class Counting(Network):
-    """A network of one convolution that counts its calls."""
-
-    stride = 8
-
-    def __init__(self, network: nn.Conv2d) -> None:
-        super().__init__()
-        self.head = network
-        self.shapes: list[tuple[int, ...]] = []
-
-    def encoder_modules(self) -> list[nn.Module]:
-        return []
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.shapes.append(tuple(x.shape))
-        return self.head(x)
-
-
-def counting(outputs: int = 1) -> tuple[Model, Counting]:
-    network = Counting(nn.Conv2d(1, outputs, 1))
-    return Model(make(outputs).card, network), network
-
-
 def test_progress_is_reported_for_every_tile():
     model, network = counting()
     calls: list[float] = []
@@ -299,6 +236,7 @@ def test_a_prediction_says_how_it_was_made():
         "overlap": 0.25,
         "batch": 1,
         "tta": False,
+        "threads": torch.get_num_threads(),
         "backend": f"torch {torch.__version__}",
         "notes": [],
     }
@@ -360,97 +298,6 @@ def test_two_threads_may_ask_one_model():
     assert all(np.array_equal(together[k], alone[k]) for k in range(4))
 
 
-class Hungry(Counting):
-    """A network that runs out of memory above so many pixels a call."""
-
-    def __init__(self, limit: int, error: Exception) -> None:
-        super().__init__(nn.Conv2d(1, 1, 1))
-        self.limit, self.error = limit, error
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.shape[0] * x.shape[2] * x.shape[3] > self.limit:
-            raise self.error
-        return super().forward(x)
-
-
-OUT_OF_MEMORY = [
-    torch.OutOfMemoryError("CUDA out of memory"),
-    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes"),
-    MemoryError(),
-]
-
-
-@pytest.mark.parametrize("error", OUT_OF_MEMORY)
-def test_when_memory_runs_out_the_batch_then_the_tile_is_halved(error):
-    model = Model(make().card, Hungry(128 * 128, error))
-    image = picture(600, 600)
-    settings = PredictSettings(tile=512, batch=4)
-    calls: list[float] = []
-    result = model.predict(image, calls.append, settings)
-    assert result.made["notes"] == [
-        "out of memory: batch 2",
-        "out of memory: batch 1",
-        "out of memory: tile 256",
-        "out of memory: tile 128",
-    ]
-    assert (result.made["batch"], result.made["tile"]) == (1, 128)
-    assert calls == sorted(calls)
-    again = model.predict(image, settings=settings)
-    assert again.made["notes"] == []
-    assert (again.made["batch"], again.made["tile"]) == (1, 128)
-    assert np.array_equal(again.confidence, result.confidence)
-
-
-def test_when_nothing_helps_it_says_so():
-    model = Model(make().card, Hungry(100, OUT_OF_MEMORY[0]))
-    with pytest.raises(StudioError, match="not enough memory"):
-        model.predict(picture(300, 300), settings=PredictSettings(tile=256))
-
-
-def test_other_errors_are_not_taken_for_missing_memory():
-    model = Model(make().card, Hungry(100, RuntimeError("size mismatch")))
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        model.predict(picture(300, 300))
-
-
-def test_a_full_graphics_card_hands_over_to_the_processor(monkeypatch):
-    """On a pretended card: it is tried with less and less, then the processor predicts, and the next image
-    starts on the card again."""
-    moves: list[str] = []
-    tried: list[tuple[str, int, int]] = []
-    real = sweep.Sweep
-
-    def moved(network: Network, device: torch.device) -> Network:
-        moves.append(device.type)
-        return network
-
-    def pretended(network: Network, card: ModelCard, pixels: np.ndarray, chosen: Plan) -> sweep.Sweep:
-        tried.append((chosen.device.type, chosen.batch, chosen.tile))
-        if chosen.device.type == "cuda":
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(network, card, pixels, chosen)
-
-    emptied: list[bool] = []
-    monkeypatch.setattr(predict, "_moved", moved)
-    monkeypatch.setattr(predict, "Sweep", pretended)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-    plain = make()
-    model = Model(plain.card, plain.network, torch.device("cuda"))
-    image = picture(100, 100)
-    result = model.predict(image, settings=PredictSettings(tile=256, batch=2))
-    assert tried == [("cuda", 2, 256), ("cuda", 1, 256), ("cuda", 1, 128), ("cpu", 1, 128)]
-    assert result.made["device"] == "cpu"
-    assert result.made["notes"][-1] == "out of memory on cuda: on the processor"
-    assert moves[-1] == "cuda"
-    assert len(emptied) == 3
-    expected = plain.predict(image, settings=PredictSettings(tile=128))
-    assert np.array_equal(result.labels, expected.labels)
-    tried.clear()
-    model.predict(image)
-    assert tried[0][0] == "cuda"
-
-
 def test_exact_on_a_graphics_card_allows_no_shortcut():
     chosen = Plan("exact", torch.device("cuda"), 512, 0.25, 8, False)
     before = torch.backends.cudnn.allow_tf32
@@ -462,34 +309,3 @@ def test_exact_on_a_graphics_card_allows_no_shortcut():
 
 def test_a_graphics_card_takes_several_tiles_at_once():
     assert plan.BATCHES["cuda"] > 1
-
-
-PEAK = """
-import resource, sys
-import numpy as np, torch
-from torch import nn
-from tests.model.test_predict import Counting, make
-from unet_studio.model import Model, PredictSettings
-from dataclasses import replace
-from unet_studio.core.model_card import ModelClass
-
-torch.set_num_threads(1)
-card = make(2).card
-classes = tuple(ModelClass(k, str(k), "#000000") for k in range(48))
-card = replace(card, classes=classes, architecture=replace(card.architecture, out_channels=48))
-model = Model(card, Counting(nn.Conv2d(1, 48, 1)))
-settings = PredictSettings(tile=256)
-image = np.zeros((1000, 6000), dtype=np.uint8)
-model.predict(image[:300, :300], settings=settings)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model.predict(image, settings=settings)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux alone")
-def test_memory_stays_bounded():
-    """All logits of this image would take 1.2 GB; allowed are the result (12 MB), one buffer, and tiles."""
-    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 500

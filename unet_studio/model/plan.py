@@ -15,7 +15,7 @@ BATCHES = {"cpu": 1, "mps": 1, "cuda": 8}  # tiles at once: a processor gains no
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """How to predict. Equal settings on equal hardware give equal pixels.
+    """How to predict. Equal settings on equal hardware, with as many threads, give equal pixels.
 
     mode: exact (float32), or fast (bfloat16 or float16 where the device computes them natively).
     tile: side in px of the network's input; 0 takes the card's. overlap: part of a side that two share.
@@ -88,5 +88,6 @@ class Plan:
             "overlap": self.overlap,
             "batch": self.batch,
             "tta": self.tta,
+            "threads": torch.get_num_threads(),
             "backend": f"torch {torch.__version__}",
         }
