@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -28,6 +28,8 @@ def main(folder: str | None = None, project_dir: str | None = None, sample: bool
     """Show the window until it is closed; returns the exit status. sample: open the sample project."""
     QCoreApplication.setApplicationName("U-Net Studio")
     QCoreApplication.setOrganizationName(ORGANISATION)
+    # On X11 Qt drops mouse moves that come in quick succession; a stroke follows all of them.
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     app = QApplication.instance() or QApplication(sys.argv[:1])
     if not isinstance(app, QApplication):
         raise RuntimeError("Another kind of application is running in this process.")
