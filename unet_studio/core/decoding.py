@@ -34,8 +34,8 @@ _PLUGINS = {
 }
 
 # The most bytes of pixels that a byte of file can hold: deflate's limit is 1032; a GIF's code of 12 bits
-# stands for at most 4096 - 256 pixels, so 2560 a byte.
-_DENSEST = {"PNG": 1032, "GIF": 2560}
+# stands for at most 4096 - 256 pixels, so 2560 a byte; a run of 255 pixels in a BMP takes two.
+_DENSEST = {"PNG": 1032, "GIF": 2560, "BMP": 128, "DIB": 128, "PPM": 1}
 _SUSPICIOUS = 1 << 26  # pixels; smaller claims do no harm
 
 # Pillow warns of broken metadata that don't touch the pixels. Set once and never taken back, because

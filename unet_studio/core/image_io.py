@@ -111,7 +111,8 @@ def read_image(path: Path, page: int = 0) -> Pixels:
             orientation = _orientation(image, stream)
             channels = _deep_png(image)
             form = layout(image)
-            each = 4 * channels * 2 if channels else form.held + form.channels * np.dtype(form.dtype).itemsize
+            result = form.channels * np.dtype(form.dtype).itemsize
+            each = 4 * channels * 2 if channels else result + form.held + _working_memory(image)
             ensure_fits(path, *image.size, image.width * image.height * each)
             if channels:
                 return np.ascontiguousarray(oriented(_read_deep_png(image, stream, channels), orientation))
@@ -154,10 +155,16 @@ def _shrunk_on_loading(path: Path, image: Image.Image, stream: BinaryIO, size: i
     orientation = _orientation(image, stream)
     if image.mode in _SHRINKABLE:
         image.draft(image.mode, (2 * size, 2 * size))
-    ensure_fits(path, *image.size, image.width * image.height * (layout(image).held + 4))
+    each = layout(image).held + 4 + _working_memory(image)
+    ensure_fits(path, *image.size, image.width * image.height * each)
     small = image if image.mode in _SHRINKABLE else image.convert("RGB")
     small.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.ascontiguousarray(oriented(np.asarray(small.convert("RGB")), orientation))
+
+
+def _working_memory(image: Image.Image) -> int:
+    """Bytes a pixel that a decoder takes beside the picture: WebP's two canvases, a JPEG's coefficients."""
+    return 12 if image.format == "WEBP" else 6 if image.info.get("progressive") else 0
 
 
 def _true_dtype(image: Image.Image) -> str | None:

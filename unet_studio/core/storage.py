@@ -80,22 +80,24 @@ def read_index_png(path: Path) -> tuple[NDArray[np.uint8], dict[str, str]]:
     Raises StudioError where the file is missing, broken, not an index image, or too large for the memory.
     """
     mend = "Restore it from a backup, or delete it to start anew."
-    with (
-        explained(path, "a mask", mend),
-        open_regular(path) as stream,
-        open_pillow(stream, ("PNG",)) as image,
-    ):
-        if image.mode not in ("P", "L", "1"):
-            raise StudioError(
-                f"{path} is not a mask of class indices (its pixels are {image.mode}).",
-                "Save the mask as an 8-bit palette or grey PNG, or import it as a colour mask.",
-            )
-        ensure_plausible(path, image)
-        ensure_fits(path, *image.size, 3 * image.width * image.height)
-        step = (
-            _GREY_STEP.get(str(image.tile[0][3]), 1) if isinstance(image, PngImageFile) and image.tile else 1
+    with explained(path, "a mask", mend), open_regular(path) as stream:
+        # Pillow decodes without looking at check sums, and may read a damaged mask as a slightly different one.
+        open_pillow(stream, ("PNG",)).verify()
+        stream.seek(0)
+        with open_pillow(stream, ("PNG",)) as image:
+            return _labels_of(path, image), dict(getattr(image, "text", {}))
+
+
+def _labels_of(path: Path, image: Image.Image) -> NDArray[np.uint8]:
+    """The class indices of an opened PNG."""
+    if image.mode not in ("P", "L", "1"):
+        raise StudioError(
+            f"{path} is not a mask of class indices (its pixels are {image.mode}).",
+            "Save the mask as an 8-bit palette or grey PNG, or import it as a colour mask.",
         )
-        image.load()
-        labels = np.array(image, dtype=np.uint8)
-        texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
-    return labels // np.uint8(step) if step > 1 else labels, texts
+    ensure_plausible(path, image)
+    ensure_fits(path, *image.size, 3 * image.width * image.height)
+    stored = image.tile[0][3] if isinstance(image, PngImageFile) and image.tile else None
+    labels = np.array(image, dtype=np.uint8)
+    step = _GREY_STEP.get(str(stored))
+    return labels // np.uint8(step) if step else labels

@@ -7,7 +7,11 @@ are not scaled: 12-bit pixels stay 0..4095. Tags as in TIFF 6.0 (Adobe, 1992).
 """
 
 import logging
+import lzma
+import math
 import struct
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +33,14 @@ _PLANAR = 2  # one channel after the other, which OpenCV mixes up
 _ASSOCIATED_ALPHA = 1
 _FAST_CODECS = (1, 8, 32946, 34925)  # none, deflate (two numbers), LZMA: tifffile's own, quick
 _SLOW_CODECS = (32773,)  # PackBits, in Python
+_UNPACKERS: Mapping[int, Callable[[], Any]] = {
+    8: zlib.decompressobj,
+    32946: zlib.decompressobj,
+    34925: lzma.LZMADecompressor,
+}
+_DENSEST = 8000  # nothing honest unpacks to more times its size: deflate 1032, LZMA some 7000
+_HARMLESS = 1 << 26  # bytes that are unpacked unasked
+_SLACK = 1 << 16  # bytes that a part may be too long
 _FLOATING_PREDICTOR = 3  # also one of imagecodecs
 _ORIENTATION = 274
 
@@ -73,6 +85,7 @@ def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
         area = page.imagewidth * page.imagelength
         ensure_fits(path, page.imagewidth, page.imagelength, each * area)
         if route == "tifffile":
+            _ensure_no_bomb(path, stream, page)
             stored = page.asarray()
             image = _seen(page, np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored)
         elif route == "pillow" and (opened := _by_pillow(stream, number)) is not None:
@@ -136,13 +149,40 @@ def _unsupported(path: Path, page: Any) -> StudioError:
 
 
 def _ensure_whole(path: Path, stream: BinaryIO, page: Any) -> None:
-    """Refuse a file that ends before its pixels do: some decoders would fill up with black."""
+    """Refuse a page of which parts are missing: some decoders would fill up with black."""
     size = stream.seek(0, 2)
+    raw = page.imagewidth * page.imagelength * page.samplesperpixel * page.dtype.itemsize
+    held = sum(page.databytecounts)
+    packed = page.compression in _UNPACKERS
+    few = packed and len(page.dataoffsets) < math.prod(page.chunked)
+    most = {1: 8, **dict.fromkeys(_UNPACKERS, _DENSEST)}.get(page.compression)  # 8: bilevel, one byte each
+    if few or (most is not None and raw > _HARMLESS and raw > held * most):
+        raise StudioError(
+            f"{path} claims {page.imagewidth} x {page.imagelength} pixels, but holds fewer.",
+            "The file is broken: copy it again from its source.",
+        )
     parts = zip(page.dataoffsets, page.databytecounts, strict=False)
     if max((offset + count for offset, count in parts), default=size + 1) > size:
         raise StudioError(
             f"{path} is cut off: it ends before its pixels do.", "Copy it again from its source."
         )
+
+
+def _ensure_no_bomb(path: Path, stream: BinaryIO, page: Any) -> None:
+    """Refuse parts that unpack to more than their share of the page, for tifffile would unpack them whole."""
+    if page.compression not in _UNPACKERS:
+        return
+    share = math.prod(page.chunks) * page.dtype.itemsize
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if count * _DENSEST <= _HARMLESS:
+            continue
+        stream.seek(offset)
+        unpacked = _UNPACKERS[page.compression]().decompress(stream.read(count), share + _SLACK)
+        if len(unpacked) == share + _SLACK:
+            raise StudioError(
+                f"{path} unpacks to more than the {page.imagewidth} x {page.imagelength} pixels it claims.",
+                "The file is broken or made to do harm: remove it, or copy it again from its source.",
+            )
 
 
 def _orientation(page: Any) -> int:
