@@ -81,7 +81,7 @@ def read_index_png(path: Path) -> tuple[NDArray[np.uint8], dict[str, str]]:
     """
     mend = "Restore it from a backup, or delete it to start anew."
     with explained(path, "a mask", mend), open_regular(path) as stream:
-        # Pillow decodes without looking at check sums, and may read a damaged mask as a slightly different one.
+        # Pillow decodes without looking at check sums, and may take a damaged mask for a slightly other one.
         open_pillow(stream, ("PNG",)).verify()
         stream.seek(0)
         with open_pillow(stream, ("PNG",)) as image:
