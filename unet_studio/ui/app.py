@@ -95,6 +95,7 @@ class Guide(QObject):
 
     def stop(self) -> None:
         """Hand back the hooks and end the thread."""
+        self._window.painted.disconnect(self._finish_start)
         if self._endings is not None:
             self._endings.release()
         sys.excepthook = sys.__excepthook__

@@ -11,7 +11,7 @@ from unet_studio.ui.widgets import scrolling
 TITLES = {"files": "Images", "classes": "Classes", "model": "Model", "training": "Training"}
 OWN_SCROLLING = ("files", "classes")  # their lists scroll by themselves
 LOW = 800  # px of window height below which model and training share a place
-LEFT, RIGHT = (200, 290), (272, 340)  # px, least and most of a dock's first width
+LEFT, RIGHT = (216, 290), (272, 340)  # px, least and most of a dock's first width
 
 
 class Docks:
@@ -28,7 +28,8 @@ class Docks:
             panel.setObjectName(name)
             dock.setWidget(panel if name in OWN_SCROLLING else scrolling(panel))
             dock.toggleViewAction().toggled.connect(actions[f"panel_{name}"].setChecked)
-            dock.widget().setMinimumWidth(LEFT[0] - 20 if name == "files" else RIGHT[0] - 8)
+            if name != "files":
+                dock.widget().setMinimumWidth(max(RIGHT[0] - 8, dock.widget().minimumSizeHint().width()))
             dock.hide()
             self._docks[name] = dock
 

@@ -316,7 +316,6 @@ class MainWindow(QMainWindow):
     def set_auto_predict(self) -> None:
         """Predict while browsing, or not."""
         self.session.set_auto_predict(self.action_table["auto_predict"].isChecked())
-        self.session.modelChanged.emit()
 
     def discard_training(self) -> None:
         """Throw the training under way away, after asking."""

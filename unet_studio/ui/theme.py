@@ -47,7 +47,7 @@ LIGHT = Tokens(
     window="#eef0f3", surface="#f8f9fb", field="#ffffff", hover="#e3e7ed", pressed="#d5dbe4",
     border="#d9dde4", strong_border="#b9c0cb", text="#1d2129", muted="#5a6372", faint="#9aa2ae",
     accent="#2463c9", accent_hover="#1c53ad", on_accent="#ffffff", selection="#d9e6fb",
-    good="#18794a", warning="#8f5b00", danger="#b93127",
+    good="#15703f", warning="#8f5b00", danger="#b93127",
     good_back="#dff3e7", warning_back="#fdf0d0", danger_back="#fce3e0", info_back="#e1ebfb",
     canvas="#dde1e7",
 )  # fmt: skip
@@ -55,9 +55,9 @@ LIGHT = Tokens(
 DARK = Tokens(
     "dark",
     window="#17191d", surface="#1f2227", field="#282c33", hover="#30353d", pressed="#3a404a",
-    border="#2e333b", strong_border="#474e5a", text="#e3e6eb", muted="#9ba4b1", faint="#656e7b",
+    border="#2e333b", strong_border="#474e5a", text="#e3e6eb", muted="#a8b1bd", faint="#656e7b",
     accent="#6ea4f7", accent_hover="#8ab6fa", on_accent="#0d1520", selection="#2a3f61",
-    good="#5fc690", warning="#e7b458", danger="#f28b80",
+    good="#5fc690", warning="#e7b458", danger="#f49289",
     good_back="#193527", warning_back="#3b2f16", danger_back="#43211f", info_back="#1e2f4a",
     canvas="#121417",
 )  # fmt: skip

@@ -104,7 +104,7 @@ class FilesPanel(QWidget):
         self.search.textChanged.connect(self._filter)
         self.states.currentTextChanged.connect(self._filter)
         self.view.selectionModel().currentChanged.connect(self._chosen)
-        self.view.verticalScrollBar().valueChanged.connect(self._pictures.start)
+        self.view.verticalScrollBar().valueChanged.connect(self._scrolled)
         self._model.modelReset.connect(self._pictures.start)
         icons().changed.connect(self.view.viewport().update)
 
@@ -169,6 +169,10 @@ class FilesPanel(QWidget):
     def _chosen(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self._following:
             self._session.open_image(self._model.name(index.row()))
+
+    @Slot(int)
+    def _scrolled(self, _value: int) -> None:
+        self._pictures.start()  # not connected itself: it would take the value for its interval
 
     @Slot()
     def _ask_for_pictures(self) -> None:

@@ -1,0 +1,107 @@
+"""The model panel: choose a model, see whether it fits, predict and cancel."""
+
+import pytest
+
+from tests.helpers import make_model
+from tests.ui.conftest import paint_all, shown
+from unet_studio.core.classes import ClassTable
+from unet_studio.session import PredictionState
+
+
+@pytest.fixture
+def panel(opened, folder):
+    models = folder / "unet-studio" / "models"
+    make_model(models / "small")
+    make_model(models / "cells", ClassTable.binary("cell"), seed=1)
+    opened.session.refresh()
+    return opened.panels["model"]
+
+
+def choose(panel, name):
+    place = panel.choice.findText(name)
+    panel.choice.setCurrentIndex(place)
+    panel.choice.activated.emit(place)
+
+
+def test_without_a_model_it_says_what_to_do(opened, panel):
+    assert panel.choice.currentText() == "No model"
+    assert "paint and approve" in panel.facts.text()
+    assert not panel.predict.isEnabled()
+
+
+def test_offers_the_projects_models_with_their_cards(opened, panel):
+    offered = [panel.choice.itemText(i) for i in range(panel.choice.count())]
+    assert {"No model", "small", "cells"} <= set(offered)
+    choose(panel, "small")
+    assert opened.session.model.name == "small"
+    assert panel.facts.text() == "U-Net"
+    assert panel.classes.text() == "Tells apart: background, object"
+    assert panel.predict.isEnabled()
+    choose(panel, "No model")
+    assert opened.session.model is None
+
+
+def test_a_model_that_does_not_fit_can_bring_its_classes(opened, panel):
+    choose(panel, "cells")
+    assert "cell" in panel.problem.text.text()
+    assert panel.problem.isVisible()
+    assert not panel.predict.isEnabled()
+    assert panel.problem.button.text() == "Use the Model's Classes"
+    panel.problem.button.click()
+    assert [entry.name for entry in opened.session.classes.active] == ["background", "cell"]
+    assert not panel.problem.isVisible()
+    assert panel.predict.isEnabled()
+
+
+def test_once_something_is_painted_the_classes_stay(opened, panel, qtbot):
+    paint_all(opened.session, 1)
+    choose(panel, "cells")
+    assert panel.problem.isVisible()
+    assert not panel.problem.button.isVisible()
+
+
+def test_predicting_shows_progress_and_the_device(opened, panel, qtbot):
+    session = opened.session
+    choose(panel, "small")
+    busy = []
+    session.predictionState.connect(lambda state: busy.append((state.active, panel.busy.isVisible())))
+    with qtbot.waitSignal(session.predictionChanged, timeout=60_000):
+        panel.predict.click()
+    qtbot.waitUntil(lambda: not panel.busy.isVisible(), timeout=20_000)
+    assert (True, True) in busy
+    assert session.document.prediction is not None
+    assert panel.device.text() == "Predicted on the CPU."
+
+
+def test_progress_counts_images(opened, panel):
+    panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
+    assert panel.busy.isVisible()
+    assert panel.progress.value() == 375
+    assert panel.doing.text() == "2 of 4 · 2.png"
+    panel.show_state(PredictionState())
+    assert not panel.busy.isVisible()
+
+
+def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypatch):
+    session = opened.session
+    choose(panel, "small")
+    panel.predict_all.click()
+    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session._queue.done == 0, timeout=60_000)
+    stored = session.project.folder / "predictions" / "small"
+    assert len(list(stored.rglob("*.png"))) == 4
+    panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
+    with qtbot.waitSignal(session.predictionState) as caught:
+        panel.cancel.click()
+    assert not caught.args[0].active
+
+
+def test_predicting_while_browsing_is_one_switch_in_menu_and_panel(opened, panel, qtbot):
+    session, action = opened.session, opened.action_table["auto_predict"]
+    assert not panel.browse.isChecked()
+    panel.browse.click()
+    assert session.auto_predict
+    action.trigger()
+    assert not session.auto_predict
+    assert not panel.browse.isChecked()
+    shown(qtbot, session, "1.png")
+    assert session.document.prediction is None
