@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unet_studio.demo.cells import grow_cells
+from unet_studio.demo.cells import Habit, grow_cells
 from unet_studio.demo.generator import SAMPLE, SETTINGS, SIZE, TRAINING, generate
 
 
@@ -74,9 +74,8 @@ def test_no_threshold_of_the_stain_finds_the_cells():
 
 def test_faint_cells_are_dim_and_outlines_stay_the_same():
     """The share of faint cells changes the light, not where cells are."""
-    size, shape = (240, 320), (1.0, 2.0)
-    bright = grow_cells(np.random.default_rng(3), size, 0.5, 30.0, shape, 0.0)
-    dim = grow_cells(np.random.default_rng(3), size, 0.5, 30.0, shape, 1.0)
+    habits = [Habit(30.0, (1.0, 2.0), share, (0.2, 0.4)) for share in (0.0, 1.0)]
+    bright, dim = (grow_cells(np.random.default_rng(3), (240, 320), 0.5, habit) for habit in habits)
     assert bright.truth.any()
     assert dim.actin[dim.truth == 1].mean() < 0.6 * bright.actin[bright.truth == 1].mean()
     assert not bright.actin[bright.truth == 0].any()

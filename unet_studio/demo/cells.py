@@ -36,6 +36,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Habit:
+    """What all cells of a field have in common; see generator.Settings. Ranges are (low, high)."""
+
+    radius: float
+    elongation: tuple[float, float]
+    faint: float
+    faint_light: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Field:
     """A field. actin, nuclei: light of the two stains, float32 (H, W). truth: uint8 (H, W), 1 cell."""
 
@@ -44,16 +54,9 @@ class Field:
     truth: NDArray[np.uint8]
 
 
-def grow_cells(
-    rng: Generator,
-    size: tuple[int, int],
-    density: float,
-    radius: float,
-    elongation: tuple[float, float],
-    faint: float,
-) -> Field:
-    """A field (H, W) = size of cells that may touch but never lie over each other. See generator.Settings."""
-    cells = [_draw_cell(rng, *place, elongation, faint) for place in _places(rng, size, density, radius)]
+def grow_cells(rng: Generator, size: tuple[int, int], density: float, habit: Habit) -> Field:
+    """A field (H, W) = size of cells that touch but never overlap. density: share of it that is tried for."""
+    cells = [_draw_cell(rng, *place, habit) for place in _places(rng, size, density, habit.radius)]
     owner, depth = _settle(rng, cells, size)
     grain = 0.6 * smooth_noise(rng, size, 1.6) + 0.6 * smooth_noise(rng, size, 6.0)
     actin, nuclei = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
@@ -113,14 +116,7 @@ def _places(
     return places
 
 
-def _draw_cell(
-    rng: Generator,
-    row: float,
-    column: float,
-    radius: float,
-    elongation: tuple[float, float],
-    faint: float,
-) -> Cell:
+def _draw_cell(rng: Generator, row: float, column: float, radius: float, habit: Habit) -> Cell:
     """A cell of its own shape and stain."""
     round_up = rng.random() < 0.06
     strength = np.array([0.10, 0.08, 0.06, 0.04, 0.03]) * (0.25 if round_up else 1.0)
@@ -128,18 +124,17 @@ def _draw_cell(
     count = 0 if round_up else int(rng.integers(0, 5))
     ends = np.pi * rng.integers(0, 2, count) + rng.normal(0.0, 0.6, count)  # mostly along the long axis
     arms = np.stack([ends, rng.uniform(0.15, 0.55, count), rng.uniform(8.0, 30.0, count)], axis=1)
-    dim = (
-        rng.uniform(0.28, 0.5) if rng.random() < faint else float(np.clip(rng.lognormal(0.0, 0.22), 0.6, 1.6))
-    )
+    faint, usual = rng.random() < habit.faint, float(np.clip(rng.lognormal(0.0, 0.22), 0.6, 1.6))
+    light = rng.uniform(*habit.faint_light) if faint else usual
     return Cell(
         row,
         column,
         radius * (0.62 if round_up else 1.0),
-        1.0 if round_up else rng.uniform(*elongation),
+        1.0 if round_up else rng.uniform(*habit.elongation),
         rng.uniform(0, np.pi),
         outline,
         arms,
-        1.5 if round_up else dim,
+        1.5 if round_up else light,
         round_up,
     )
 

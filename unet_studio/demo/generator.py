@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from unet_studio.demo.cells import grow_cells
+from unet_studio.demo.cells import Habit, grow_cells
 
 FloatImage = NDArray[np.float32]
 Color = tuple[float, float, float]
@@ -27,7 +27,8 @@ class Settings:
     """What a picture shows. Ranges (low, high) are drawn from anew for every picture.
 
     density: share of the field that cells are tried for. radius: mean radius of a cell, px.
-    brightness: of the cytoplasm, 1 fills the camera's range. faint: share of cells that took little stain.
+    brightness: of the cytoplasm, 1 fills the camera's range. faint: share of cells that took little stain;
+    faint_light: how much of it, 1 is usual.
     illumination: 0 even light, 1 corners in the dark. haze: unfocused glow around cells.
     blur: of the lens, standard deviation in px. noise: shot noise, 0.02 little, 0.1 much.
     debris: particles a picture. stains: pairs of colours (red, green, blue), of cytoplasm and nucleus.
@@ -37,7 +38,8 @@ class Settings:
     radius: float = 36.0
     elongation: tuple[float, float] = (1.0, 2.0)
     brightness: tuple[float, float] = (0.85, 1.2)
-    faint: float = 0.03
+    faint: float = 0.0
+    faint_light: tuple[float, float] = (0.3, 0.5)
     illumination: tuple[float, float] = (0.1, 0.3)
     haze: tuple[float, float] = (0.05, 0.12)
     blur: tuple[float, float] = (0.5, 0.9)
@@ -55,13 +57,14 @@ SAMPLE = replace(
     TRAINING,
     density=(0.45, 0.8),
     elongation=(1.1, 2.4),
-    brightness=(0.55, 0.9),
-    faint=0.42,
-    illumination=(0.3, 0.6),
-    haze=(0.08, 0.2),
+    brightness=(0.48, 0.86),
+    faint=0.45,
+    faint_light=(0.17, 0.42),
+    illumination=(0.35, 0.68),
+    haze=(0.1, 0.32),
     blur=(0.6, 1.3),
     noise=(0.04, 0.08),
-    debris=(14, 36),
+    debris=(20, 46),
     stains=(((0.14, 0.95, 0.40), (0.26, 0.38, 1.0)),),
 )
 SETTINGS = {"training": TRAINING, "sample": SAMPLE}
@@ -72,9 +75,8 @@ def generate(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """One picture, uint8 (H, W, 3) RGB, and its truth, uint8 (H, W): 0 background, 1 cell. size: (H, W)."""
     rng = np.random.default_rng(seed)
-    field = grow_cells(
-        rng, size, rng.uniform(*settings.density), settings.radius, settings.elongation, settings.faint
-    )
+    habit = Habit(settings.radius, settings.elongation, settings.faint, settings.faint_light)
+    field = grow_cells(rng, size, rng.uniform(*settings.density), habit)
     actin = field.actin * rng.uniform(*settings.brightness)
     nuclei = field.nuclei * rng.uniform(0.7, 1.0)
     add_debris(rng, actin, nuclei, int(rng.integers(*settings.debris, endpoint=True)))

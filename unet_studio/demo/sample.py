@@ -21,7 +21,6 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import PROJECT_FILE, PROJECT_FOLDER, Project
 from unet_studio.core.resources import resources
 from unet_studio.core.storage import atomic_write, write_index_png, write_json
-from unet_studio.demo.generator import SAMPLE, SETTINGS, generate
 
 CLASSES = ClassTable.binary("cell")
 PROJECT_NAME = "Sample project"
@@ -43,7 +42,7 @@ def sample_truth(name: str) -> NDArray[np.uint8]:
     """The true mask, uint8 (H, W), of a sample image, made anew from its seed."""
     if name not in SAMPLE_SEEDS:
         raise StudioError(f"{name} is no sample image.", f"They are {', '.join(SAMPLE_SEEDS)}.")
-    return generate(SAMPLE_SEEDS[name], SAMPLE)[1]
+    return _draw(SAMPLE_SEEDS[name])[1]
 
 
 def default_place() -> Path:
@@ -83,14 +82,14 @@ def _is_installed(folder: Path, names: Iterable[str]) -> bool:
 def write_sample(folder: Path) -> None:
     """Make the sample images."""
     for name, seed in SAMPLE_SEEDS.items():
-        _write_jpeg(folder / name, generate(seed, SAMPLE)[0])
+        _write_jpeg(folder / name, _draw(seed)[0])
 
 
-def write_training_set(folder: Path, settings: str = "training") -> None:
+def write_training_set(folder: Path) -> None:
     """Make images/, masks/, classes.json and split.json for `unet-studio train`."""
     names = []
     for seed in TRAINING_SEEDS:
-        image, truth = generate(seed, SETTINGS[settings])
+        image, truth = _draw(seed, "training")
         names.append(f"cells-{seed}.jpg")
         _write_jpeg(folder / "images" / names[-1], image)
         write_index_png(folder / "masks" / f"cells-{seed}.png", truth, CLASSES.palette())
@@ -101,10 +100,18 @@ def write_training_set(folder: Path, settings: str = "training") -> None:
 
 def write_unseen(folder: Path, seed: int) -> tuple[Path, NDArray[np.uint8]]:
     """Make one picture like the sample's, of another seed. Returns its file and truth, uint8 (H, W)."""
-    image, truth = generate(seed, SAMPLE)
+    image, truth = _draw(seed)
     path = folder / f"cells-{seed}.jpg"
     _write_jpeg(path, image)
     return path, truth
+
+
+def _draw(seed: int, settings: str = "sample") -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture of the generator and its truth."""
+    # Imported here: the window installs the sample project as it opens, and has no need of OpenCV for that.
+    from unet_studio.demo.generator import SETTINGS, generate
+
+    return generate(seed, SETTINGS[settings])
 
 
 def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
