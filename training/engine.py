@@ -31,6 +31,7 @@ from unet_studio.core.events import (
     Progress,
     Started,
     Stopped,
+    Validated,
 )
 from unet_studio.core.metrics import scores
 from unet_studio.core.run_folder import RunFolder
@@ -86,6 +87,8 @@ def _train(run: RunFolder) -> Iterator[Event]:
     yield _froze(data)
     yield from map(Note, data.notes)
     try:
+        if job.fine_tuned and standing.step == 0:
+            yield from _measure_start(job)
         reason = yield from _loop(job)
         yield from _end(job, reason)
     finally:
@@ -238,17 +241,33 @@ def _progress(job: Job, loss: float, rate: float) -> Progress:
 # Validation and the end
 
 
+def _measure_start(job: Job) -> Iterator[Event]:
+    """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best."""
+    event = _score(job, math.inf)
+    if event is not None:
+        job.board.record(event)
+        yield event
+
+
+def _score(job: Job, best: float) -> Validated | None:
+    """The judge's scores, as better or no better than `best`; None where a request to end cuts it short."""
+    try:
+        loss = mean_loss(job.judge, job.loss_patches, job.loss, job.background, job.check)
+        evaluation = evaluate(job.judge, job.data, job.judged, job.check)
+    except Cancelled:
+        return None
+    step = job.state.standing.step
+    return report(evaluation, job.data.classes, step, loss, best, round(job.seconds, 3))
+
+
 def _validate(job: Job) -> Iterator[Event]:
     """Score the averaged weights; keep them where they are the best. A request to end cuts it short."""
     began = time.monotonic()
     standing = job.state.standing
     job.judge.network.load_state_dict(job.state.weights())
-    try:
-        loss = mean_loss(job.judge, job.loss_patches, job.loss, job.background, job.check)
-        evaluation = evaluate(job.judge, job.data, job.judged, job.check)
-    except Cancelled:
+    event = _score(job, standing.best)
+    if event is None:
         return
-    event = report(evaluation, job.data.classes, standing.step, loss, standing.best, round(job.seconds, 3))
     if event.best:
         standing.best, standing.stale = event.mean_dice, 0
         job.metrics = metrics(event)

@@ -33,7 +33,7 @@ ENDING = {"stop", "discard", "interrupt"}  # requests that end the loop
 
 @dataclass
 class Job:
-    """A run with everything it works with."""
+    """A run with everything it works with. fine_tuned: whether it started from a model."""
 
     run: RunFolder
     config: TrainingConfig
@@ -49,6 +49,7 @@ class Job:
     loss_patches: list[tuple[Tensor, Tensor]]
     board: Board
     dtype: torch.dtype | None
+    fine_tuned: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
     confusion: Tensor | None = None
     saved: float = 0.0
@@ -151,6 +152,7 @@ def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: to
         loss_patches=middle_patches(limited, plan.preprocessing, plan.patch),
         board=Board(run.tensorboard, state.standing.step),
         dtype=dtype,
+        fine_tuned=origin is not None,
         metrics=_metrics_of(run),
         started=time.monotonic(),
         saved=time.monotonic(),

@@ -359,6 +359,19 @@ def test_fine_tuning_starts_from_a_model_and_adds_a_class(tmp_path, source):
     assert ((labels == 1) & (mask == 1)).sum() / mask.sum() > 0.5
 
 
+def test_fine_tuning_measures_its_start_without_keeping_it(tmp_path, source):
+    first = make_run(tmp_path / "first", source, steps=20)
+    end = of(Finished, follow(first))[0]
+    again = make_run(tmp_path / "again", source, init=str(first.path), steps=10)
+    events = follow(again)
+    start = of(Validated, events)[0]
+    assert (start.step, start.best) == (0, False)
+    assert start.mean_dice == pytest.approx(end.metrics["mean_dice"], abs=1e-5)
+    assert of(Finished, events)[0].metrics["step"] > 0
+    fresh = make_run(tmp_path / "fresh", source, steps=10)
+    assert of(Validated, follow(fresh))[0].step > 0
+
+
 def test_the_default_network_starts_from_imagenet_with_frozen_statistics(tmp_path, source):
     run = make_run(
         tmp_path / "run",
