@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
@@ -133,6 +133,14 @@ Event = (
 )
 KINDS: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
 FINAL = (Finished, Stopped, Discarded, Failed)  # after one of these, a run says nothing more until resumed
+
+
+def scores_before_and_after(events: Sequence[Event]) -> tuple[float | None, float | None]:
+    """Mean Dice of the model that a fine-tuning started from, and of the one it made; None where unknown."""
+    scored = [event for event in events if isinstance(event, Validated)]
+    start = scored[0].mean_dice if scored and scored[0].step == 0 else math.nan
+    made = max((event.mean_dice for event in scored if event.best), default=math.nan)
+    return (start if math.isfinite(start) else None), (made if math.isfinite(made) else None)
 
 
 def to_line(event: Event) -> str:

@@ -79,13 +79,14 @@ def make_run(
     entries = {entry.name: entry for entry in project.models()}
     chosen = str(settings.get("init", "base"))
     if chosen == "base":
-        chosen = _base_of(model, entries)
-    init = str(entries[chosen].folder) if chosen in entries else chosen
+        chosen = _base_of(project, model, entries)
+    origin = entries.get(chosen)
+    init = str(origin.folder) if origin else chosen
     base = recipe()
     name = next_version(project.models_folder, project.runs_folder)
     config = TrainingConfig.from_json(
         {
-            "augmentation": "microscopy" if init != "imagenet" else base.augmentation,
+            "augmentation": _augmentation_of(origin, base.augmentation),
             **settings,
             "init": init,
             "name": name,
@@ -96,12 +97,19 @@ def make_run(
     return RunFolder.create(path or project.new_run(name), config)
 
 
-def _base_of(model: ModelEntry | None, entries: dict[str, ModelEntry]) -> str:
-    """The model that every round restarts from: the base of the one in use, or that one itself."""
+def _base_of(project: Project, model: ModelEntry | None, entries: dict[str, ModelEntry]) -> str:
+    """What every round restarts from: the base of a version made here; any other model is a base itself."""
     if model is None or model.card is None:
         return "imagenet"
     base = model.card.base
-    return base if base in entries or base == "imagenet" else model.name
+    made_here = model.card.training.get("run") in {path.name for path in project.runs()}
+    return base if made_here and base and (base in entries or base == "imagenet") else model.name
+
+
+def _augmentation_of(origin: ModelEntry | None, otherwise: str) -> str:
+    """How patches were varied when a model was made: its images are of the same kind as ours."""
+    made = origin.card.training if origin is not None and origin.card is not None else {}
+    return str(made.get("config", {}).get("augmentation", otherwise))
 
 
 def publish_run(project: Project, run: RunFolder) -> ModelEntry | None:
