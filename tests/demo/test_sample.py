@@ -35,6 +35,14 @@ def test_what_ships_is_what_the_generator_draws(name):
     assert np.array_equal(sample.sample_truth(name), truth)
 
 
+def test_truth_can_be_written_for_evaluation(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "SAMPLE_SEEDS", {"cells-02.jpg": 102})
+    sample.main(["--truth", str(tmp_path)])
+    labels, _ = read_index_png(tmp_path / "cells-02.png")
+    assert np.array_equal(labels, generate(102, SAMPLE)[1])
+    assert read_classes_file(tmp_path / "classes.json")[0] == sample.CLASSES
+
+
 def test_seeds_never_meet():
     sets = [set(sample.SAMPLE_SEEDS.values()), set(sample.TRAINING_SEEDS), set(sample.UNSEEN_SEEDS)]
     assert len(set.union(*sets)) == sum(map(len, sets))

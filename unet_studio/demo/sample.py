@@ -1,6 +1,7 @@
 """The sample project: its images and their truth, a user's copy of it, and the bundled model's training set.
 
     python -m unet_studio.demo.sample OUT                  make the images of resources/sample
+    python -m unet_studio.demo.sample --truth OUT          make their true masks
     python -m unet_studio.demo.sample --training-set OUT   make what the bundled model was trained on
 
 The three sets of pictures (sample, training, unseen) come from seeds of their own and never meet.
@@ -85,6 +86,13 @@ def write_sample(folder: Path) -> None:
         _write_jpeg(folder / name, _draw(seed)[0])
 
 
+def write_truth(folder: Path) -> None:
+    """Make the true masks of the sample images, with classes.json, for `unet-studio evaluate`."""
+    for name in SAMPLE_SEEDS:
+        write_index_png(folder / f"{Path(name).stem}.png", sample_truth(name), CLASSES.palette())
+    write_classes_file(folder / "classes.json", "Cells", CLASSES, UNLABELLED)
+
+
 def write_training_set(folder: Path) -> None:
     """Make images/, masks/, classes.json and split.json for `unet-studio train`."""
     names = []
@@ -122,11 +130,17 @@ def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m unet_studio.demo.sample", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m unet_studio.demo.sample",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("out", type=Path, help="folder to write to")
-    parser.add_argument("--training-set", action="store_true", help="make the bundled model's training set")
+    kinds = parser.add_mutually_exclusive_group()
+    for option, make in (("--truth", write_truth), ("--training-set", write_training_set)):
+        kinds.add_argument(option, dest="make", action="store_const", const=make, default=write_sample)
     given = parser.parse_args(arguments)
-    (write_training_set if given.training_set else write_sample)(given.out)
+    given.make(given.out)
 
 
 if __name__ == "__main__":
