@@ -8,7 +8,6 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from tests.ui.conftest import paint_all, shown
-from unet_studio.core.project import Status
 from unet_studio.tools import TOOLS
 from unet_studio.ui.actions import ENABLED, MENUS, all_actions, is_bare, plain, tooltip
 from unet_studio.ui.icons import icons
@@ -77,10 +76,12 @@ def test_actions_follow_the_document(opened, qtbot):
     assert not session.document.painted
     table["redo"].trigger()
     table["approve"].trigger()
-    assert session.status("0.png") is Status.APPROVED
+    assert session.document.approved
     assert not table["approve"].isEnabled()
+    assert table["approve"].text() == "Approved"
     table["unapprove"].trigger()
-    assert session.status("0.png") is Status.PAINTED
+    assert not session.document.approved
+    assert table["approve"].isEnabled()
 
 
 def test_keys_choose_tools_classes_images_and_sizes(opened, qtbot):
@@ -115,10 +116,10 @@ def test_typing_in_a_field_starts_no_action(opened, qtbot):
         qtbot.keyClick(field, key)
     assert field.text() == "ea2"
     assert (session.tool, session.current) == ("brush", "0.png")
-    assert session.status("0.png") is Status.PAINTED  # Return approved nothing
+    assert not session.document.approved  # by Return
     opened.canvas.setFocus()
     qtbot.keyClick(opened.canvas, Qt.Key.Key_Return)
-    assert session.status("0.png") is Status.APPROVED
+    assert session.document.approved
 
 
 def test_bare_keys_are_told_from_those_with_ctrl():

@@ -37,7 +37,7 @@ def test_states_and_counts_follow_the_work(opened, panel, qtbot):
     paint_all(session, 1)
     assert states(panel.model) == ["painted", "unlabelled", "unlabelled", "unlabelled"]
     session.approve()
-    assert states(panel.model)[0] == "approved"
+    qtbot.waitUntil(lambda: states(panel.model)[0] == "approved", timeout=20_000)
     qtbot.waitUntil(lambda: panel.counts.text() == "1 approved · 0 painted · 4 images")
     assert (panel.progress.value(), panel.progress.maximum()) == (1, 4)
 

@@ -103,6 +103,25 @@ def test_closing_the_project_saves_and_returns_to_the_welcome_page(opened, folde
     assert opened.session.document.painted
 
 
+def test_recent_folders_are_in_the_file_menu(opened, qtbot, folder, tmp_path):
+    other = make_folder(tmp_path / "a & b", 1)
+    opened.open_folder(other)
+    opened.menus["&File"].aboutToShow.emit()
+    texts = [action.text() for action in opened.recent_menu.actions()]
+    assert texts == [str(other).replace("&", "&&"), str(folder)]
+    opened.recent_menu.actions()[1].trigger()
+    assert opened.session.project.image_root == folder
+
+
+def test_what_could_not_be_saved_is_told_after_the_window_closed(opened, monkeypatch):
+    monkeypatch.setattr(opened.session, "shut_down", lambda: False)
+    opened.close()
+    box = opened._last_words
+    assert box.isVisible()
+    assert "could be saved" in box.text()
+    box.accept()
+
+
 def test_closing_the_window_saves(qtbot, preferences, folder):
     session = Session()
     session.auto_predict = False

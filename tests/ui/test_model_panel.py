@@ -18,7 +18,7 @@ def panel(opened, folder):
 
 
 def choose(panel, name):
-    place = panel.choice.findText(name)
+    place = panel.choice.findData(None if name == "No model" else name)
     panel.choice.setCurrentIndex(place)
     panel.choice.activated.emit(place)
 
@@ -30,8 +30,8 @@ def test_without_a_model_it_says_what_to_do(opened, panel):
 
 
 def test_offers_the_projects_models_with_their_cards(opened, panel):
-    offered = [panel.choice.itemText(i) for i in range(panel.choice.count())]
-    assert {"No model", "small", "cells"} <= set(offered)
+    offered = [panel.choice.itemData(i) for i in range(panel.choice.count())]
+    assert {None, "small", "cells"} <= set(offered)
     choose(panel, "small")
     assert opened.session.model.name == "small"
     assert panel.facts.text() == "U-Net"

@@ -5,11 +5,12 @@ from dataclasses import asdict
 import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
+from shiboken6 import delete
 
 from unet_studio.core.classes import rgb
 from unet_studio.core.resources import resources
-from unet_studio.ui.icons import icons
+from unet_studio.ui.icons import Icons, icons
 from unet_studio.ui.preferences import Preferences
 from unet_studio.ui.theme import TOKENS, style_sheet, theme
 
@@ -60,12 +61,28 @@ def test_choosing_a_theme_changes_palette_sheet_icons_and_memory(window, prefere
     window.action_table["theme_dark"].trigger()
     assert QApplication.palette().color(QPalette.ColorRole.Window).name() == TOKENS["dark"].surface != before
     assert TOKENS["dark"].surface in QApplication.instance().styleSheet()
-    picture = window.action_table["open_folder"].icon().pixmap(32, 32).toImage()
-    brightest = max(picture.pixelColor(x, y).lightness() for x in range(32) for y in range(32))
+    picture = window.action_table["open_folder"].icon().pixmap(24, 24).toImage()
+    brightest = max(picture.pixelColor(x, y).lightness() for x in range(24) for y in range(24))
     assert brightest > 200
     assert preferences.theme == "dark"
     window.action_table["theme_light"].trigger()
     assert seen == ["dark", "light"]
+
+
+def test_icons_come_from_a_thread_and_forget_dead_widgets(qapp, qtbot):
+    made = Icons(qapp)
+    kept, gone = QPushButton(), QPushButton()
+    qtbot.addWidget(kept)
+    for number in range(20):
+        made.bind(kept.setIcon if number else gone.setIcon, "brush")
+    assert kept.icon().isNull()
+    delete(gone)
+    with qtbot.waitSignal(made.changed, timeout=30_000):
+        made.load()
+    assert not kept.icon().isNull()
+    made.refresh()
+    assert len(made._bound) == 19
+    delete(made)
 
 
 def test_an_unknown_theme_is_the_systems(qapp):

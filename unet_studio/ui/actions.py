@@ -22,7 +22,7 @@ BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 class ActionSpec:
     """One row of the table.
 
-    handler: "owner.method", owner one of session, canvas, window, classes, training; argument: for the call.
+    handler: "owner.method", owner session, canvas, window, commands, classes, training. argument: its own.
     enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place in
     the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
     listed: whether menus show it (the keys of classes are in the panel of classes).
@@ -79,19 +79,19 @@ def _approved(session: Session) -> bool:
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
-        "open_folder", "&Open Folder…", "folder-open-outline", "&File", "window.choose_folder",
+        "open_folder", "&Open Folder…", "folder-open-outline", "&File", "commands.choose_folder",
         ("Ctrl+O",), tip="Open a folder of images", toolbar="icon",
     ),
     ActionSpec(
-        "open_sample", "Open &Sample Project", "image-multiple-outline", "&File", "window.open_sample",
+        "open_sample", "Open &Sample Project", "image-multiple-outline", "&File", "commands.open_sample",
         tip="Open a small project with a model that comes with the program",
     ),
     ActionSpec(
-        "export", "&Export Masks…", "export-variant", "&File", "window.show_export",
+        "export", "&Export Masks…", "export-variant", "&File", "commands.show_export",
         ("Ctrl+E",), "project", "Write masks for other programs", line=True,
     ),
     ActionSpec(
-        "close_project", "&Close Project", "close", "&File", "window.close_project",
+        "close_project", "&Close Project", "close", "&File", "commands.close_project",
         ("Ctrl+W",), "project", "Save and go back to the welcome page", line=True,
     ),
     ActionSpec(
@@ -124,7 +124,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         toolbar="text", line=True,
     ),
     ActionSpec(
-        "approve_next", "Approve and Go &On", "check-all", "&Image", "window.approve_and_go_on",
+        "approve_next", "Approve and Go &On", "check-all", "&Image", "commands.approve_and_go_on",
         ("Ctrl+Return",), "approvable", "Approve, then go to the next image that is not finished",
     ),
     ActionSpec(
@@ -148,25 +148,25 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+1",), "document", "Show one image pixel as one screen pixel", toolbar="icon",
     ),
     ActionSpec(
-        "hide_mask", "&Hide Mask", "eye-off-outline", "&View", "window.hide_mask",
+        "hide_mask", "&Hide Mask", "eye-off-outline", "&View", "commands.hide_mask",
         ("Ctrl+H",), "document", "Show the image alone; hold H for a moment's look",
         checkable=True, toolbar="icon", line=True,
     ),
     ActionSpec(
-        "theme_system", "Follow the &System", "theme-light-dark", "&View/&Theme", "window.choose_theme",
+        "theme_system", "Follow the &System", "theme-light-dark", "&View/&Theme", "commands.choose_theme",
         argument="system", checkable=True, group="theme", tip="Light or dark, as the system is",
     ),
     ActionSpec(
-        "theme_light", "&Light", "weather-sunny", "&View/&Theme", "window.choose_theme",
+        "theme_light", "&Light", "weather-sunny", "&View/&Theme", "commands.choose_theme",
         argument="light", checkable=True, group="theme", tip="Dark text on light panels",
     ),
     ActionSpec(
-        "theme_dark", "&Dark", "weather-night", "&View/&Theme", "window.choose_theme",
+        "theme_dark", "&Dark", "weather-night", "&View/&Theme", "commands.choose_theme",
         argument="dark", checkable=True, group="theme", tip="Light text on dark panels",
     ),
     *(
         ActionSpec(
-            f"panel_{name}", text, icon, "&View/&Panels", "window.toggle_panel",
+            f"panel_{name}", text, icon, "&View/&Panels", "commands.toggle_panel",
             argument=name, checkable=True, tip=f"Show or hide the panel {text.replace('&', '')}",
         )
         for name, text, icon in (
@@ -177,19 +177,19 @@ ACTIONS: tuple[ActionSpec, ...] = (
         )
     ),
     ActionSpec(
-        "reset_layout", "&Reset Panels", "view-dashboard-outline", "&View/&Panels", "window.reset_layout",
+        "reset_layout", "&Reset Panels", "view-dashboard-outline", "&View/&Panels", "commands.reset_layout",
         tip="Put every panel back in its place", line=True,
     ),
     ActionSpec(
-        "full_screen", "F&ull Screen", "fullscreen", "&View", "window.toggle_full_screen",
+        "full_screen", "F&ull Screen", "fullscreen", "&View", "commands.toggle_full_screen",
         ("F11",), tip="Use the whole screen", checkable=True, line=True,
     ),
     ActionSpec(
-        "smaller", "&Smaller Brush", "circle-small", "&Tools", "window.scale_brush",
+        "smaller", "&Smaller Brush", "circle-small", "&Tools", "commands.scale_brush",
         ("[",), "project", "Make the brush smaller", 0.8, line=True, repeat=True,
     ),
     ActionSpec(
-        "larger", "&Larger Brush", "circle-medium", "&Tools", "window.scale_brush",
+        "larger", "&Larger Brush", "circle-medium", "&Tools", "commands.scale_brush",
         ("]",), "project", "Make the brush larger", 1.25, repeat=True,
     ),
     ActionSpec(
@@ -209,7 +209,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "session.cancel_prediction", ("Ctrl+.",), "project", "Stop predicting",
     ),
     ActionSpec(
-        "auto_predict", "Predict as I &Browse", "auto-download", "&Model", "window.set_auto_predict",
+        "auto_predict", "Predict as I &Browse", "auto-download", "&Model", "commands.set_auto_predict",
         enabled="project", tip="Predict every image that is opened and has no prediction",
         checkable=True, line=True,
     ),
@@ -226,19 +226,19 @@ ACTIONS: tuple[ActionSpec, ...] = (
         enabled="training", tip="End the training now and keep the best model so far",
     ),
     ActionSpec(
-        "discard_training", "&Discard", "delete-outline", "T&raining", "window.discard_training",
+        "discard_training", "&Discard", "delete-outline", "T&raining", "commands.discard_training",
         enabled="training", tip="End the training now and throw its model away",
     ),
     ActionSpec(
-        "shortcuts", "&Keyboard Shortcuts", "keyboard-outline", "&Help", "window.show_shortcuts",
+        "shortcuts", "&Keyboard Shortcuts", "keyboard-outline", "&Help", "commands.show_shortcuts",
         ("?", "F1"), tip="List all keys",
     ),
     ActionSpec(
-        "show_log", "Open &Log Folder", "text-box-outline", "&Help", "window.show_log",
+        "show_log", "Open &Log Folder", "text-box-outline", "&Help", "commands.show_log",
         tip="Show the file in which the program writes down its errors", line=True,
     ),
     ActionSpec(
-        "about", "&About U-Net Studio", "information-outline", "&Help", "window.show_about",
+        "about", "&About U-Net Studio", "information-outline", "&Help", "commands.show_about",
         tip="Version and licence",
     ),
 )  # fmt: skip

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from unet_studio.ui.theme import theme
 
-SIZES = (16, 20, 24, 32)  # px, rendered once each so that painting a button runs no Python
+SIZES = (16, 20, 24)  # px, rendered once each so that painting a button runs no Python
+AT_ONCE = 8  # icons made before the window gets its turn
+
+Bound = tuple[Callable[[QIcon], None], str, str]  # setter, name, role
 
 
 class Icons(QObject):
@@ -28,7 +31,8 @@ class Icons(QObject):
         super().__init__(app)
         self._awesome: Any = None
         self._loading = False
-        self._bound: list[tuple[Callable[[QIcon], None], str, str]] = []
+        self._bound: list[Bound] = []
+        self._waiting: list[Bound] = []
         self._cache: dict[tuple[str, str, str], QIcon] = {}
         self._imported.connect(self._ready, Qt.ConnectionType.QueuedConnection)
         theme().changed.connect(self.refresh)
@@ -42,8 +46,8 @@ class Icons(QObject):
     def load_now(self) -> None:
         """Load in this call, for pictures of the window and tests."""
         self._loading = True
-        importlib.import_module("qtawesome")
-        self._ready()
+        self._awesome = importlib.import_module("qtawesome")
+        self.refresh()
 
     def _import(self) -> None:
         importlib.import_module("qtawesome")
@@ -51,23 +55,38 @@ class Icons(QObject):
 
     @Slot()
     def _ready(self) -> None:
+        """Make the first icons; the others follow in turns, so that the window never waits for all."""
         self._awesome = importlib.import_module("qtawesome")
-        self.refresh()
+        self._waiting = list(self._bound)
+        self._make_some()
+
+    @Slot()
+    def _make_some(self) -> None:
+        for entry in self._waiting[:AT_ONCE]:
+            self._give(entry)
+        del self._waiting[:AT_ONCE]
+        if self._waiting:
+            QTimer.singleShot(0, self._make_some)
+        else:
+            self.changed.emit()
 
     @Slot()
     def refresh(self) -> None:
         """Give every bound setter its icon; drop those whose widget is gone."""
         if self._awesome is None:
             return
-        alive = []
-        for entry in self._bound:
-            try:
-                entry[0](self.icon(entry[1], entry[2]))
-            except RuntimeError:  # the C++ part of its widget was deleted
-                continue
-            alive.append(entry)
-        self._bound = alive
+        self._waiting.clear()
+        self._bound = [entry for entry in self._bound if self._give(entry)]
         self.changed.emit()
+
+    def _give(self, entry: Bound) -> bool:
+        """Give a setter its icon; False where its widget is gone."""
+        setter, name, role = entry
+        try:
+            setter(self.icon(name, role))
+        except RuntimeError:  # the C++ part of the widget was deleted
+            return False
+        return True
 
     def bind(self, setter: Callable[[QIcon], None], name: str, role: str = "text") -> None:
         """Call setter with the icon as soon as it is there, and again with every theme.

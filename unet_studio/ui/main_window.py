@@ -1,5 +1,6 @@
 """The main window: puts canvas, panels, bars and dialogs together, and holds no state of its own."""
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
@@ -7,9 +8,9 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
-    QDialog,
     QLineEdit,
     QMainWindow,
+    QMenu,
     QPlainTextEdit,
     QSizePolicy,
     QStackedWidget,
@@ -21,12 +22,12 @@ from PySide6.QtWidgets import (
 )
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.project import Status
 from unet_studio.session import Session
 from unet_studio.ui.actions import Actions, all_actions
 from unet_studio.ui.banner import Banner
 from unet_studio.ui.canvas.widget import Canvas
-from unet_studio.ui.dialogs.messages import ask, ask_folder, show_error
+from unet_studio.ui.commands import Commands
+from unet_studio.ui.dialogs.messages import show_error
 from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
 from unet_studio.ui.notices import Notices
@@ -72,8 +73,11 @@ class MainWindow(QMainWindow):
             "model": ModelPanel(session),
             "training": TrainingPanel(session),
         }
+        self.commands = Commands(self)
         self.action_table = self._make_actions()
         self.menus = self.action_table.fill_menus(self.menuBar())
+        self.recent_menu = QMenu("Open &Recent", self)
+        self.menus["&File"].insertMenu(self.action_table["open_sample"], self.recent_menu)
         self._build_centre()
         self._build_bars()
         self.docks = Docks(self, self.panels, self.action_table)
@@ -90,6 +94,7 @@ class MainWindow(QMainWindow):
             "session": self.session,
             "canvas": self.canvas,
             "window": self,
+            "commands": self.commands,
             "classes": self.panels["classes"],
             "training": self.panels["training"],
         }
@@ -149,20 +154,20 @@ class MainWindow(QMainWindow):
             session.statusChanged,
         ):
             signal.connect(self._refresh_actions)
-        self.welcome.openAsked.connect(self.choose_folder)
-        self.welcome.sampleAsked.connect(self.open_sample)
+        self.welcome.openAsked.connect(self.commands.choose_folder)
+        self.welcome.sampleAsked.connect(self.commands.open_sample)
         self.welcome.recentAsked.connect(self._open_recent)
         self.tool_bar.opacityChanged.connect(self._set_opacity)
         self.tool_bar.set_opacity(self.preferences.opacity)
         training = self.panels["training"]
         if isinstance(training, TrainingPanel):
-            training.discardAsked.connect(self.discard_training)
+            training.discardAsked.connect(self.commands.discard_training)
         for name in ("files", "classes"):
             self.panels[name].view.clicked.connect(self._to_canvas)  # type: ignore[attr-defined]
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._focus_changed)
-        self.menus["&File"].aboutToShow.connect(self._refresh_actions)
+        self.menus["&File"].aboutToShow.connect(self._fill_recent)
 
     # -- what the session says ----------------------------------------------------------------------------
 
@@ -215,6 +220,8 @@ class MainWindow(QMainWindow):
         for name, what in (("undo", session.undo_name), ("redo", session.redo_name)):
             verb = name.capitalize()
             self.action_table[name].setText(f"&{verb} {what}" if what else f"&{verb}")
+        done = session.document is not None and session.document.approved
+        self.action_table["approve"].setText("Approved" if done else "&Approve")
         self.action_table["auto_predict"].setChecked(session.auto_predict)
         running = session.run_state == "paused"
         self.action_table["pause_training"].setText("&Resume" if running else "&Pause")
@@ -233,17 +240,11 @@ class MainWindow(QMainWindow):
     def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
         self.action_table.set_typing(isinstance(now, TYPING))
 
-    # -- what actions do ----------------------------------------------------------------------------------
+    # -- opening ------------------------------------------------------------------------------------------
 
     def show_error(self, error: StudioError, title: str = TITLE) -> None:
         """Say in a box what went wrong and what to do about it."""
         show_error(self, title, error)
-
-    def choose_folder(self) -> None:
-        """Ask for a folder of images."""
-        project = self.session.project
-        start = project.image_root.parent if project else Path.home()
-        ask_folder(self, "Open a Folder of Images", start, self.open_folder)
 
     def open_folder(self, folder: str | Path, project_dir: str | Path | None = None) -> None:
         """Open a folder of images; say what is in the way."""
@@ -254,104 +255,18 @@ class MainWindow(QMainWindow):
             self.preferences.forget(str(folder))
             self.welcome.show_recent(self.preferences.recent)
 
-    def _open_recent(self, entry: Recent) -> None:
+    def _open_recent(self, entry: Recent, _checked: bool = False) -> None:
         self.open_folder(entry.folder, entry.project_dir)
 
-    def open_sample(self) -> None:
-        """Open the sample project; the application installs it."""
-        self.sampleAsked.emit()
-
-    def close_project(self) -> None:
-        """Save, and show the welcome page."""
-        if not self.session.close_project():
-            self.show_error(StudioError("Not everything could be saved.", "Open the project again and look."))
-
-    def approve_and_go_on(self) -> None:
-        """Approve, then show the next image that is not finished."""
-        session = self.session
-        session.approve()
-        if session.current is None or session.document is None or not session.document.approved:
-            return
-        place = session.images.index(session.current)
-        order = session.images[place + 1 :] + session.images[:place]
-        wanted = (
-            name
-            for name in order
-            if session.status(name) is not Status.APPROVED and name not in session.broken
-        )
-        following = next(wanted, None)
-        if following is None:
-            session.message.emit("Every image is approved.")
-        else:
-            session.open_image(following)
-
-    def hide_mask(self) -> None:
-        """Hide the mask, or show it again."""
-        self.canvas.set_mask_visible(not self.action_table["hide_mask"].isChecked())
-
-    def choose_theme(self, choice: str) -> None:
-        """Light, dark, or as the system is."""
-        self.preferences.theme = choice
-        theme().choose(choice)
-
-    def toggle_panel(self, name: str) -> None:
-        """Show or hide a panel."""
-        self.docks[name].setVisible(self.action_table[f"panel_{name}"].isChecked())
-
-    def reset_layout(self) -> None:
-        """Put every panel back in its place."""
-        self.docks.arrange()
-
-    def toggle_full_screen(self) -> None:
-        """Use the whole screen, or no longer."""
-        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-
-    def scale_brush(self, factor: float) -> None:
-        """Make the brush larger or smaller, by at least one pixel."""
-        radius = self.session.brush_radius
-        scaled = round(radius * factor)
-        step = 1 if factor > 1 else -1
-        self.session.set_brush_radius(scaled if scaled != radius else radius + step)
-
-    def set_auto_predict(self) -> None:
-        """Predict while browsing, or not."""
-        self.session.set_auto_predict(self.action_table["auto_predict"].isChecked())
-
-    def discard_training(self) -> None:
-        """Throw the training under way away, after asking."""
-        ask(
-            self,
-            "Discard the Training",
-            "Throw this training away?",
-            "Its model is lost; your images and masks are not touched.",
-            "Discard",
-            self.session.discard_training,
-        )
-
-    def show_export(self) -> None:
-        """Ask what to export."""
-        from unet_studio.ui.dialogs.export import ExportDialog
-
-        self._open(ExportDialog(self.session, self))
-
-    def show_shortcuts(self) -> None:
-        """List all keys."""
-        from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
-
-        self._open(ShortcutsDialog(self.action_table.specs.values(), self))
-
-    def show_about(self) -> None:
-        """Version and licence."""
-        from unet_studio.ui.dialogs.about import AboutDialog
-
-        self._open(AboutDialog(self))
-
-    def show_log(self) -> None:
-        """Show the file of errors; the application knows where it is."""
-        self.logAsked.emit()
-
-    def _open(self, dialog: QDialog) -> None:
-        dialog.open()
+    @Slot()
+    def _fill_recent(self) -> None:
+        """List the folders opened before in the File menu."""
+        self.recent_menu.clear()
+        entries = self.preferences.recent
+        self.recent_menu.setEnabled(bool(entries))
+        for entry in entries:
+            action = self.recent_menu.addAction(entry.folder.replace("&", "&&"))
+            action.triggered.connect(partial(self._open_recent, entry))
 
     # -- the window itself --------------------------------------------------------------------------------
 
@@ -395,11 +310,8 @@ class MainWindow(QMainWindow):
         """Save everything; a training under way goes on without the window."""
         self._store_layout()
         if not self.session.shut_down():
-            show_error(
-                self,
-                TITLE,
-                StudioError("Not everything could be saved.", "What is missing is in the journal."),
-            )
+            error = StudioError("Not everything could be saved.", "Open the project again: it is restored.")
+            self._last_words = show_error(None, TITLE, error)  # outlives this window
         event.accept()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -110,14 +110,20 @@ def _number(value: object, otherwise: float) -> float:
     return float(value) if isinstance(value, (int, float)) else otherwise
 
 
+def score_text(card: ModelCard) -> str:
+    """ "Dice 0.842", or "" where nothing was measured."""
+    for key, name in (("mean_dice", "Dice"), ("mean_iou", "IoU")):
+        value = card.metrics.get(key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            return f"{name} {value:.3f}"
+    return ""
+
+
 def card_text(card: ModelCard) -> str:
     """A model in a few words: architecture, score, descent, date."""
     parts = [card.architecture.name.replace("unet-", "U-Net, ").replace("unet", "U-Net")]
-    for key, words in (("mean_dice", "Dice"), ("mean_iou", "IoU")):
-        value = card.metrics.get(key)
-        if isinstance(value, (int, float)) and math.isfinite(value):
-            parts.append(f"{words} {value:.3f} when it was made")
-            break
+    if score_text(card):
+        parts.append(f"{score_text(card)} when it was made")
     if card.parent and card.parent != card.name:
         parts.append(f"fine-tuned from {card.parent}")
     if card.created:

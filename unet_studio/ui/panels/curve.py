@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import ClassTable
@@ -58,7 +58,7 @@ class Curve(QWidget):
     @property
     def ready(self) -> bool:
         """Whether the plots are there."""
-        return self._plots is not None
+        return bool(self._lines)
 
     def show_events(self, events: Sequence[Event], table: ClassTable) -> None:
         """Draw a run. table: for the colours of the classes."""
@@ -70,22 +70,39 @@ class Curve(QWidget):
 
     @Slot()
     def _build(self) -> None:
+        """Make the plots, one at a time: each takes up to 25 ms, and the window goes on in between."""
         self._graph = importlib.import_module("pyqtgraph")
         self._plots = self._graph.GraphicsLayoutWidget()
         self._plots.ci.layout.setContentsMargins(0, 0, 0, 0)
         self._plots.ci.layout.setSpacing(4)
         self._plots.setMinimumSize(120, 0)
         self._plots.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self.loss = self._plots.addPlot(row=0, col=0)
-        self.dice = self._plots.addPlot(row=1, col=0)
-        self.dice.setXLink(self.loss)
-        for plot in (self.loss, self.dice):
-            plot.setMouseEnabled(x=False, y=False)
-            plot.hideButtons()
-            plot.setMenuEnabled(False)
-            plot.getAxis("left").setWidth(38)
+        self._box.addWidget(self._plots)
+        self._plots.hide()
+        QTimer.singleShot(0, self._add_loss)
+
+    @Slot()
+    def _add_loss(self) -> None:
+        self.loss = self._add_plot(0)
         self.loss.getAxis("bottom").setStyle(showValues=False)
+        QTimer.singleShot(0, self._add_dice)
+
+    @Slot()
+    def _add_dice(self) -> None:
+        self.dice = self._add_plot(1)
+        self.dice.setXLink(self.loss)
         self.dice.setYRange(0, 1, padding=0.02)
+        QTimer.singleShot(0, self._add_lines)
+
+    def _add_plot(self, place: int) -> Any:
+        plot = self._plots.addPlot(row=place, col=0, enableMenu=False)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.hideButtons()
+        plot.getAxis("left").setWidth(38)
+        return plot
+
+    @Slot()
+    def _add_lines(self) -> None:
         self._lines = {
             name: plot.plot()
             for name, plot in (
@@ -97,13 +114,13 @@ class Curve(QWidget):
             )
         }
         self._waiting.hide()
-        self._box.addWidget(self._plots)
+        self._plots.show()
         self._restyle()
 
     @Slot()
     def _restyle(self) -> None:
         """Take the colours of the theme."""
-        if self._plots is None:
+        if not self.ready:
             return
         tokens = theme().tokens
         self._plots.setBackground(tokens.surface)
@@ -127,7 +144,7 @@ class Curve(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        if self._plots is None:
+        if not self.ready:
             return
         steps, losses = loss_curve(self._events)
         self._lines["steps"].setData(steps, losses)

@@ -7,7 +7,7 @@ from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Status
 from unet_studio.session import PredictionState, Session
 from unet_studio.ui.widgets import Note, button, label, row
-from unet_studio.ui.words import card_text
+from unet_studio.ui.words import card_text, score_text
 
 NO_MODEL = "No model"
 
@@ -92,7 +92,8 @@ class ModelPanel(QWidget):
             self.choice.clear()
             self.choice.addItem(NO_MODEL, None)
             for entry in self._session.models():
-                self.choice.addItem(entry.name, entry.name)
+                score = score_text(entry.card) if entry.card else "can't be used"
+                self.choice.addItem(f"{entry.name} · {score}" if score else entry.name, entry.name)
                 tip = card_text(entry.card) if entry.card else entry.problem
                 self.choice.setItemData(self.choice.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.refresh()

@@ -1,0 +1,122 @@
+"""What the actions of the window do, as far as neither the session nor a panel does it by itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+
+from unet_studio.core.errors import StudioError
+from unet_studio.core.project import Status
+from unet_studio.ui.dialogs.messages import ask, ask_folder
+from unet_studio.ui.theme import theme
+
+if TYPE_CHECKING:
+    from unet_studio.ui.main_window import MainWindow
+
+
+class Commands:
+    """The handlers "commands.*" of the table of actions."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        self._window = window
+
+    def choose_folder(self) -> None:
+        """Ask for a folder of images."""
+        project = self._window.session.project
+        start = project.image_root.parent if project else Path.home()
+        ask_folder(self._window, "Open a Folder of Images", start, self._window.open_folder)
+
+    def open_sample(self) -> None:
+        """Open the sample project; the application installs it."""
+        self._window.sampleAsked.emit()
+
+    def close_project(self) -> None:
+        """Save, and show the welcome page."""
+        if not self._window.session.close_project():
+            self._window.show_error(
+                StudioError("Not everything could be saved.", "Open the project again and look.")
+            )
+
+    def approve_and_go_on(self) -> None:
+        """Approve, then show the next image that is not finished."""
+        session = self._window.session
+        session.approve()
+        if session.current is None or session.document is None or not session.document.approved:
+            return
+        place = session.images.index(session.current)
+        order = session.images[place + 1 :] + session.images[:place]
+        wanted = (
+            name
+            for name in order
+            if session.status(name) is not Status.APPROVED and name not in session.broken
+        )
+        following = next(wanted, None)
+        if following is None:
+            session.message.emit("Every image is approved.")
+        else:
+            session.open_image(following)
+
+    def hide_mask(self) -> None:
+        """Hide the mask, or show it again."""
+        self._window.canvas.set_mask_visible(not self._window.action_table["hide_mask"].isChecked())
+
+    def choose_theme(self, choice: str) -> None:
+        """Light, dark, or as the system is."""
+        self._window.preferences.theme = choice
+        theme().choose(choice)
+
+    def toggle_panel(self, name: str) -> None:
+        """Show or hide a panel."""
+        self._window.docks[name].setVisible(self._window.action_table[f"panel_{name}"].isChecked())
+
+    def reset_layout(self) -> None:
+        """Put every panel back in its place."""
+        self._window.docks.arrange()
+
+    def toggle_full_screen(self) -> None:
+        """Use the whole screen, or no longer."""
+        self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def scale_brush(self, factor: float) -> None:
+        """Make the brush larger or smaller, by at least one pixel."""
+        radius = self._window.session.brush_radius
+        scaled = round(radius * factor)
+        step = 1 if factor > 1 else -1
+        self._window.session.set_brush_radius(scaled if scaled != radius else radius + step)
+
+    def set_auto_predict(self) -> None:
+        """Predict while browsing, or not."""
+        self._window.session.set_auto_predict(self._window.action_table["auto_predict"].isChecked())
+
+    def discard_training(self) -> None:
+        """Throw the training under way away, after asking."""
+        ask(
+            self._window,
+            "Discard the Training",
+            "Throw this training away?",
+            "Its model is lost; your images and masks are not touched.",
+            "Discard",
+            self._window.session.discard_training,
+        )
+
+    def show_export(self) -> None:
+        """Ask what to export."""
+        from unet_studio.ui.dialogs.export import ExportDialog
+
+        ExportDialog(self._window.session, self._window).open()
+
+    def show_shortcuts(self) -> None:
+        """List all keys."""
+        from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
+
+        ShortcutsDialog(self._window.action_table.specs.values(), self._window).open()
+
+    def show_about(self) -> None:
+        """Version and licence."""
+        from unet_studio.ui.dialogs.about import AboutDialog
+
+        AboutDialog(self._window).open()
+
+    def show_log(self) -> None:
+        """Show the file of errors; the application knows where it is."""
+        self._window.logAsked.emit()
