@@ -90,5 +90,6 @@ def test_a_model_in_words():
         metrics={"mean_dice": 0.81},
     )
     assert words.card_text(card) == (
-        "U-Net, efficientnet-lite0 · Dice 0.810 when it was made · fine-tuned from v1 · 2026-03-01"
+        "U-Net, efficientnet-lite0 · Dice 0.810 on the images it was checked with · "
+        "fine-tuned from v1 · 2026-03-01"
     )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unet_studio.core.events import Event, Finished, Froze, Note, Progress, Started, Stopped, Validated
+from unet_studio.core.events import Event, Froze, Note, Progress, Started, scores_before_and_after
 from unet_studio.core.model_card import ModelCard
 from unet_studio.jobs.training_plan import TrainingPlan
 
@@ -96,18 +96,12 @@ class Outcome:
 
 def outcome(events: Sequence[Event]) -> Outcome:
     """The figures of a run that is over."""
-    scored = [event for event in events if isinstance(event, Validated)]
+    before, after = scores_before_and_after(events)
     froze = next((event for event in events if isinstance(event, Froze)), None)
-    end = next((event for event in reversed(events) if isinstance(event, Finished | Stopped)), None)
-    first = scored[0].mean_dice if scored and scored[0].step == 0 else math.nan
-    best = max((event.mean_dice for event in scored if event.best), default=math.nan)
-    metrics = end.metrics if end is not None else {}
-    before = _number(metrics.get("mean_dice_before"), first)
-    return Outcome(before, _number(metrics.get("mean_dice"), best), froze.val if froze else 0)
-
-
-def _number(value: object, otherwise: float) -> float:
-    return float(value) if isinstance(value, (int, float)) else otherwise
+    unknown = math.nan
+    return Outcome(
+        unknown if before is None else before, unknown if after is None else after, froze.val if froze else 0
+    )
 
 
 def score_text(card: ModelCard) -> str:
@@ -123,7 +117,7 @@ def card_text(card: ModelCard) -> str:
     """A model in a few words: architecture, score, descent, date."""
     parts = [card.architecture.name.replace("unet-", "U-Net, ").replace("unet", "U-Net")]
     if score_text(card):
-        parts.append(f"{score_text(card)} when it was made")
+        parts.append(f"{score_text(card)} on the images it was checked with")
     if card.parent and card.parent != card.name:
         parts.append(f"fine-tuned from {card.parent}")
     if card.created:

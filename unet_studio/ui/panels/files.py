@@ -74,7 +74,7 @@ class FilesPanel(QWidget):
         self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.view.setAccessibleName("Images")
         self.view.setMinimumHeight(2 * ROW)
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.nothing.setContentsMargins(12, 24, 12, 24)
         self.progress.setTextVisible(False)
         set_role(self.progress, "good")
@@ -86,7 +86,7 @@ class FilesPanel(QWidget):
         filters.setContentsMargins(10, 0, 10, 2)
         filters.setStretch(0, 1)
         layout.addLayout(filters)
-        layout.addWidget(self.nothing)
+        layout.addWidget(self.nothing, 1)
         layout.addWidget(self.view, 1)
         for widget in (self.progress, self.counts):
             line = row(widget)
