@@ -28,7 +28,7 @@ def document(**fields):
 
 
 class TwoLayers(RuleBasedStateMachine):
-    """Paints, forgets, predicts, approves, undoes and redoes on a document and on plain copies of its layers."""
+    """Paints, predicts, approves, undoes and redoes on a document and on plain copies of its layers."""
 
     def __init__(self):
         super().__init__()

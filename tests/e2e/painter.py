@@ -33,7 +33,7 @@ def main(folder: str, seed: int) -> None:
     """Paint a stroke every few milliseconds; now and then save, undo and redo are left to chance."""
     app = QCoreApplication([])
     session = Session()
-    session.auto_predict = False
+    session.predictor.auto = False
     session.open_folder(folder)
     source = enumerate(strokes(seed), start=1)
 

@@ -43,7 +43,7 @@ def killed_painter(folder: Path, seed: int, seconds: float) -> list[tuple[int, f
 def states_after(folder: Path, seed: int, count: int, qtbot) -> list[bytes]:
     """The painted layer after 0, 1, ... count + 2 strokes, from an unharmed session."""
     session = Session()
-    session.auto_predict = False
+    session.predictor.auto = False
     session.open_folder(folder)
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
     found = [session.document.annotation.pixels.tobytes()]

@@ -11,15 +11,19 @@ from unet_studio.core.pyramid import Pyramid
 from unet_studio.tools import TOOLS, ToolContext
 
 
+class CanvasPredictor(QObject):
+    predicted = Signal(str)
+
+
 class CanvasSession(QObject):
     documentChanged = Signal()
     maskChanged = Signal(object)
-    predictionChanged = Signal(str)
     classesChanged = Signal()
     toolChanged = Signal(str)
 
     def __init__(self):
         super().__init__()
+        self.predictor = CanvasPredictor(self)
         self.document = None
         self.pyramid = None
         self.classes = ClassTable.binary().recolored(1, "#ff0000")

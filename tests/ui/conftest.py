@@ -24,7 +24,7 @@ def preferences(tmp_path):
 @pytest.fixture
 def session(qtbot):
     made = Session()
-    made.auto_predict = False
+    made.predictor.auto = False
     yield made
     made.shut_down()
 

@@ -28,7 +28,7 @@ def remember(self, *arguments):
     global window
     window = self
     first(self, *arguments)
-    self.session.auto_predict = False
+    self.session.predictor.auto = False
     timer = QTimer(self)
     timer.setInterval(20)
     timer.timeout.connect(lambda: paint(timer))

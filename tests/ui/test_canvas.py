@@ -559,7 +559,7 @@ def test_new_colours_and_a_new_prediction_are_shown(canvas, session, mouse):
     assert color_at(canvas, 100.5, 100.5) == (50, 50, 178)
     labels = np.ones(SHAPE, dtype=np.uint8)
     session.document.set_prediction(make_document(SHAPE, labels=labels).prediction)
-    session.predictionChanged.emit("picture.png")
+    session.predictor.predicted.emit("picture.png")
     assert color_at(canvas, 300.5, 300.5) == (50, 50, 178)
 
 

@@ -18,7 +18,7 @@ LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 @pytest.fixture
 def session(qtbot, tmp_path):
     opened = Session()
-    opened.auto_predict = False
+    opened.predictor.auto = False
     folder = make_folder(tmp_path / "images")
     (folder / "0.png").rename(folder / "0 first.png")
     (folder / "9 broken.png").write_bytes(b"no picture")

@@ -124,7 +124,7 @@ def test_what_could_not_be_saved_is_told_after_the_window_closed(opened, monkeyp
 
 def test_closing_the_window_saves(qtbot, preferences, folder):
     session = Session()
-    session.auto_predict = False
+    session.predictor.auto = False
     window = MainWindow(session, preferences)
     qtbot.addWidget(window)
     window.show()

@@ -33,12 +33,12 @@ def test_offers_the_projects_models_with_their_cards(opened, panel):
     offered = [panel.choice.itemData(i) for i in range(panel.choice.count())]
     assert {None, "small", "cells"} <= set(offered)
     choose(panel, "small")
-    assert opened.session.model.name == "small"
+    assert opened.session.predictor.model.name == "small"
     assert panel.facts.text() == "U-Net"
     assert panel.classes.text() == "Tells apart: background, object"
     assert panel.predict.isEnabled()
     choose(panel, "No model")
-    assert opened.session.model is None
+    assert opened.session.predictor.model is None
 
 
 def test_a_model_that_does_not_fit_can_bring_its_classes(opened, panel):
@@ -64,8 +64,8 @@ def test_predicting_shows_progress_and_the_device(opened, panel, qtbot):
     session = opened.session
     choose(panel, "small")
     busy = []
-    session.predictionState.connect(lambda state: busy.append((state.active, panel.busy.isVisible())))
-    with qtbot.waitSignal(session.predictionChanged, timeout=60_000):
+    session.predictor.stateChanged.connect(lambda state: busy.append((state.active, panel.busy.isVisible())))
+    with qtbot.waitSignal(session.predictor.predicted, timeout=60_000):
         panel.predict.click()
     qtbot.waitUntil(lambda: not panel.busy.isVisible(), timeout=20_000)
     assert (True, True) in busy
@@ -86,11 +86,11 @@ def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypa
     session = opened.session
     choose(panel, "small")
     panel.predict_all.click()
-    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session._queue.done == 0, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
     stored = session.project.folder / "predictions" / "small"
     assert len(list(stored.rglob("*.png"))) == 4
     panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
-    with qtbot.waitSignal(session.predictionState) as caught:
+    with qtbot.waitSignal(session.predictor.stateChanged) as caught:
         panel.cancel.click()
     assert not caught.args[0].active
 
@@ -99,9 +99,9 @@ def test_predicting_while_browsing_is_one_switch_in_menu_and_panel(opened, panel
     session, action = opened.session, opened.action_table["auto_predict"]
     assert not panel.browse.isChecked()
     panel.browse.click()
-    assert session.auto_predict
+    assert session.predictor.auto
     action.trigger()
-    assert not session.auto_predict
+    assert not session.predictor.auto
     assert not panel.browse.isChecked()
     shown(qtbot, session, "1.png")
     assert session.document.prediction is None

@@ -48,7 +48,7 @@ def run(approved, process):
     made.claim(process.pid)
     made.emit(Started("cpu", 1, 0, 100))
     made.emit(Froze(1, 1, 0, {"object": 100}))
-    session._follower.follow(made)
+    session.trainer._follower.follow(made)
     return made
 
 
@@ -82,7 +82,7 @@ def test_unfinished_images_count_on_request(opened, panel, qtbot):
 
 def test_the_form_gives_settings_of_a_training(approved, panel, monkeypatch):
     given = []
-    monkeypatch.setattr(approved.session, "start_training", given.append)
+    monkeypatch.setattr(approved.session.trainer, "start", given.append)
     panel.minutes.setValue(3)
     panel.start_from.setCurrentIndex(panel.start_from.findData("imagenet"))
     panel.pictures.setCurrentIndex(panel.pictures.findData("aerial"))
@@ -146,7 +146,7 @@ def test_a_killed_run_can_go_on(approved, panel, run, process, qtbot, monkeypatc
     qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
     assert "cut off" in panel.failure.text.text()
     asked = []
-    monkeypatch.setattr(approved.session._follower, "begin", asked.append)
+    monkeypatch.setattr(approved.session.trainer._follower, "begin", asked.append)
     panel.failure.button.click()
     assert asked[0].name == "v1"
 
@@ -155,7 +155,7 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     session = approved.session
     make_model(session.project.models_folder / "old")
     session.refresh()
-    session.set_model("old")
+    session.predictor.set_model("old")
     made = make_model(run.best, seed=1)
     card = (made / CARD_FILE).read_text()
     (made / CARD_FILE).write_text(card.replace('"parent": null', '"parent": "old"'))
@@ -163,12 +163,14 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     run.emit(score(0, 0.5))
     run.emit(score(50, 0.9))
     run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": 0.9}))
-    qtbot.waitUntil(lambda: session.model is not None and session.model.name == "v1", timeout=20_000)
+    qtbot.waitUntil(
+        lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=20_000
+    )
     qtbot.waitUntil(lambda: "in use" in panel.result.text.text(), timeout=5_000)
     assert "Dice 0.500 → 0.900 on 1 validation image." in panel.result.text.text()
     assert panel.result.button.text() == "Go Back to old"
     panel.result.button.click()
-    assert session.model.name == "old"
+    assert session.predictor.model.name == "old"
     assert panel.result.button.text() == "Use v1"
 
 

@@ -113,7 +113,13 @@ def _augmentation_of(origin: ModelEntry | None, otherwise: str) -> str:
 
 
 def publish_run(project: Project, run: RunFolder) -> ModelEntry | None:
-    """Make a run's best model a version of the project; None where that has been done before."""
-    if (project.models_folder / run.name).exists():
+    """Make a run's best model a version of the project; None where that has been done before.
+
+    A mark in the run's folder remembers it, so that a version deleted since does not come back.
+    """
+    mark = run.path / "published"
+    if mark.exists() or (project.models_folder / run.name).exists():
         return None
-    return publish(run, project.models_folder, run.name)
+    entry = publish(run, project.models_folder, run.name)
+    mark.touch()
+    return entry

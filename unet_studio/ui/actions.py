@@ -64,12 +64,12 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     "redo": lambda session: session.can_redo,
     "approvable": lambda session: _editable(session) and not _approved(session),
     "approved": lambda session: _editable(session) and _approved(session),
-    "predictable": lambda session: session.document is not None and session.model is not None,
-    "predictable_all": lambda session: bool(session.images) and session.model is not None,
+    "predictable": lambda session: session.document is not None and session.predictor.model is not None,
+    "predictable_all": lambda session: bool(session.images) and session.predictor.model is not None,
     "trainable": lambda session: (
-        not _read_only(session) and session.run_state not in ("starting", "running", "paused")
+        not _read_only(session) and session.trainer.state not in ("starting", "running", "paused")
     ),
-    "training": lambda session: session.run_state in ("running", "paused"),
+    "training": lambda session: session.trainer.state in ("running", "paused"),
 }
 
 
@@ -197,16 +197,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         enabled="writable", tip="Give the project one more class", line=True,
     ),
     ActionSpec(
-        "predict", "&Predict This Image", "auto-fix", "&Model", "session.predict_current",
+        "predict", "&Predict This Image", "auto-fix", "&Model", "session.predictor.predict_current",
         ("Ctrl+P",), "predictable", "Let the model look at this image again", toolbar="text",
     ),
     ActionSpec(
-        "predict_all", "Predict &All Images", "auto-mode", "&Model", "session.predict_all",
+        "predict_all", "Predict &All Images", "auto-mode", "&Model", "session.predictor.predict_all",
         ("Ctrl+Shift+P",), "predictable_all", "Let the model look at every image, in the background",
     ),
     ActionSpec(
         "cancel_prediction", "&Cancel Prediction", "close-circle-outline", "&Model",
-        "session.cancel_prediction", ("Ctrl+.",), "project", "Stop predicting",
+        "session.predictor.cancel", ("Ctrl+.",), "project", "Stop predicting",
     ),
     ActionSpec(
         "auto_predict", "Predict as I &Browse", "auto-download", "&Model", "commands.set_auto_predict",
@@ -222,7 +222,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         enabled="training", tip="Let the training wait, or go on", line=True,
     ),
     ActionSpec(
-        "stop_training", "&Stop and Keep the Best", "stop", "T&raining", "session.stop_training",
+        "stop_training", "&Stop and Keep the Best", "stop", "T&raining", "session.trainer.stop",
         enabled="training", tip="End the training now and keep the best model so far",
     ),
     ActionSpec(

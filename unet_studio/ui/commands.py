@@ -86,7 +86,7 @@ class Commands:
 
     def set_auto_predict(self) -> None:
         """Predict while browsing, or not."""
-        self._window.session.set_auto_predict(self._window.action_table["auto_predict"].isChecked())
+        self._window.session.predictor.set_auto(self._window.action_table["auto_predict"].isChecked())
 
     def discard_training(self) -> None:
         """Throw the training under way away, after asking."""
@@ -96,7 +96,7 @@ class Commands:
             "Throw this training away?",
             "Its model is lost; your images and masks are not touched.",
             "Discard",
-            self._window.session.discard_training,
+            self._window.session.trainer.discard,
         )
 
     def show_export(self) -> None:

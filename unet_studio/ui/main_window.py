@@ -100,7 +100,7 @@ class MainWindow(QMainWindow):
         }
         made = Actions(self, specs, owners, self.show_error)
         made[f"theme_{theme().choice}"].setChecked(True)
-        made["auto_predict"].setChecked(self.session.auto_predict)
+        made["auto_predict"].setChecked(self.session.predictor.auto)
         return made
 
     def _build_centre(self) -> None:
@@ -149,8 +149,8 @@ class MainWindow(QMainWindow):
         session.failed.connect(self._refresh_title)
         for signal in (
             session.historyChanged,
-            session.modelChanged,
-            session.trainingChanged,
+            session.predictor.modelChanged,
+            session.trainer.changed,
             session.statusChanged,
         ):
             signal.connect(self._refresh_actions)
@@ -222,8 +222,8 @@ class MainWindow(QMainWindow):
             self.action_table[name].setText(f"&{verb} {what}" if what else f"&{verb}")
         done = session.document is not None and session.document.approved
         self.action_table["approve"].setText("Approved" if done else "&Approve")
-        self.action_table["auto_predict"].setChecked(session.auto_predict)
-        running = session.run_state == "paused"
+        self.action_table["auto_predict"].setChecked(session.predictor.auto)
+        running = session.trainer.state == "paused"
         self.action_table["pause_training"].setText("&Resume" if running else "&Pause")
 
     @Slot(int)

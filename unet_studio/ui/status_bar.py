@@ -58,7 +58,7 @@ class StatusBar(QStatusBar):
         session.maskChanged.connect(self._start)
         session.documentChanged.connect(self.refresh)
         session.savedChanged.connect(self._show_saved)
-        session.predictionState.connect(self._show_prediction)
+        session.predictor.stateChanged.connect(self._show_prediction)
         session.message.connect(self._say)
 
     @Slot(float, float)

@@ -62,7 +62,7 @@ class Canvas(HandWidget):
         self._message = ("", "")
         session.documentChanged.connect(self._document_changed)
         session.maskChanged.connect(self._mask_changed)
-        session.predictionChanged.connect(self._prediction_changed)
+        session.predictor.predicted.connect(self._prediction_changed)
         session.classesChanged.connect(self._restyle)
         session.toolChanged.connect(self._tool_changed)
         theme().changed.connect(self._redraw)

@@ -25,29 +25,29 @@ class ModelPanel(QWidget):
         self.predict = button(
             "This Image",
             "Let the model look at this image again (Ctrl+P)",
-            session.predict_current,
+            session.predictor.predict_current,
             "auto-fix",
         )
         self.predict_all = button(
             "All Images",
             "Predict every image, in the background (Ctrl+Shift+P)",
-            session.predict_all,
+            session.predictor.predict_all,
             "auto-mode",
         )
         self.browse = QCheckBox("Predict as I browse")
         self.busy = QWidget()
         self.progress = QProgressBar()
         self.doing = label("", "muted")
-        self.cancel = button("Cancel", "Stop predicting (Ctrl+.)", session.cancel_prediction)
+        self.cancel = button("Cancel", "Stop predicting (Ctrl+.)", session.predictor.cancel)
         self.device = label("", "muted")
         self._build()
-        for signal in (session.projectChanged, session.modelsChanged):
+        for signal in (session.projectChanged, session.predictor.modelsChanged):
             signal.connect(self.refresh_models)
-        for signal in (session.modelChanged, session.classesChanged, session.documentChanged):
+        for signal in (session.predictor.modelChanged, session.classesChanged, session.documentChanged):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
-        session.predictionChanged.connect(self._predicted)
-        session.predictionState.connect(self.show_state)
+        session.predictor.predicted.connect(self._predicted)
+        session.predictor.stateChanged.connect(self.show_state)
         self.choice.activated.connect(self._chosen)
         self.browse.toggled.connect(self._browse)
         self.show_state(PredictionState())
@@ -91,7 +91,7 @@ class ModelPanel(QWidget):
         with QSignalBlocker(self.choice):
             self.choice.clear()
             self.choice.addItem(NO_MODEL, None)
-            for entry in self._session.models():
+            for entry in self._session.predictor.models():
                 score = score_text(entry.card) if entry.card else "can't be used"
                 self.choice.addItem(f"{entry.name} · {score}" if score else entry.name, entry.name)
                 tip = card_text(entry.card) if entry.card else entry.problem
@@ -102,16 +102,16 @@ class ModelPanel(QWidget):
     def refresh(self, *_: object) -> None:
         """Show the chosen model, and whether it can be used."""
         session = self._session
-        entry = session.model
+        entry = session.predictor.model
         place = self.choice.findData(entry.name) if entry else 0
         with QSignalBlocker(self.choice):
             self.choice.setCurrentIndex(max(place, 0))
         with QSignalBlocker(self.browse):
-            self.browse.setChecked(session.auto_predict)
+            self.browse.setChecked(session.predictor.auto)
         self.choice.setEnabled(session.project is not None)
         self._show_card(entry)
         self._show_problem()
-        usable = entry is not None and not session.model_problem
+        usable = entry is not None and not session.predictor.problem
         self.predict.setEnabled(usable and session.document is not None)
         self.predict_all.setEnabled(usable and bool(session.images))
         self.browse.setEnabled(session.project is not None)
@@ -133,7 +133,7 @@ class ModelPanel(QWidget):
 
     def _show_problem(self) -> None:
         session = self._session
-        problem = session.model_problem
+        problem = session.predictor.problem
         adopt = bool(problem) and self._may_adopt()
         self.problem.say(
             problem, "warning", "Use the Model's Classes" if adopt else "", session.adopt_model_classes
@@ -145,17 +145,17 @@ class ModelPanel(QWidget):
         if (
             session.project is None
             or session.read_only
-            or session.model is None
-            or session.model.card is None
+            or session.predictor.model is None
+            or session.predictor.model.card is None
         ):
             return False
         return not session.project.with_status(Status.PAINTED, Status.APPROVED)
 
     def _chosen(self, place: int) -> None:
-        self._session.set_model(self.choice.itemData(place))
+        self._session.predictor.set_model(self.choice.itemData(place))
 
     def _browse(self, on: bool) -> None:
-        self._session.set_auto_predict(on)
+        self._session.predictor.set_auto(on)
 
     @Slot(object)
     def show_state(self, state: PredictionState) -> None:

@@ -54,16 +54,16 @@ class TrainingPanel(QWidget):
             "Pause", "Let the training wait; it goes on where it was", self.toggle_pause, "pause"
         )
         self.stop = button(
-            "Stop and Keep Best", "End now and keep the best model so far", session.stop_training, "stop"
+            "Stop and Keep Best", "End now and keep the best model so far", session.trainer.stop, "stop"
         )
         self.discard = button(
             "Discard", "End now and throw the model away", self.discardAsked.emit, "delete-outline"
         )
         self.curve = Curve()
         self._build()
-        for signal in (session.projectChanged, session.trainingChanged, session.classesChanged):
+        for signal in (session.projectChanged, session.trainer.changed, session.classesChanged):
             signal.connect(self.refresh)
-        for signal in (session.modelsChanged, session.modelChanged):
+        for signal in (session.predictor.modelsChanged, session.predictor.modelChanged):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
         self.refresh()
@@ -138,17 +138,17 @@ class TrainingPanel(QWidget):
 
     def begin(self) -> None:
         """Start a training with the settings of the form."""
-        self._session.start_training(self.settings())
+        self._session.trainer.start(self.settings())
         self.refresh()
 
     def toggle_pause(self) -> None:
         """Pause, or go on."""
-        self._session.pause_training(self._session.run_state != "paused")
+        self._session.trainer.pause(self._session.trainer.state != "paused")
 
     @Slot()
     def refresh(self, *_: object) -> None:
         """Show the plan and the run as they are now."""
-        state, events = self._session.run_state, self._session.run_events
+        state, events = self._session.trainer.state, self._session.trainer.events
         self._show_plan()
         self._offer_bases()
         self._show_course(state, events)
@@ -157,7 +157,7 @@ class TrainingPanel(QWidget):
 
     def _show_plan(self) -> None:
         session = self._session
-        plan = session.training_plan()
+        plan = session.trainer.plan()
         table = session.classes
         self.plan.setText(words.plan_text(plan))
         self.bars.show_pixels(table, plan.pixels)
@@ -173,13 +173,13 @@ class TrainingPanel(QWidget):
             self.start_from.clear()
             self.start_from.addItem("Its base (steadiest)", None)
             self.start_from.addItem("ImageNet encoder", "imagenet")
-            for entry in session.models():
+            for entry in session.predictor.models():
                 if entry.card is not None:
                     self.start_from.addItem(entry.name, entry.name)
             self.start_from.setCurrentIndex(max(0, self.start_from.findData(kept) if kept else 0))
 
     def _show_course(self, state: str, events: list[Event]) -> None:
-        run = self._session.run
+        run = self._session.trainer.run
         under_way = state in UNDER_WAY
         for widget in (self.progress, self.doing, self.controls):
             widget.setVisible(under_way)
@@ -208,7 +208,7 @@ class TrainingPanel(QWidget):
     def _show_end(self, state: str, events: list[Event]) -> None:
         self.result.say("")
         self.failure.say("")
-        run = self._session.run
+        run = self._session.trainer.run
         if run is None:
             return
         if state in OVER:
@@ -222,15 +222,15 @@ class TrainingPanel(QWidget):
                 f"The training {run.name} was cut off. Its last state is saved.",
                 "warning",
                 "Go On",
-                self._session.resume_training,
+                self._session.trainer.resume,
             )
 
     def _show_result(self, name: str, events: list[Event]) -> None:
         session = self._session
         result = words.outcome(events)
-        known = {entry.name: entry for entry in session.models()}
+        known = {entry.name: entry for entry in session.predictor.models()}
         entry = known.get(name)
-        used = session.model is not None and session.model.name == name
+        used = session.predictor.model is not None and session.predictor.model.name == name
         parent = (
             entry.card.parent or entry.card.base if entry is not None and entry.card is not None else None
         )
@@ -245,22 +245,22 @@ class TrainingPanel(QWidget):
         action = ""
         handler = None
         if used and parent in known:
-            action, handler = f"Go Back to {parent}", lambda: session.set_model(parent)
+            action, handler = f"Go Back to {parent}", lambda: session.predictor.set_model(parent)
         elif entry is not None and not used:
-            action, handler = f"Use {name}", lambda: session.set_model(name)
+            action, handler = f"Use {name}", lambda: session.predictor.set_model(name)
         self.result.say(f"{lead}\n{result.text()}", kind, action, handler)
 
     def _show_log(self) -> None:
         from PySide6.QtCore import QUrl
         from PySide6.QtGui import QDesktopServices
 
-        if self._session.run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._session.run.log))))
+        if self._session.trainer.run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._session.trainer.run.log))))
 
     @Slot()
     def _enable(self) -> None:
         session = self._session
-        plan = session.training_plan()
+        plan = session.trainer.plan()
         enough = plan.train > 0 or (self.painted.isChecked() and plan.painted > 0)
         writable = session.project is not None and session.read_only is None
         self.start.setEnabled(enough and writable)

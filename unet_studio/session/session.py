@@ -1,58 +1,37 @@
-"""The open project, document and model: the one place that changes them and announces it.
+"""The open project and document: the one place that changes them and announces it.
 
 Widgets call methods and listen to signals; nothing else holds state. Long work runs in the jobs; what they
-find comes back to slots here, in the window's thread.
+find comes back to slots here, in the window's thread. The model is the predictor's affair, fine-tuning the
+trainer's.
 """
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.document import Change, Document
-from unet_studio.core.document_files import fits
 from unet_studio.core.errors import StudioError
-from unet_studio.core.events import Event, Finished, Stopped
-from unet_studio.core.geometry import Rect
 from unet_studio.core.lock import HEARTBEAT_SECONDS
-from unet_studio.core.model_card import ModelEntry, class_mapping
-from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project, Status
 from unet_studio.core.pyramid import Pyramid
-from unet_studio.core.run_folder import RunFolder
 from unet_studio.jobs.documents import DocumentLoader
-from unet_studio.jobs.prediction import BATCH, CURRENT, NEIGHBOUR, PredictionQueue, Request
-from unet_studio.jobs.tasks import TaskThread
+from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.thumbnails import Thumbnails
-from unet_studio.jobs.training import TrainingFollower
-from unet_studio.jobs.training_plan import TrainingPlan, make_plan, make_run, publish_run
 from unet_studio.jobs.writer import Writer
+from unet_studio.session.predictor import Predictor
+from unet_studio.session.trainer import Trainer
 from unet_studio.tools import TOOLS, Tool, ToolContext
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
 LARGE_IMAGE = 4_000_000  # px; above it, approval looks at the mask in a thread
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
 CLOSE_SECONDS = 30.0  # so long closing waits for the last save
-
-
-@dataclass(frozen=True)
-class PredictionState:
-    """How far the prediction queue is. fraction: of the image `name`; done of total images."""
-
-    active: bool = False
-    name: str = ""
-    fraction: float = 0.0
-    done: int = 0
-    total: int = 0
-    device: str = ""
 
 
 class Session(QObject):
@@ -64,16 +43,11 @@ class Session(QObject):
     documentLoading = Signal(str)
     documentFailed = Signal(str, str, str)
     maskChanged = Signal(object)
-    predictionChanged = Signal(str)
     classesChanged = Signal()
     activeClassChanged = Signal(int)
     toolChanged = Signal(str)
     statusChanged = Signal(str)
     historyChanged = Signal()
-    modelsChanged = Signal()
-    modelChanged = Signal()
-    predictionState = Signal(object)
-    trainingChanged = Signal()
     thumbnailReady = Signal(str, QImage)
     message = Signal(str)
     failed = Signal(str, str)
@@ -89,29 +63,18 @@ class Session(QObject):
         self.tool = next(iter(self.tools))
         self.active_class = 1
         self.brush_radius = 12
-        self.model: ModelEntry | None = None
-        self.auto_predict = True
-        self.device = "auto"
         self._document: Document | None = None
         self._pyramid: Pyramid | None = None
-        self._models: list[ModelEntry] = []
-        self._plan: TrainingPlan | None = None
         self._last_edit = 0.0
+        self._regraded: set[str] = set()  # images of another status than on disk
         self._loader: DocumentLoader | None = None
         self._thumbnails: Thumbnails | None = None
         self._writer: Writer | None = None
         self._tasks = TaskThread("tasks")
         self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._task_failed)
-        self._queue = PredictionQueue()
-        self._queue.set_device(self.device, self._prediction_threads)
-        self._queue.changed.connect(self._announce_prediction)
-        self._queue.progressed.connect(self._announce_prediction)
-        self._queue.predicted.connect(self._predicted)
-        self._queue.failed.connect(self._prediction_failed)
-        self._follower = TrainingFollower()
-        self._follower.changed.connect(self.trainingChanged)
-        self._follower.ended.connect(self._training_ended)
+        self.trainer = Trainer(self)
+        self.predictor = Predictor(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
         self._patience.timeout.connect(self.documentChanged)
         self._heartbeat = QTimer(self, interval=int(HEARTBEAT_SECONDS * 1000))
@@ -134,13 +97,11 @@ class Session(QObject):
         self._writer.saved.connect(self._saved)
         self._writer.failed.connect(self._save_failed)
         self._heartbeat.start()
-        self._models = project.models()
-        self.model = next((entry for entry in self._models if entry.name == project.model), None)
         self._set_default_class()
-        self._find_run()
-        for signal in (self.projectChanged, self.imagesChanged, self.classesChanged, self.modelsChanged):
+        for signal in (self.projectChanged, self.imagesChanged, self.classesChanged):
             signal.emit()
-        self.modelChanged.emit()
+        self.predictor.open(project)
+        self.trainer.open(project)
         if project.images:
             self.open_image(project.images[0])
 
@@ -149,17 +110,16 @@ class Session(QObject):
         if self.project is None:
             return True
         self._abandon_drag()
-        self._queue.cancel()
+        self.predictor.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
             if job is not None:
                 job.stop()
-        self._follower.leave()
+        self.trainer.close()
         self._heartbeat.stop()
         self.project.close()
         self.project = self._loader = self._thumbnails = self._writer = None
-        self.current = self._document = self._pyramid = self.model = None
-        self._models, self._plan = [], None
+        self.current = self._document = self._pyramid = None
         self.broken.clear()
         self.documentChanged.emit()
         self.projectChanged.emit()
@@ -168,7 +128,8 @@ class Session(QObject):
     def shut_down(self) -> bool:
         """Close the project and end every thread. A training under way goes on."""
         saved = self.close_project()
-        self._queue.stop()
+        self.predictor.stop()
+        self.trainer.stop_thread()
         self._tasks.stop()
         return saved
 
@@ -176,9 +137,8 @@ class Session(QObject):
         """Look at the folder again."""
         if self.project is not None:
             self.project.refresh()
-            self._models = self.project.models()
             self.imagesChanged.emit()
-            self.modelsChanged.emit()
+            self.predictor.refresh()
 
     @property
     def images(self) -> list[str]:
@@ -234,7 +194,7 @@ class Session(QObject):
         self._patience.start()
         self.documentLoading.emit(name)
         self.historyChanged.emit()
-        self._loader.request(name, self._model_name())
+        self._loader.request(name, self.predictor.model_name)
 
     def step_image(self, by: int) -> None:
         """Show the image that comes `by` after the current one."""
@@ -277,7 +237,7 @@ class Session(QObject):
         self.historyChanged.emit()
         self.savedChanged.emit(self._dirty())
         self._last_edit = 0.0
-        self._predict_as_needed()
+        self.predictor.as_needed()
         self._prefetch()
 
     def _prefetch(self) -> None:
@@ -285,7 +245,7 @@ class Session(QObject):
             return
         place = self.images.index(self.current)
         near = [self.images[i] for i in (place + 1, place - 1) if 0 <= i < len(self.images)]
-        self._loader.prefetch([name for name in near if name not in self.broken], self._model_name())
+        self._loader.prefetch([name for name in near if name not in self.broken], self.predictor.model_name)
 
     @Slot(str)
     def _loaded(self, name: str) -> None:
@@ -357,6 +317,8 @@ class Session(QObject):
             changed = getattr(tool, kind)(context, row, column, frozenset(modifiers))
         if changed is not None and not changed.empty:
             self.maskChanged.emit(changed)
+        if not document.editing:
+            self.predictor.drag_ended()
 
     @property
     def can_undo(self) -> bool:
@@ -399,7 +361,7 @@ class Session(QObject):
         document = self._document
         if document is None or not self.editable or document.approved:
             return
-        if self.prediction_stale:
+        if self.predictor.stale:
             self.failed.emit(
                 "The prediction shown is of another model.",
                 "Wait until it is renewed, or predict this image.",
@@ -409,7 +371,7 @@ class Session(QObject):
         else:
             self._edit(Document.approve)
 
-    def _edit(self, action: Any) -> None:
+    def _edit(self, action: Callable[[Document], Change | None]) -> None:
         """Do something undoable to the document and announce it; say what is in the way."""
         if self._document is None or not self.editable:
             return
@@ -433,10 +395,12 @@ class Session(QObject):
         kind = journal.APPROVED if document.approved else journal.EDIT
         writer.record(document, journal.Entry(kind, tiles))
         if change.approval_changed:
-            self._plan = None
             writer.save(document)  # an approval is a decision: it goes to disk at once
         painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
-        self.project.mark(document.name, Status.APPROVED if document.approved else painted)
+        status = Status.APPROVED if document.approved else painted
+        if status is not self.project.status(document.name):
+            self._regraded.add(document.name)
+        self.project.mark(document.name, status)
         self.statusChanged.emit(document.name)
         self.historyChanged.emit()
         self.savedChanged.emit(True)
@@ -451,15 +415,21 @@ class Session(QObject):
     def _dirty(self) -> bool:
         return self._writer is not None and bool(self._writer.dirty())
 
+    def in_memory(self, name: str) -> Document | None:
+        """The document of an image, if it is open or kept."""
+        opened = self._loader.get(name) if self._loader else None
+        return opened.document if opened else None
+
     def _in_use(self, name: str) -> bool:
         return name == self.current or (self._writer is not None and name in self._writer.dirty())
 
     @Slot(str, int)
     def _saved(self, name: str, _version: int) -> None:
-        self._plan = None
         self.statusChanged.emit(name)
         self.savedChanged.emit(self._dirty())
-        self.trainingChanged.emit()
+        if name in self._regraded:
+            self._regraded.discard(name)
+            self.trainer.forget_plan()
 
     @Slot(str, object)
     def _save_failed(self, name: str, error: StudioError) -> None:
@@ -482,27 +452,25 @@ class Session(QObject):
 
     def adopt_model_classes(self) -> None:
         """Take over the classes of the chosen model; possible while nobody painted anything."""
-        if self.model is None or self.model.card is None or self.project is None:
+        model = self.predictor.model
+        if model is None or model.card is None or self.project is None:
             return
         if self.project.with_status(Status.PAINTED, Status.APPROVED):
             self.failed.emit("Masks exist already.", "Rename your classes to match the model's instead.")
             return
-        table = self.model.card.table()
+        table = model.card.table()
         self._set_classes(lambda _: table)
 
     def delete_class(self, index: int, into: int | None) -> None:
         """Retire a class; its pixels become the class `into`, or unlabelled. Clears the undo history."""
-        if self.project is None or self._writer is None or self._loader is None:
-            return
-        if not self._writer.flush(CLOSE_SECONDS):
-            self.failed.emit("Unsaved work is in the way.", "Wait until everything is saved, then try again.")
+        if self.project is None or self._loader is None or not self.saved_or_said():
             return
         try:
             table = self.classes.retire(index)
             self.project.replace_class(index, UNLABELLED if into is None else into)
             self.project.drop_predictions()
-        except StudioError as error:
-            self.failed.emit(error.message, error.remedy)
+        except (StudioError, OSError) as error:
+            self.say_failed(as_studio_error(error))
             return
         name, self.current, self._document = self.current, None, None
         for opened in self._loader.opened():
@@ -511,263 +479,27 @@ class Session(QObject):
         if name is not None:
             self.open_image(name)
 
-    def _set_classes(self, change: Any) -> None:
+    def _set_classes(self, change: Callable[[ClassTable], ClassTable]) -> None:
         if self.project is None:
             return
         try:
             self.project.set_classes(change(self.classes))
         except (StudioError, OSError) as error:
-            self.failed.emit(*_words(error))
+            self.say_failed(as_studio_error(error))
             return
         if self._document is not None:
             self._document.classes, self._document.thresholds = self.classes, self.project.thresholds
         self._set_default_class()
-        self._plan = None
+        self.trainer.forget_plan()
         self.classesChanged.emit()
-        self.modelChanged.emit()
-        self._predict_as_needed()
+        self.predictor.modelChanged.emit()
+        self.predictor.as_needed()
 
     def _set_default_class(self) -> None:
         if self.active_class not in self.classes.indices:
             choices = self.classes.foreground or self.classes.indices
             self.active_class = choices[0] if choices else 0
             self.activeClassChanged.emit(self.active_class)
-
-    # -- prediction ---------------------------------------------------------------------------------------
-
-    def models(self) -> list[ModelEntry]:
-        """The models one can choose."""
-        return self._models
-
-    def set_model(self, name: str | None) -> None:
-        """Choose the model that predicts; None for none."""
-        if self.project is None:
-            return
-        self.model = next((entry for entry in self._models if entry.name == name), None)
-        try:
-            self.project.set_model(name)
-        except (StudioError, OSError) as error:
-            self.failed.emit(*_words(error))
-        self._queue.cancel()
-        self.modelChanged.emit()
-        self._predict_as_needed()
-
-    @property
-    def model_problem(self) -> str:
-        """Why the chosen model can't predict here, with the remedy, or ""."""
-        return self._mapping()[1]
-
-    @property
-    def prediction_stale(self) -> bool:
-        """Whether the prediction shown is of another model than the chosen one, and nobody corrected it."""
-        document = self._document
-        if document is None or document.prediction is None or document.approved or document.painted:
-            return False
-        return self.model is not None and document.prediction.model != self.model.name
-
-    def predict_current(self) -> None:
-        """Predict the image on screen; a new prediction replaces the one under painted pixels too."""
-        if self._document is not None:
-            self._submit([self._document.name], CURRENT, replace=True)
-
-    def predict_all(self) -> None:
-        """Predict every image whose prediction by the chosen model is not stored yet."""
-        if self.project is None or self.model is None:
-            return
-        project, model = self.project, self.model.name
-        names = [name for name in self.images if name not in self.broken]
-        missing = [name for name in names if not project.prediction_path(model, name).is_file()]
-        if missing:
-            self._submit(missing, BATCH)
-        else:
-            self.message.emit("Every image has a prediction by this model.")
-
-    def cancel_prediction(self) -> None:
-        """Stop predicting, within one tile."""
-        self._queue.cancel()
-
-    def set_auto_predict(self, on: bool) -> None:
-        """Whether images are predicted as one browses."""
-        self.auto_predict = on
-        self.modelChanged.emit()
-        self._predict_as_needed()
-
-    def set_device(self, device: str) -> None:
-        """Where to predict: auto, cpu, cuda, cuda:N or mps."""
-        self.device = device
-        self._queue.set_device(device, self._prediction_threads)
-
-    def _prediction_threads(self) -> int:
-        """One CPU thread while a training runs beside, else all."""
-        return 1 if self._follower.state == "running" else 0
-
-    def _model_name(self) -> str | None:
-        return self.model.name if self.model else None
-
-    def _mapping(self) -> tuple[NDArray[np.uint8] | None, str]:
-        """The look-up table from the model's classes to the project's, or why there is none."""
-        if self.model is None:
-            return None, ""
-        if self.model.card is None:
-            return None, f"This model can't be used: {self.model.problem} Choose another one."
-        try:
-            return class_mapping(self.model.card, self.classes), ""
-        except StudioError as error:
-            return None, str(error)
-
-    def _predict_as_needed(self) -> None:
-        """Predict what is on screen and what comes next, where predictions are missing."""
-        document = self._document
-        if document is None or not self.auto_predict or self.model is None:
-            return
-        if (document.prediction is None or self.prediction_stale) and not document.approved:
-            self._submit([document.name], CURRENT)
-        if self.current in self.images and self.project is not None:
-            place = self.images.index(self.current) + 1
-            near = [name for name in self.images[place : place + 1] if name not in self.broken]
-            missing = [
-                name for name in near if not self.project.prediction_path(self.model.name, name).is_file()
-            ]
-            self._submit(missing, NEIGHBOUR)
-
-    def _submit(self, names: list[str], priority: int, replace: bool = False) -> None:
-        lut, problem = self._mapping()
-        if problem and replace:
-            self.failed.emit(problem, "")
-        if lut is None or self.project is None or self.model is None or not names:
-            return
-        requests = []
-        for name in names:
-            opened = self._loader.get(name) if self._loader and priority == CURRENT else None
-            image = opened.document.image if opened else None
-            digest = opened.document.facts["image-hash"] if opened else ""
-            requests.append(
-                Request(
-                    self.project,
-                    name,
-                    self.model,
-                    lut,
-                    image,
-                    digest,
-                    priority,
-                    store=self.read_only is None,
-                    replace=replace,
-                )
-            )
-        self._queue.submit(*requests)
-
-    @Slot()
-    def _announce_prediction(self, *_: object) -> None:
-        queue = self._queue
-        name = queue.current.name if queue.current else ""
-        self.predictionState.emit(
-            PredictionState(queue.active, name, queue.fraction, queue.done, queue.total, self.device)
-        )
-
-    @Slot(object, object)
-    def _predicted(self, request: Request, prediction: Prediction) -> None:
-        """Put a prediction into the document it belongs to, if that is in memory and may take it."""
-        self.broken.pop(request.name, None)
-        opened = self._loader.get(request.name) if self._loader and request.project is self.project else None
-        if opened is None:
-            return
-        document = opened.document
-        wanted = self.model is not None and request.model.name == self.model.name
-        kept = document.prediction is not None and document.painted and not request.replace
-        if not wanted or kept or document.editing or not fits(prediction, document):
-            return
-        document.set_prediction(prediction)
-        self.predictionChanged.emit(request.name)
-        if document is self._document and not document.approved:
-            self.maskChanged.emit(Rect.of(document.shape))
-
-    @Slot(object, object)
-    def _prediction_failed(self, request: Request, error: StudioError) -> None:
-        if request.priority != NEIGHBOUR:
-            self.failed.emit(f"{request.name} was not predicted: {error.message}", error.remedy)
-
-    # -- training -----------------------------------------------------------------------------------------
-
-    @property
-    def run(self) -> RunFolder | None:
-        """The training that is shown, if any."""
-        return self._follower.run
-
-    @property
-    def run_events(self) -> list[Event]:
-        """What that training said so far."""
-        return self._follower.events
-
-    @property
-    def run_state(self) -> str:
-        """none, starting, running, paused, finished, failed, stopped, discarded or interrupted."""
-        return self._follower.state
-
-    def training_plan(self) -> TrainingPlan:
-        """What a training would learn from now; counted in a thread, then trainingChanged comes again."""
-        if self._plan is None and self.project is not None:
-            project = self.project
-            self._plan = TrainingPlan.of_counts(project)
-            self._tasks.submit("plan", lambda: make_plan(project))
-        return self._plan or TrainingPlan()
-
-    def start_training(self, settings: dict[str, Any] | None = None) -> None:
-        """Start a training on what is finished. settings: see make_run; values of TrainingConfig override."""
-        if self.project is None or self._writer is None or self._follower.active:
-            return
-        if not self._writer.flush(CLOSE_SECONDS):
-            self.failed.emit("Unsaved work is in the way.", "Wait until everything is saved, then try again.")
-            return
-        try:
-            run = make_run(self.project, self.model, settings or {})
-            self._follower.begin(run)
-        except (StudioError, OSError) as error:
-            self.failed.emit(*_words(error))
-
-    def resume_training(self) -> None:
-        """Go on with a run whose process was killed."""
-        if self.run is not None and self.run_state == "interrupted":
-            try:
-                self._follower.begin(self.run)
-            except (StudioError, OSError) as error:
-                self.failed.emit(*_words(error))
-
-    def stop_training(self) -> None:
-        """End the training at its next step and keep its best model."""
-        self._follower.request("stop")
-
-    def pause_training(self, pause: bool) -> None:
-        """Let the training wait, or go on."""
-        self._follower.request("pause" if pause else "resume")
-
-    def discard_training(self) -> None:
-        """End the training and throw it away."""
-        self._follower.request("discard")
-
-    def _find_run(self) -> None:
-        """Find the training that was under way, or ended, while this window was closed."""
-        runs = self.project.runs() if self.project else []
-        if runs:
-            self._follower.follow(RunFolder(runs[-1]))
-        self.trainingChanged.emit()
-
-    @Slot(object)
-    def _training_ended(self, event: Event) -> None:
-        run, project = self.run, self.project
-        made = isinstance(event, Finished | Stopped) and bool(event.model)
-        if made and run is not None and project is not None and project.read_only is None:
-            self._tasks.submit(("publish", run.name), lambda: publish_run(project, run))
-        self.trainingChanged.emit()
-
-    def _published(self, entry: ModelEntry | None) -> None:
-        """A new version is there: choose it."""
-        if self.project is None or entry is None:
-            return
-        self._models = self.project.models()
-        self.modelsChanged.emit()
-        self.message.emit(f"{entry.name} is ready and now predicts. Choose another model to go back.")
-        self.set_model(entry.name)
-        self.trainingChanged.emit()
 
     # -- export and tasks ---------------------------------------------------------------------------------
 
@@ -779,13 +511,10 @@ class Session(QObject):
         layer: Literal["mask", "annotation", "prediction"] = "mask",
     ) -> None:
         """Write masks in a format in a thread; exported() or failed() says how it went. See export_masks."""
-        if self.project is None or self._writer is None:
+        if self.project is None or not self.saved_or_said():
             return
         from unet_studio.formats.exporting import export_masks  # OpenCV and pycocotools: not at start-up
 
-        if not self._writer.flush(CLOSE_SECONDS):
-            self.failed.emit("Unsaved work is in the way.", "Wait until everything is saved, then try again.")
-            return
         project = self.project
         self._tasks.submit(
             "export", lambda: export_masks(project, format_name, destination, which=which, layer=layer)
@@ -793,23 +522,22 @@ class Session(QObject):
 
     @Slot(object, object)
     def _task_done(self, key: Any, result: Any) -> None:
-        if key == "plan":
-            self._plan = result
-            self.trainingChanged.emit()
-        elif key == "export":
+        if key == "export":
             self.exported.emit(result)
-        elif isinstance(key, tuple) and key[0] == "publish":
-            self._published(result)
         elif isinstance(key, tuple) and key[0] == "approve" and self.current == key[1]:
             self._edit(lambda document: document.approve(result))
 
     @Slot(object, object)
     def _task_failed(self, _key: Any, error: StudioError) -> None:
+        self.say_failed(error)
+
+    def say_failed(self, error: StudioError) -> None:
+        """Announce what went wrong, with its remedy."""
         self.failed.emit(error.message, error.remedy)
 
-
-def _words(error: Exception) -> tuple[str, str]:
-    """Message and remedy of what went wrong at the disk or in the project."""
-    if isinstance(error, StudioError):
-        return error.message, error.remedy
-    return f"{error}.", "Check the disk and the permissions, then try again."
+    def saved_or_said(self) -> bool:
+        """Whether everything is on disk now; where that fails, a person is told."""
+        if self._writer is None or self._writer.flush(CLOSE_SECONDS):
+            return True
+        self.failed.emit("Unsaved work is in the way.", "Wait until everything is saved, then try again.")
+        return False

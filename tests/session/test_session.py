@@ -9,7 +9,7 @@ from PIL import Image
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from tests.helpers import SHAPE, make_folder, make_model
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.document_files import load_document
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_png
@@ -24,7 +24,7 @@ def folder(tmp_path):
 @pytest.fixture
 def session(qtbot):
     opened = Session()
-    opened.auto_predict = False
+    opened.predictor.auto = False
     yield opened
     opened.shut_down()
 
@@ -53,9 +53,9 @@ def saved(session, qtbot):
 
 def predicted(session, qtbot, name=None):
     with qtbot.waitSignal(
-        session.predictionChanged, timeout=60_000, check_params_cb=lambda found: found == (name or found)
+        session.predictor.predicted, timeout=60_000, check_params_cb=lambda found: found == (name or found)
     ):
-        session.predict_current()
+        session.predictor.predict_current()
 
 
 def test_opening_shows_the_first_image_and_creates_nothing(session, folder, qtbot):
@@ -114,7 +114,7 @@ def test_undo_history_survives_going_away_and_coming_back(session, project, qtbo
 
 
 def test_prediction_approval_and_taking_it_back(session, project, qtbot):
-    session.set_model("small")
+    session.predictor.set_model("small")
     predicted(session, qtbot)
     assert session.document.prediction.model == "small"
     assert (project / "unet-studio/predictions/small/0.png.png").is_file()
@@ -141,10 +141,10 @@ def test_approval_without_a_prediction_is_refused_with_the_remedy(session, proje
 
 
 def test_an_answer_for_another_image_is_stored_and_not_painted(session, project, qtbot):
-    session.set_model("small")
+    session.predictor.set_model("small")
     painted = []
     session.maskChanged.connect(painted.append)
-    session.predict_all()
+    session.predictor.predict_all()
     session.open_image("3.png")
     qtbot.waitUntil(
         lambda: len(list((project / "unet-studio/predictions/small").glob("*.png"))) == 4, timeout=60_000
@@ -159,11 +159,11 @@ def test_an_answer_for_another_image_is_stored_and_not_painted(session, project,
 def test_a_stroke_keeps_the_prediction_unless_asked_for(session, project, qtbot):
     make_model(project / "unet-studio/models/other", seed=5)
     session.refresh()
-    session.set_model("small")
+    session.predictor.set_model("small")
     predicted(session, qtbot)
     stroke(session, (20.0, 20.0), (20.0, 60.0))
-    session.auto_predict = True
-    session.set_model("other")
+    session.predictor.auto = True
+    session.predictor.set_model("other")
     qtbot.wait(300)
     assert session.document.prediction.model == "small"
     predicted(session, qtbot)
@@ -171,28 +171,26 @@ def test_a_stroke_keeps_the_prediction_unless_asked_for(session, project, qtbot)
 
 
 def test_cancel_empties_the_queue(session, project, qtbot):
-    session.set_model("small")
+    session.predictor.set_model("small")
     states = []
-    session.predictionState.connect(states.append)
-    session.predict_all()
-    session.cancel_prediction()
+    session.predictor.stateChanged.connect(states.append)
+    session.predictor.predict_all()
+    session.predictor.cancel()
     qtbot.waitUntil(lambda: bool(states) and not states[-1].active, timeout=60_000)
     qtbot.wait(200)
     assert not states[-1].active
 
 
 def test_a_model_that_does_not_fit_says_so_and_its_classes_can_be_adopted(session, project, qtbot):
-    table = ClassTable.from_json(
-        {"classes": [{"index": 0, "name": "sky", "color": "#0000ff"}, {"index": 1, "name": "road", "color": "#888888"}]}
-    )  # fmt: skip
+    table = ClassTable((PixelClass(0, "sky", "#0000ff"), PixelClass(1, "road", "#888888")))
     make_model(project / "unet-studio/models/street", table)
     session.refresh()
-    session.set_model("street")
-    assert "sky" in session.model_problem
+    session.predictor.set_model("street")
+    assert "sky" in session.predictor.problem
     with qtbot.waitSignal(session.failed):
-        session.predict_current()
+        session.predictor.predict_current()
     session.adopt_model_classes()
-    assert session.model_problem == ""
+    assert session.predictor.problem == ""
     assert [entry.name for entry in session.classes.active] == ["sky", "road"]
 
 
@@ -279,28 +277,28 @@ def test_folders_without_images(session, tmp_path, qtbot):
     session.step_image(1)
     session.approve()
     session.undo()
-    session.predict_current()
-    session.predict_all()
-    assert session.training_plan().problems
+    session.predictor.predict_current()
+    session.predictor.predict_all()
+    assert session.trainer.plan().problems
 
 
 def test_the_plan_counts_what_will_be_learnt_from(session, project, qtbot):
-    session.set_model("small")
+    session.predictor.set_model("small")
     for name in ("0.png", "1.png"):
         session.open_image(name)
         qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
         predicted(session, qtbot, name)
         session.approve()
     saved(session, qtbot)
-    session.training_plan()
-    qtbot.waitUntil(lambda: session.training_plan().pixels is not None, timeout=20_000)
-    plan = session.training_plan()
+    session.trainer.plan()
+    qtbot.waitUntil(lambda: session.trainer.plan().pixels is not None, timeout=20_000)
+    plan = session.trainer.plan()
     assert (plan.train, plan.val, plan.problems) == (1, 1, [])
     assert sum(plan.pixels.values()) == 2 * SHAPE[0] * SHAPE[1]
 
 
 def test_an_export_says_what_it_did(session, project, qtbot, tmp_path):
-    session.set_model("small")
+    session.predictor.set_model("small")
     predicted(session, qtbot)
     session.approve()
     with qtbot.waitSignal(session.exported, timeout=20_000) as caught:
@@ -312,8 +310,8 @@ def test_an_export_says_what_it_did(session, project, qtbot, tmp_path):
 
 
 def test_large_masks_are_judged_in_a_thread(session, project, qtbot, monkeypatch):
-    monkeypatch.setattr("unet_studio.session.LARGE_IMAGE", 10)
-    session.set_model("small")
+    monkeypatch.setattr("unet_studio.session.session.LARGE_IMAGE", 10)
+    session.predictor.set_model("small")
     predicted(session, qtbot)
     session.approve()
     qtbot.waitUntil(lambda: session.document.approved, timeout=20_000)

@@ -1,0 +1,168 @@
+"""The whole program through its real window: mouse and keys in, files and a better model out.
+
+Also measures that the window never pauses while a model is being fine-tuned beside it.
+"""
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtTest import QTest
+
+from unet_studio.core.document_files import load_document
+from unet_studio.core.metrics import foreground_dice
+from unet_studio.core.project import Project, Status
+from unet_studio.core.storage import read_index_png
+from unet_studio.demo.annotator import Habits, largest_error, plan_stroke, see
+from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
+from unet_studio.session import Session
+from unet_studio.ui.main_window import MainWindow
+from unet_studio.ui.preferences import Preferences
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def sample(tmp_path):
+    return install_sample(tmp_path / "sample", list(SAMPLE_SEEDS)[:5])
+
+
+@pytest.fixture
+def window(qtbot, tmp_path):
+    preferences = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    session = Session()
+    made = MainWindow(session, preferences)
+    qtbot.addWidget(made)
+    made.resize(1400, 900)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close()
+    session.shut_down()
+
+
+class Pulse:
+    """How long the event loop ever kept a timer waiting, in seconds."""
+
+    def __init__(self):
+        self.gaps = []
+        self._last = time.perf_counter()
+        self._timer = QTimer(interval=5, timerType=Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+
+    def _beat(self):
+        now = time.perf_counter()
+        self.gaps.append(now - self._last)
+        self._last = now
+
+    def stop(self):
+        self._timer.stop()
+
+
+def drag(window, path):
+    """A stroke by mouse events on the canvas, through points (row, column) of the image."""
+    canvas = window.canvas
+    points = [canvas.to_widget(*point).toPoint() for point in path]
+    QTest.mousePress(canvas, LEFT, Qt.KeyboardModifier.NoModifier, points[0])
+    for before, after in pairwise(points):
+        if before != after:
+            QTest.mouseMove(canvas, after)
+    QTest.mouseRelease(canvas, LEFT, Qt.KeyboardModifier.NoModifier, points[-1])
+
+
+def correct(window, truth, strokes=15):
+    """A person's strokes towards the truth, with brush and eraser chosen by their keys."""
+    session = window.session
+    habits = Habits(strokes=strokes)
+    rng = np.random.default_rng(0)
+    seen = see(rng, truth, habits.blur)
+    for _ in range(strokes):
+        error = largest_error(session.document.mask(), seen, habits)
+        if error is None:
+            return
+        value, region = error
+        radius, path = plan_stroke(rng, session.document.mask(), seen, value, region, habits)
+        QTest.keyClick(window.canvas, Qt.Key.Key_B if value else Qt.Key.Key_E)
+        session.set_brush_radius(round(radius))
+        drag(window, path)
+
+
+def ready(qtbot, session, name):
+    qtbot.waitUntil(
+        lambda: (
+            session.document is not None
+            and session.document.name == name
+            and session.document.prediction is not None
+            and not session.predictor.stale
+        ),
+        timeout=120_000,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_path):
+    session = window.session
+    window.open_folder(sample)
+    names = list(session.images)
+    ready(qtbot, session, names[0])
+    first_model = session.predictor.model.name
+    before, after = [], []
+    for name in names[:3]:
+        ready(qtbot, session, name)
+        truth = sample_truth(name)
+        before.append(foreground_dice(truth, session.document.mask(), session.classes))
+        correct(window, truth)
+        after.append(foreground_dice(truth, session.document.mask(), session.classes))
+        QTest.keyClick(window.canvas, Qt.Key.Key_Return)
+        assert session.status(name) is Status.APPROVED
+    assert np.mean(after) > np.mean(before)
+    qtbot.waitUntil(lambda: session.trainer.plan().pixels is not None, timeout=20_000)
+    assert (session.trainer.plan().train, session.trainer.plan().val) == (2, 1)
+
+    panel = window.panels["training"]
+    panel.begin()
+    qtbot.waitUntil(lambda: session.trainer.state == "running", timeout=60_000)
+    pulse = Pulse()
+    ready(qtbot, session, names[3])
+    painted = 0
+    while session.trainer.state in ("starting", "running") and painted < 200:
+        drag(window, [(50.0 + painted, 100.0), (50.0 + painted, 300.0)])
+        painted += 1
+        qtbot.wait(50)
+    pulse.stop()
+    steps = [event for event in session.trainer.events if type(event).__name__ == "Progress"]
+    assert steps, "the curve has no point"
+    session.trainer.stop()
+    qtbot.waitUntil(
+        lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=120_000
+    )
+    assert session.predictor.model.card.base == first_model
+    rows = session.document.annotation.pixels[60 : 50 + painted - 10, 200]
+    assert (rows == session.active_class).all() or (rows == session.classes.background).all()
+
+    session.predictor.set_model(first_model)
+    assert session.predictor.model.name == first_model
+    session.open_image(names[4])
+    ready(qtbot, session, names[4])
+    assert session.document.prediction.model == first_model
+
+    with qtbot.waitSignal(session.exported, timeout=60_000) as caught:
+        session.export("index-png", tmp_path / "out")
+    assert caught.args[0].proof.exact
+    labels, _ = read_index_png(tmp_path / "out" / "cells-01.png")
+    assert foreground_dice(sample_truth(names[0]), labels, session.classes) == pytest.approx(after[0])
+
+    window.close()
+    again = Session()
+    again.open_folder(sample)
+    assert again.trainer.run is not None
+    assert again.trainer.state in ("stopped", "finished")
+    assert {entry.name for entry in again.predictor.models()} >= {"v1", first_model}
+    assert again.project.counts()[Status.APPROVED] == 3
+    again.shut_down()
+    project = Project.open(sample, writable=False)
+    assert load_document(project, names[0]).approved
