@@ -38,9 +38,10 @@ class StepRule:
         return int(np.clip(self.base + self.share * images, self.low, self.high))
 
 
-# (is the device a CPU, is something pretrained): measured at about ten minutes for 200 images on one core.
+# (is the device a CPU, is something pretrained): for 200 photographs on a pretrained encoder 170 steps, about
+# seven minutes on one core; the validation score of 220 steps stood still from step 140 on.
 STEP_RULES = {
-    (True, True): StepRule(120, 0.5, 120, 300),
+    (True, True): StepRule(120, 0.25, 120, 300),
     (True, False): StepRule(400, 2.0, 400, 1200),
     (False, True): StepRule(600, 5.0, 600, 3000),
     (False, False): StepRule(1500, 10.0, 1500, 10000),
