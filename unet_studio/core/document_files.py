@@ -139,11 +139,7 @@ def snapshot(document: Document) -> Snapshot:
 
 def save_snapshot(project: Project, saved: Snapshot) -> None:
     """Write annotation and approval; the journal stays for drop_journal, once nothing newer is in it."""
-    project.write_annotation(saved.name, saved.annotation, saved.facts)
-    if saved.mask is not None:
-        project.write_approved(saved.name, saved.mask, saved.facts)
-    else:
-        project.remove_approved(saved.name)
+    project.write_layers(saved.name, saved.annotation, saved.mask, saved.facts)
 
 
 def save_document(project: Project, document: Document) -> None:

@@ -313,14 +313,31 @@ class Project:
         found = self.read_approved(name) or self.read_annotation(name)
         return found[0] if found else None
 
+    def write_layers(
+        self,
+        name: str,
+        annotation: NDArray[np.uint8],
+        finished: NDArray[np.uint8] | None,
+        facts: Mapping[str, str],
+    ) -> None:
+        """Store painted pixels and, of an approved image, the finished mask; uint8 (H, W) both."""
+        self._write_annotation(name, annotation, facts)
+        if finished is not None:
+            self.write_approved(name, finished, facts)
+        else:
+            self.remove_approved(name)
+
     def write_annotation(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         """Store painted pixels, uint8 (H, W); where none are left, the file goes."""
+        self._write_annotation(name, labels, facts)
+        self._refresh_status(name)
+
+    def _write_annotation(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         self.prepare()
         if (labels == UNLABELLED).all():
             self.annotation_path(name).unlink(missing_ok=True)
         else:
             write_index_png(self.annotation_path(name), labels, self.classes.palette(), facts)
-        self._refresh_status(name)
 
     def write_approved(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         """Store the finished mask, uint8 (H, W), and give the image its place in the split."""
