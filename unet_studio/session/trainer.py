@@ -27,6 +27,7 @@ class Trainer(QObject):
         super().__init__(session)
         self._session = session
         self._plan: TrainingPlan | None = None
+        self._counts = 0  # plans forgotten so far: what was counted before is out of date
         self._tasks = TaskThread("trainer")
         self._tasks.done.connect(self._done)
         self._tasks.failed.connect(self._failed)
@@ -75,12 +76,13 @@ class Trainer(QObject):
         project = self._session.project
         if self._plan is None and project is not None:
             self._plan = TrainingPlan.of_counts(project)
-            self._tasks.submit("plan", lambda: make_plan(project))
+            self._tasks.submit(("plan", self._counts), lambda: make_plan(project))
         return self._plan or TrainingPlan()
 
     def forget_plan(self) -> None:
         """What there is to learn from has changed."""
         self._plan = None
+        self._counts += 1
         self.changed.emit()
 
     def start(self, settings: dict[str, Any] | None = None) -> None:
@@ -145,12 +147,12 @@ class Trainer(QObject):
         self.changed.emit()
 
     @Slot(object, object)
-    def _done(self, key: object, result: Any) -> None:
-        if key == "plan":
+    def _done(self, key: tuple[str, object], result: Any) -> None:
+        if key[0] == "publish":
+            self._published(result)
+        elif key[1] == self._counts:
             self._plan = result
             self.changed.emit()
-        else:
-            self._published(result)
 
     @Slot(object, object)
     def _failed(self, _key: object, error: StudioError) -> None:
