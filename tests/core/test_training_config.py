@@ -10,6 +10,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.training_config import (
     TrainingConfig,
     TrainingSource,
+    inherited,
     recipe,
     recipe_description,
     recipe_names,
@@ -107,3 +108,13 @@ def test_sources_become_absolute(tmp_path, monkeypatch):
     assert source.images == str(tmp_path / "images")
     assert source.classes is None
     assert TrainingSource.from_json(source.to_json()) == source
+
+
+def test_a_fine_tuning_learns_as_its_origin_did():
+    plain = recipe("from-scratch").to_json()
+    settings = TrainingConfig.from_json(inherited({"config": plain}), recipe("fine-tune"))
+    assert (settings.encoder_lr_factor, settings.freeze_encoder_statistics) == (1.0, False)
+    assert settings.augmentation == "microscopy"
+    assert settings.init == recipe("fine-tune").init
+    assert inherited({}) == {}
+    assert inherited({"config": None}) == {}

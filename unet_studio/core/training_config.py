@@ -15,6 +15,10 @@ from typing import Any, get_args, get_origin
 from unet_studio.core.errors import StudioError
 
 DEFAULT_RECIPE = "fine-tune"
+# What a fine-tuning takes over from the training of the model that it starts from: how patches were varied, as
+# the images are of the same kind; and how the encoder learnt, as what protects a pretrained one keeps a plain
+# U-Net from learning (a gain of 0.022 in Dice instead of 0.064 on the sample project).
+INHERITED = ("augmentation", "encoder_lr_factor", "freeze_encoder_statistics")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -236,6 +240,12 @@ class TrainingConfig:
                 raise _unknown(key, known)
             given[key] = _parse(known[key], text.strip())
         return replace(self, **given)
+
+
+def inherited(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a fine-tuning takes over from a model's card.training; none where it tells none."""
+    config = made.get("config") or {}
+    return {key: config[key] for key in INHERITED if key in config}
 
 
 def recipe_names() -> list[str]:

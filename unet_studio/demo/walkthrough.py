@@ -22,7 +22,7 @@ from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.resources import resources
 from unet_studio.core.run_folder import RunFolder, start
-from unet_studio.core.training_config import TrainingConfig, TrainingSource, recipe
+from unet_studio.core.training_config import TrainingConfig, TrainingSource, inherited, recipe
 from unet_studio.core.versions import find_model, next_version, publish
 from unet_studio.demo.annotator import Habits, correct
 from unet_studio.demo.pictures import Panel, write_comparison
@@ -57,8 +57,8 @@ class WalkSettings:
 
     images: int = len(SAMPLE_SEEDS)
     unseen: Sequence[int] = UNSEEN_SEEDS
-    steps: int = 160
-    minutes: float = 4.0
+    steps: int = 90
+    minutes: float = 2.5
     seed: int = 0
     pictures: int = 4
     habits: Habits = field(default_factory=Habits)
@@ -226,11 +226,11 @@ class _Walk:
 
     def _config(self, base: ModelEntry) -> TrainingConfig:
         """The settings that the window uses, but for the length."""
+        settings = TrainingConfig.from_json(inherited(base.card.training if base.card else {}), recipe())
         return replace(
-            recipe(),
+            settings,
             name="demo",
             init=str(base.folder),
-            augmentation="microscopy",
             source=TrainingSource.of_project(self.project.image_root, self.project.folder),
             steps=self.settings.steps,
             minutes=self.settings.minutes,

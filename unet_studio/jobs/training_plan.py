@@ -10,7 +10,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
-from unet_studio.core.training_config import TrainingConfig, TrainingSource, recipe
+from unet_studio.core.training_config import TrainingConfig, TrainingSource, inherited, recipe
 from unet_studio.core.versions import next_version, publish
 
 FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
@@ -86,7 +86,7 @@ def make_run(
     name = next_version(project.models_folder, project.runs_folder)
     config = TrainingConfig.from_json(
         {
-            "augmentation": _augmentation_of(origin, base.augmentation),
+            **(inherited(origin.card.training) if origin is not None and origin.card is not None else {}),
             **settings,
             "init": init,
             "name": name,
@@ -104,12 +104,6 @@ def _base_of(project: Project, model: ModelEntry | None, entries: dict[str, Mode
     base = model.card.base
     made_here = model.card.training.get("run") in {path.name for path in project.runs()}
     return base if made_here and base and (base in entries or base == "imagenet") else model.name
-
-
-def _augmentation_of(origin: ModelEntry | None, otherwise: str) -> str:
-    """How patches were varied when a model was made: its images are of the same kind as ours."""
-    made = origin.card.training if origin is not None and origin.card is not None else {}
-    return str(made.get("config", {}).get("augmentation", otherwise))
 
 
 def publish_run(project: Project, run: RunFolder) -> ModelEntry | None:
