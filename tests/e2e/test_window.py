@@ -148,7 +148,8 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     session.trainer.stop()
     qtbot.waitUntil(lambda: "v1" in {entry.name for entry in session.predictor.models()}, timeout=120_000)
     before_training, after_training = scores_before_and_after(session.trainer.events)
-    better = after_training >= before_training
+    assert before_training is not None
+    better = after_training is not None and after_training >= before_training
     qtbot.waitUntil(lambda: session.predictor.model.name == ("v1" if better else first_model))
     session.predictor.set_model("v1")
     assert session.predictor.model.card.base == first_model

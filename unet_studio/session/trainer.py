@@ -130,16 +130,20 @@ class Trainer(QObject):
             self._tasks.submit(("publish", run.name), lambda: publish_run(project, run))
 
     def _published(self, entry: ModelEntry | None) -> None:
-        """A new version is there: it predicts from now on, unless it scored lower than what it came from."""
+        """A new version is there: it predicts from now on, unless it is no better than what it came from."""
         session = self._session
         if entry is None or session.project is None:
             return
         session.predictor.refresh()
         before, after = scores_before_and_after(self.events)
-        if before is not None and after is not None and after < before:
+        if before is not None and (after is None or after < before):
+            found = (
+                "was stopped before it could be measured"
+                if after is None
+                else f"scored lower than the model it came from (Dice {after:.3f} against {before:.3f})"
+            )
             session.message.emit(
-                f"{entry.name} is ready but scored lower than the model it came from "
-                f"(Dice {after:.3f} against {before:.3f}), so that one stays. Choose {entry.name} to try it."
+                f"{entry.name} is ready but {found}, so the other stays. Choose {entry.name} to try it."
             )
         else:
             session.message.emit(f"{entry.name} is ready and now predicts. Choose another model to go back.")
