@@ -38,8 +38,8 @@ class StepRule:
         return int(np.clip(self.base + self.share * images, self.low, self.high))
 
 
-# (is the device a CPU, is something pretrained). On 201 photographs, from ImageNet, the validation score stood
-# still from step 140 on; a step of 8 patches of 256 px took 2.2 s on two cores of a server.
+# (is the device a CPU, is something pretrained). On 201 photographs, from ImageNet, the validation score
+# stood still from step 140 on; a step of 8 patches of 256 px took 2.2 s on two cores of a server.
 STEP_RULES = {
     (True, True): StepRule(120, 0.25, 120, 300),
     (True, False): StepRule(400, 2.0, 400, 1200),
