@@ -16,8 +16,8 @@ from unet_studio.core.errors import StudioError
 
 DEFAULT_RECIPE = "fine-tune"
 # What a fine-tuning takes over from the training of the model that it starts from: how patches were varied,
-# as the images are of the same kind; and how the encoder learnt, as what protects a pretrained one keeps a plain
-# U-Net from learning (a gain of 0.022 in Dice instead of 0.064 on the sample project).
+# as the images are of the same kind; and how the encoder learnt, as what protects a pretrained one keeps a
+# plain U-Net from learning (a gain of 0.022 in Dice instead of 0.064 on the sample project).
 INHERITED = ("augmentation", "encoder_lr_factor", "freeze_encoder_statistics")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
