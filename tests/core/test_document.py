@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from unet_studio.core.classes import UNLABELLED, ClassTable
-from unet_studio.core.document import Document
+from unet_studio.core.document import Document, UnfinishedError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.mask import Mask
@@ -180,6 +180,24 @@ def test_a_judgement_of_an_older_version_is_made_again():
     opened.approve(early)
     assert opened.approval is not None
     assert opened.approval.corrective_dice != early.corrective_dice
+
+
+def test_filling_the_rest_labels_what_has_no_class_and_nothing_else():
+    opened = document()
+    opened.prediction = None
+    opened.begin("Brush")
+    opened.annotation.paint(Rect(0, 0, 260, 20), np.ones((260, 20), bool), 1)
+    opened.commit()
+    with pytest.raises(UnfinishedError):
+        opened.approve()
+    assert opened.fill_rest(0) is not None
+    assert (opened.mask()[:260, :20] == 1).all()
+    assert (opened.mask()[:, 20:] == 0).all()
+    assert opened.fill_rest(0) is None
+    assert opened.approve() is not None
+    opened.undo()
+    opened.undo()
+    assert (opened.mask()[:, 20:] == UNLABELLED).all()
 
 
 def test_forget_all_is_one_step():

@@ -91,7 +91,7 @@ def test_undo_and_redo_reach_the_disk(session, project, qtbot):
     session.undo()
     saved(session, qtbot)
     assert not (project / "unet-studio/annotations/0.png.png").exists()
-    assert session.status("0.png") is Status.UNLABELLED
+    qtbot.waitUntil(lambda: session.status("0.png") is Status.UNLABELLED)  # once the journal is gone too
 
 
 def test_leaving_an_image_in_the_middle_of_a_drag_takes_the_drag_back(session, project, qtbot):
@@ -133,11 +133,27 @@ def test_prediction_approval_and_taking_it_back(session, project, qtbot):
 
 
 def test_approval_without_a_prediction_is_refused_with_the_remedy(session, project, qtbot):
-    with qtbot.waitSignal(session.failed) as caught:
+    with qtbot.waitSignal(session.unfinished) as caught:
         session.approve()
     assert "no class yet" in caught.args[0]
     assert caught.args[1]
     assert not session.document.approved
+
+
+def test_filling_the_rest_reaches_the_disk_and_can_be_approved_and_undone(session, project, qtbot):
+    stroke(session, (20.0, 20.0), (30.0, 60.0))
+    painted = session.document.annotation.pixels == 1
+    session.fill_rest()
+    session.approve()
+    assert session.document.approved
+    saved(session, qtbot)
+    labels, _ = read_index_png(project / "unet-studio/approved/0.png.png")
+    assert np.array_equal(labels == 1, painted)
+    assert np.array_equal(labels == 0, ~painted)
+    session.undo()
+    session.undo()
+    assert np.array_equal(session.document.annotation.pixels == 1, painted)
+    assert (session.document.annotation.pixels[~painted] == UNLABELLED).all()
 
 
 def test_an_answer_for_another_image_is_stored_and_not_painted(session, project, qtbot):

@@ -69,6 +69,10 @@ class Judgement:
     corrective_dice: float | None
 
 
+class UnfinishedError(StudioError):
+    """A mask can't be approved: some of its pixels have no class."""
+
+
 @dataclass
 class Document:
     """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
@@ -185,17 +189,17 @@ class Document:
     def approve(self, judgement: Judgement | None = None) -> Change | None:
         """Say that the whole mask is right; None where it is approved already.
 
-        judgement: what judge() found, where it has been asked before. Raises StudioError where pixels are
-        unlabelled and no prediction lies under them.
+        judgement: what judge() found, where it has been asked before. Raises UnfinishedError where pixels
+        are unlabelled and no prediction lies under them.
         """
         if self.approval is not None:
             return None
         if judgement is None or judgement.version != self.version:
             judgement = self.judge()
         if not judgement.complete:
-            raise StudioError(
+            raise UnfinishedError(
                 f"Parts of {self.name} have no class yet.",
-                "Predict the image, or paint the rest, and approve again.",
+                "Predict the image, paint the rest, or fill the rest with background, and approve again.",
             )
         model = self.prediction.model if self.prediction else ""
         after = Approval(self.prediction, model, judgement.corrective_dice)
@@ -213,6 +217,15 @@ class Document:
             raise ValueError(f"prediction {prediction.labels.shape} does not fit image {self.shape}")
         self.prediction = prediction
         self.version += 1
+
+    def fill_rest(self, class_index: int) -> Change | None:
+        """Label every pixel of the mask that has no class yet, as one step; None where all have one."""
+        self.begin("Fill the rest")
+        for rect in self._tiles():
+            rest = self.mask_region(rect) == UNLABELLED
+            if rest.any():
+                self.annotation.paint(rect, rest, class_index)
+        return self.commit()
 
     def forget_all(self) -> Change | None:
         """Return every painted pixel to unlabelled, as one step."""

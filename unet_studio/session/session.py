@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage
 
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED, ClassTable
-from unet_studio.core.document import Change, Document
+from unet_studio.core.document import Change, Document, UnfinishedError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.lock import HEARTBEAT_SECONDS
 from unet_studio.core.project import Project, Status
@@ -51,6 +51,7 @@ class Session(QObject):
     thumbnailReady = Signal(str, QImage)
     message = Signal(str)
     failed = Signal(str, str)
+    unfinished = Signal(str, str)
     savedChanged = Signal(bool)
     exported = Signal(object)
 
@@ -352,6 +353,12 @@ class Session(QObject):
         """Return every painted pixel of this image to unlabelled, as one step."""
         self._edit(Document.forget_all)
 
+    def fill_rest(self) -> None:
+        """Make background, or else the active class, of every pixel that has no class yet."""
+        background = self.classes.background
+        value = self.active_class if background is None else background
+        self._edit(lambda document: document.fill_rest(value))
+
     def unapprove(self) -> None:
         """Take the approval back."""
         self._edit(Document.unapprove)
@@ -378,6 +385,9 @@ class Session(QObject):
         self._abandon_drag()
         try:
             change = action(self._document)
+        except UnfinishedError as error:
+            self.unfinished.emit(error.message, error.remedy)
+            return
         except StudioError as error:
             self.failed.emit(error.message, error.remedy)
             return

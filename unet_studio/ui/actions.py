@@ -106,9 +106,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do again what was undone", toolbar="icon", repeat=True,
     ),
     ActionSpec(
+        "fill_rest", "F&ill the Rest", "format-color-fill", "&Edit", "session.fill_rest",
+        ("Ctrl+B",), "editable",
+        "Make background of every pixel that has no class yet (can be undone)", line=True,
+    ),
+    ActionSpec(
         "forget_all", "&Forget All Corrections", "eraser-variant", "&Edit", "session.clear_annotation",
         ("Ctrl+Backspace",), "editable",
-        "Return every painted pixel of this image to what the model says (can be undone)", line=True,
+        "Return every painted pixel of this image to what the model says (can be undone)",
     ),
     ActionSpec(
         "previous_image", "&Previous Image", "chevron-left", "&Image", "session.step_image",

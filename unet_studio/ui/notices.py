@@ -13,7 +13,7 @@ from unet_studio.ui.banner import Banner, Notice
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.dialogs.messages import ask_folder
 
-READ_ONLY, DOCUMENT = "read-only", "document"  # topics
+READ_ONLY, DOCUMENT, UNFINISHED = "read-only", "document", "unfinished"  # topics
 
 
 class Notices(QObject):
@@ -38,6 +38,8 @@ class Notices(QObject):
         session.documentChanged.connect(self._document_changed)
         session.documentFailed.connect(self._document_failed)
         session.failed.connect(self._failed)
+        session.unfinished.connect(self._unfinished)
+        session.historyChanged.connect(self._edited)
         self._project_changed()
 
     @Slot()
@@ -49,6 +51,7 @@ class Notices(QObject):
     @Slot()
     def _document_changed(self) -> None:
         self._banner.withdraw(DOCUMENT)
+        self._banner.withdraw(UNFINISHED)
         self._show_message()
 
     @Slot()
@@ -82,6 +85,16 @@ class Notices(QObject):
                     DOCUMENT,
                 )
             )
+
+    @Slot(str, str)
+    def _unfinished(self, message: str, remedy: str) -> None:
+        self._banner.show_notice(
+            Notice("warning", message, remedy, "Fill the Rest", self._session.fill_rest, UNFINISHED)
+        )
+
+    @Slot()
+    def _edited(self) -> None:
+        self._banner.withdraw(UNFINISHED)
 
     @Slot(str, str)
     def _failed(self, message: str, remedy: str) -> None:
