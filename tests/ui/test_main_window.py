@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from tests.helpers import make_folder
 from tests.ui.conftest import paint_all, shown
+from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.project import Project, Status
 from unet_studio.session import Session
 from unet_studio.ui.main_window import MainWindow
@@ -256,6 +257,40 @@ def test_what_fails_is_said_in_the_banner_and_can_be_closed(opened):
     assert opened.banner.text == "The disk is full. Free some space."
     opened.banner.dismiss()
     assert not opened.banner.isVisible()
+
+
+def test_an_unfinished_mask_offers_to_fill_the_rest(opened):
+    opened.session.pointer("press", 20.0, 20.0)
+    opened.session.pointer("release", 20.0, 20.0)
+    opened.session.approve()
+    assert "no class yet" in opened.banner.text
+    opened.banner._action.click()
+    assert not opened.banner.isVisible()
+    assert not (opened.session.document.mask() == UNLABELLED).any()
+    assert opened.session.document.mask()[20, 20] == 1
+    opened.session.approve()
+    assert opened.session.document.approved
+
+
+def test_painting_on_withdraws_what_an_approval_lacked(opened):
+    opened.session.approve()
+    assert opened.banner.isVisible()
+    opened.session.pointer("press", 20.0, 20.0)
+    opened.session.pointer("release", 20.0, 20.0)
+    assert not opened.banner.isVisible()
+
+
+def test_keys_go_to_the_canvas_when_what_had_them_is_hidden(opened, qtbot):
+    opened.activateWindow()
+    training = opened.panels["training"]
+    training.result.say("v1 is ready.", "good", "Use v1", lambda: training.result.say(""))
+    training.result.button.setFocus()
+    qtbot.waitUntil(training.result.button.hasFocus)
+    training.result.button.click()
+    qtbot.waitUntil(opened.canvas.hasFocus)
+    training.minutes.setFocus()
+    training.form.hide()
+    qtbot.waitUntil(opened.canvas.hasFocus)
 
 
 def drop(window, path):

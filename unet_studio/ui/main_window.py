@@ -237,8 +237,17 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot(QWidget, QWidget)
-    def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
+    def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        if before is not None and now is not None and self._left_behind(before, now):
+            self._to_canvas()  # not the next field, which would swallow keys that nobody meant for it
+            return
         self.action_table.set_typing(isinstance(now, TYPING))
+
+    def _left_behind(self, before: QWidget, now: QWidget) -> bool:
+        """Whether the focus moved on by itself, because what had it was hidden or disabled."""
+        inside = self._workspace and self.isAncestorOf(before) and self.isAncestorOf(now)
+        usable = before.isVisibleTo(self) and before.isEnabled()
+        return inside and not usable and now is not self.canvas and not now.isAncestorOf(before)
 
     # -- opening ------------------------------------------------------------------------------------------
 
