@@ -64,7 +64,8 @@ def test_nothing_approved_nothing_to_learn(opened, panel):
 
 
 def test_the_plan_counts_images_and_pixels(approved, panel, qtbot):
-    assert panel.plan.text() == "Learns from 1 approved image, is checked on 1 it never learns from."
+    told = "Learns from 1 approved image, is checked on 1 it never learns from."
+    qtbot.waitUntil(lambda: panel.plan.text() == told, timeout=20_000)
     assert panel.start.isEnabled()
     qtbot.waitUntil(panel.bars.isVisible, timeout=20_000)
     assert "object: 24,576 labelled px" in panel.bars.toolTip()
@@ -80,9 +81,21 @@ def test_unfinished_images_count_on_request(opened, panel, qtbot):
     assert panel.start.isEnabled()
 
 
+def test_without_a_model_the_form_says_that_training_starts_from_imagenet(opened, panel):
+    assert panel.start_from.currentText() == "ImageNet encoder"
+    make_model(opened.session.project.models_folder / "small")
+    opened.session.predictor.refresh()
+    opened.session.predictor.set_model("small")
+    assert panel.start_from.currentText() == "Its base (steadiest)"
+    assert panel.start_from.findText("ImageNet encoder") == 1
+
+
 def test_the_form_gives_settings_of_a_training(approved, panel, monkeypatch):
     given = []
     monkeypatch.setattr(approved.session.trainer, "start", given.append)
+    make_model(approved.session.project.models_folder / "small")
+    approved.session.predictor.refresh()
+    approved.session.predictor.set_model("small")
     panel.minutes.setValue(3)
     panel.start_from.setCurrentIndex(panel.start_from.findData("imagenet"))
     panel.pictures.setCurrentIndex(panel.pictures.findData("aerial"))
@@ -99,7 +112,7 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     run.emit(score(20, 0.6))
     run.emit(score(40, 0.8))
     run.emit(Note("The images are small."))
-    qtbot.waitUntil(lambda: "Step 40 of 100" in panel.doing.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Step 40 of at most 100" in panel.doing.text(), timeout=5_000)
     assert "The images are small." in panel.doing.text()
     assert panel.progress.value() == 400
     qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)

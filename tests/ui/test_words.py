@@ -49,8 +49,11 @@ def test_the_course_of_a_run():
     events.append(Froze(3, 1, 0))
     assert words.progress_text(events, "running") == "Preparing 3 images…"
     events.append(Progress(20, 100, 0.4, 1e-3, 30.0, 120.0))
-    assert words.progress_text(events, "running") == "Step 20 of 100 · about 2 min left"
+    assert words.progress_text(events, "running") == "Step 20 of at most 100 · about 2 min left"
     assert words.progress_text(events, "paused").startswith("Paused")
+    assert words.done(events[-1]) == 0.2
+    assert words.done(Progress(9, 120, 0.4, 1e-3, 45.0, 15.0)) == 0.75  # the time limit comes first
+    assert words.done(Progress(9, 18, 0.4, 1e-3, 45.0, math.nan)) == 0.5
     assert words.running_on(events) == "CPU, 1 thread"
     assert words.running_on([Started("cuda:0", 4, 0, 9)]) == "cuda:0"
     assert words.notes([Note("Small."), *events]) == ["Small."]

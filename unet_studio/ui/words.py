@@ -50,7 +50,14 @@ def progress_text(events: Sequence[Event], state: str) -> str:
         froze = next((event for event in events if isinstance(event, Froze)), None)
         return f"Preparing {count(froze.train, 'image')}…" if froze else "Copying the masks…"
     left = f" · about {duration(last.seconds_left)} left" if math.isfinite(last.seconds_left) else ""
-    return f"Step {last.step:,} of {last.steps:,}{left}"
+    return f"Step {last.step:,} of at most {last.steps:,}{left}"
+
+
+def done(progress: Progress) -> float:
+    """How much of a training is over, 0..1; it ends at its last step or at its time limit."""
+    if not math.isfinite(progress.seconds_left) or progress.seconds + progress.seconds_left <= 0:
+        return progress.step / max(progress.steps, 1)
+    return progress.seconds / (progress.seconds + progress.seconds_left)
 
 
 def running_on(events: Sequence[Event]) -> str:

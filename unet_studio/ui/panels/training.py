@@ -171,8 +171,11 @@ class TrainingPanel(QWidget):
         kept = self.start_from.currentData()
         with QSignalBlocker(self.start_from):
             self.start_from.clear()
-            self.start_from.addItem("Its base (steadiest)", None)
-            self.start_from.addItem("ImageNet encoder", "imagenet")
+            if session.predictor.model is None:
+                self.start_from.addItem("ImageNet encoder", None)
+            else:
+                self.start_from.addItem("Its base (steadiest)", None)
+                self.start_from.addItem("ImageNet encoder", "imagenet")
             for entry in session.predictor.models():
                 if entry.card is not None:
                     self.start_from.addItem(entry.name, entry.name)
@@ -196,7 +199,7 @@ class TrainingPanel(QWidget):
         last = next((event for event in reversed(events) if isinstance(event, Progress)), None)
         self.progress.setRange(0, 1000 if last else 0)
         if last is not None:
-            self.progress.setValue(round(1000 * last.step / max(last.steps, 1)))
+            self.progress.setValue(round(1000 * words.done(last)))
         device = words.running_on(events)
         lines = [
             words.progress_text(events, state),
