@@ -49,6 +49,16 @@ def test_shows_the_classes_and_the_active_one(opened, panel):
     assert opened.session.active_class == 1
 
 
+def test_a_few_classes_are_all_seen_at_once(opened, panel):
+    for name in ("roof", "wall"):
+        opened.session.add_class(name)
+    opened.resize(900, 600)
+    assert panel.view.minimumHeight() >= 4 * panel.view.sizeHintForRow(0)
+    for number in range(9):
+        opened.session.add_class(f"more {number}")
+    assert panel.view.minimumHeight() < 5 * panel.view.sizeHintForRow(0)
+
+
 def test_add_offers_to_type_the_name(opened, panel, qtbot):
     panel.add.click()
     assert rows(panel) == ["background", "object", "class 2"]

@@ -9,8 +9,10 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QVBoxLayout, QWidget
 from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
 from unet_studio.ui.icons import icons
-from unet_studio.ui.panels.class_list import ClassList, ClassRow, class_keys, swatch_rect
+from unet_studio.ui.panels.class_list import ROW, ClassList, ClassRow, class_keys, swatch_rect
 from unet_studio.ui.widgets import button, row
+
+LEAST_ROWS, MOST_ROWS = 2, 4  # shown without scrolling, however low the window
 
 
 class ClassesPanel(QWidget):
@@ -47,7 +49,7 @@ class ClassesPanel(QWidget):
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
         self.view.setAccessibleName("Classes")
-        self.view.setMinimumHeight(48)
+        self.view.setMinimumHeight(LEAST_ROWS * ROW)
         self.view.viewport().installEventFilter(self)
         self.view.selectionModel().currentChanged.connect(self._chosen)
         layout = QVBoxLayout(self)
@@ -65,6 +67,8 @@ class ClassesPanel(QWidget):
         self._model.editable = project is not None and project.read_only is None
         if project is not None:
             self._model.set_table(project.classes)
+            rows = min(max(self._model.rowCount(), LEAST_ROWS), MOST_ROWS)
+            self.view.setMinimumHeight(rows * ROW)
         self._select(self._session.active_class)
 
     @Slot(int)
