@@ -284,7 +284,9 @@ def _check_content(data: FrozenData) -> list[str]:
             "There are no validation images: scores are taken on the training images, and only indicative."
         )
     elif validation < INDICATIVE:
-        notes.append(f"Scores on {validation} validation image(s) are only indicative.")
+        notes.append(
+            f"Scores on {validation} validation image{'s' if validation > 1 else ''} are only indicative."
+        )
     return notes
 
 

@@ -171,7 +171,7 @@ def test_images_without_masks_and_odd_splits_are_told(tmp_path):
     assert "1 masks belong to no image" in notes
     assert "1 names of the split" in notes
     assert "4 images are not in the split" in notes
-    assert "only indicative" in notes
+    assert "Scores on 1 validation image are only indicative." in notes
 
 
 # A project
