@@ -192,3 +192,12 @@ def test_long_curves_are_thinned_and_smoothing_starts_at_the_first_value():
     assert len(loss_curve(events)[0]) <= MOST_POINTS
     assert smoothed([4.0, 4.0, 4.0]) == pytest.approx([4.0, 4.0, 4.0])
     assert smoothed([]) == []
+
+
+def test_who_may_only_look_does_not_end_anothers_training(run, panel, qtbot):
+    controls = (panel.pause, panel.stop, panel.discard)
+    panel.refresh()
+    assert all(control.isEnabled() for control in controls)
+    panel._session.project.read_only = "It is open in another window."
+    panel.refresh()
+    assert not any(control.isEnabled() for control in controls)

@@ -69,7 +69,7 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     "trainable": lambda session: (
         not _read_only(session) and session.trainer.state not in ("starting", "running", "paused")
     ),
-    "training": lambda session: session.trainer.state in ("running", "paused"),
+    "training": lambda session: not _read_only(session) and session.trainer.state in ("running", "paused"),
 }
 
 

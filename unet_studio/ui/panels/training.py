@@ -274,4 +274,6 @@ class TrainingPanel(QWidget):
             tip = "Correct the mask of an image and approve it first (Enter)"
         self.start.setToolTip(tip)
         self.form.setEnabled(writable)
+        for control in (self.pause, self.stop, self.discard):
+            control.setEnabled(writable)  # the run belongs to whoever may change the project
         set_role(self.plan, "" if enough else "muted")
