@@ -42,10 +42,18 @@ def main(folder: str | None = None, project_dir: str | None = None, sample: bool
     elif folder is not None:
         QTimer.singleShot(0, lambda: window.open_folder(folder, project_dir))
     status = app.exec()
+    _finish_imports()
     guide.stop()
     window.deleteLater()
     app.processEvents()
     return status
+
+
+def _finish_imports() -> None:
+    """Wait for libraries that are being loaded: one that wakes up when Qt is gone would crash the program."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("import "):
+            thread.join()
 
 
 def log_file() -> Path:

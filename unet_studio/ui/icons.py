@@ -41,7 +41,7 @@ class Icons(QObject):
         """Start loading; returns at once."""
         if not self._loading:
             self._loading = True
-            Thread(target=self._import, name="icons", daemon=True).start()
+            Thread(target=self._import, name="import qtawesome", daemon=True).start()
 
     def load_now(self) -> None:
         """Load in this call, for pictures of the window and tests."""

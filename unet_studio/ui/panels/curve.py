@@ -26,7 +26,7 @@ class _Loader(QObject):
 
     def start(self) -> None:
         """Import in a thread, then emit loaded."""
-        Thread(target=self._import, name="pyqtgraph", daemon=True).start()
+        Thread(target=self._import, name="import pyqtgraph", daemon=True).start()
 
     def _import(self) -> None:
         importlib.import_module("pyqtgraph")
