@@ -19,7 +19,7 @@ from training.augment import Augmentation, augment
 from training.freeze import FrozenData, FrozenSample
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.model_card import Preprocessing
-from unet_studio.model.preprocess import resize, resize_mask, scale, to_channels
+from unet_studio.model.preprocess import resize, resize_mask, scale
 
 Labels = NDArray[np.uint8]
 PLACES = 2048  # positions kept of each kind and class; drawing among them is as good as among all
@@ -31,7 +31,8 @@ MEMORY_SHARE = 0.25  # of the free memory, for scaled samples
 class Sample:
     """A sample in the network's scale.
 
-    image: (h, w, C) in its own dtype. target: output channels, uint8 (h, w), 255 unknown.
+    image: (h, w, C) with its own dtype and channels: scale() tells the range of the values by them.
+    target: output channels, uint8 (h, w), 255 unknown.
     foreground: for every class but the background that occurs, positions int32 (n, 2).
     painted, known: positions int32 (n, 2); painted may be empty.
     """
@@ -96,7 +97,7 @@ class Samples:
         random = np.random.default_rng([index, len(self._samples)])
         classes = [int(channel) for channel in np.unique(target[known]) if channel != self._background]
         return Sample(
-            image=np.ascontiguousarray(to_channels(image, self._preprocessing.channels)),
+            image=np.ascontiguousarray(image),
             target=target,
             foreground=tuple(_places(target == channel, random) for channel in classes),
             painted=_places(changed & known, random),

@@ -246,7 +246,8 @@ def _assign_parts(samples: list[FrozenSample]) -> tuple[list[FrozenSample], list
     """
     unsaid = [sample for sample in samples if not sample.part]
     parts = {sample.image_hash: automatic_part(sample.image_hash) for sample in unsaid}
-    if len(parts) > 1 and len(set(parts.values())) == 1:
+    alone = len(set(parts.values())) == 1
+    if alone and (len(parts) > 1 or "val" in parts.values()):
         # Too few for chance: one of them is moved, the same one in whatever order they come.
         moved = min(parts)
         parts[moved] = "train" if parts[moved] == "val" else "val"

@@ -11,16 +11,18 @@ from PIL import Image
 
 from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_folders
 from training.augment import AUGMENTATIONS
-from training.data import Batches, Sample, Samples, cut_window, place_patch
+from training.data import Batches, Sample, Samples, cut_window, middle_patches, place_patch
 from training.freeze import FrozenData, freeze, read_frozen
 from training.plan import choose_preprocessing, make_plan
 from training.sources import automatic_part
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
+from unet_studio.core.image_io import file_hash
 from unet_studio.core.model_card import Preprocessing
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_json
 from unet_studio.core.training_config import TrainingConfig, TrainingSource
+from unet_studio.model.preprocess import to_array
 
 PLAIN = Preprocessing(channels=3)
 
@@ -368,3 +370,35 @@ def test_two_classes_put_the_background_first():
 
     classes, _ = _choose_classes(table, ())
     assert classes.indices == (1, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", [(24, 20), (24, 20, 2), (24, 20, 3), (24, 20, 4)])
+def test_a_model_sees_the_same_values_in_training_as_in_prediction(tmp_path, shape, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    labels = np.zeros(shape[:2], dtype=np.uint8)
+    labels[:10] = 1
+    Image.fromarray(pixels).save(tmp_path / "images" / "0.png")
+    Image.fromarray(labels).save(tmp_path / "masks" / "0.png")
+    data = frozen(tmp_path, TrainingSource.of_folders(tmp_path / "images", tmp_path / "masks"))
+    preprocessing = Preprocessing(channels=channels, mean=(0.4,) * channels, std=(0.2,) * channels)
+    samples = Samples(data, data.samples, preprocessing)
+    (seen, _), *_ = middle_patches(samples, preprocessing, 20)
+    expected = to_array(pixels, preprocessing)[:, 2:22]
+    assert torch.allclose(seen[0], torch.from_numpy(expected), atol=1e-6)
+
+
+def test_a_single_image_is_learnt_from_whatever_its_hash(tmp_path):
+    for seed in range(100):
+        folder = tmp_path / str(seed)
+        (folder / "images").mkdir(parents=True)
+        (folder / "masks").mkdir()
+        image, mask = disc_image(seed)
+        Image.fromarray(image).save(folder / "images" / "0.png")
+        Image.fromarray(mask).save(folder / "masks" / "0.png")
+        if automatic_part(file_hash(folder / "images" / "0.png")) == "val":
+            break
+    data = frozen(folder, TrainingSource.of_folders(folder / "images", folder / "masks"))
+    assert [sample.part for sample in data.samples] == ["train"]
