@@ -1,6 +1,7 @@
 """predict: what it writes, what it skips, and what it refuses to overwrite."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,13 @@ def test_failures_are_one_line(
 
 def test_exact_and_fast_exclude_each_other(run: Run, images: Path, model: Path, out: Path) -> None:
     assert run("predict", images, "--out", out, "--exact", "--fast").status == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, file names are Unicode")
+def test_an_image_whose_name_is_no_unicode_is_predicted_and_then_skipped(
+    run: Run, images: Path, model: Path, out: Path
+) -> None:
+    (images / "a.png").rename(images / "bad\udcff.png")
+    words = ["predict", images, "--out", out, "--model", model, "--device", "cpu", "--json"]
+    assert "bad\udcff.png" in run(*words).value["written"]
+    assert "bad\udcff.png" in run(*words).value["skipped"]

@@ -193,12 +193,12 @@ class _Job:
 
     def _one(self, name: str, target: str, path: Path, progress: Callable[[float], None]) -> None:
         from unet_studio.core.image_io import file_hash, read_image
-        from unet_studio.core.storage import write_index_png
+        from unet_studio.core.storage import encodable, write_index_png
         from unet_studio.formats.matching import inside
 
         mask = inside(self.out, target)
         facts = {
-            "image": name,
+            "image": encodable(name),
             "image-file": file_hash(path),
             "model": self.model.name,
             "weights": self.weights,

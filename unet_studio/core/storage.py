@@ -40,7 +40,9 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 def write_json(path: Path, value: Any) -> None:
     """Write value as readable JSON, atomically."""
     with atomic_write(path) as stream:
-        stream.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        # A file name may be no valid Unicode; what replaces its bytes here is JSON's own escape for them.
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        stream.write(text.encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> Any:
@@ -53,6 +55,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def encodable(text: str) -> str:
+    """text with backslash escapes for what is no valid Unicode, such as the odd bytes of a file name."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def write_index_png(
     path: Path,
     labels: NDArray[np.uint8],
@@ -62,13 +69,14 @@ def write_index_png(
 ) -> None:
     """Write class indices, uint8 (H, W), as an 8-bit palette PNG whose pixel value is the class index.
 
-    palette: uint8 (256, 3). texts go into iTXt chunks (UTF-8). level: zlib's, 1 fast to 9 small.
+    palette: uint8 (256, 3). texts go into iTXt chunks (UTF-8), what is no valid Unicode escaped (see
+    encodable). level: zlib's, 1 fast to 9 small.
     """
     image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
     image.putpalette(np.ascontiguousarray(palette, dtype=np.uint8).tobytes(), "RGB")
     chunks = PngImagePlugin.PngInfo()
     for key, text in (texts or {}).items():
-        chunks.add_itxt(key, text)
+        chunks.add_itxt(key, encodable(text))
     with atomic_write(path) as stream:
         # bits=8: Pillow packs small palettes into 1, 2 or 4 bits, which other tools misread.
         image.save(stream, format="PNG", pnginfo=chunks, compress_level=level, bits=8)
