@@ -62,7 +62,9 @@ def _set_truth(
     if finished is not None:
         full = np.full(document.shape, 255, dtype=np.uint8)
         pinned = Prediction(finished, full, facts.get(MODEL, ""), {IMAGE_HASH: facts[IMAGE_HASH]})
-    document.prediction = stored or pinned
+    # What was approved is never exchanged for what another model says meanwhile.
+    of_the_same = pinned is None or (stored is not None and stored.model == pinned.model)
+    document.prediction = stored if of_the_same else pinned
     if pinned is not None and last is None:
         dice = facts.get(DICE)
         document.approval = Approval(pinned, pinned.model, float(dice) if dice else None)

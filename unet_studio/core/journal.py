@@ -10,6 +10,7 @@ import json
 import os
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +54,19 @@ def pack(entry: Entry) -> bytes:
 
 
 def append(path: Path, picture: Picture, entry: Entry) -> None:
-    """Add one entry to a journal; starts the file where there is none."""
+    """Add one entry to a journal; starts the file where there is none. One that fails leaves no trace."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        if stream.tell() == 0:
-            stream.write(MAGIC + picture.line())
-        stream.write(pack(entry))
-        stream.flush()
-        os.fsync(stream.fileno())
+    with path.open("ab", buffering=0) as stream:
+        start = stream.tell()
+        rest = memoryview((b"" if start else MAGIC + picture.line()) + pack(entry))
+        try:
+            while rest:
+                rest = rest[stream.write(rest) :]
+            os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):
+                stream.truncate(start)  # half an entry would hide all that come after it
+            raise
 
 
 def replay(path: Path, picture: Picture, mask: Mask, repair: bool = True) -> bytes | None:

@@ -230,11 +230,11 @@ class Project:
 
         Raises StudioError where it may not be written.
         """
-        if self.read_only is not None:
-            raise StudioError(
-                f"This project can't be changed: {self.read_only}", "Choose another place for it."
-            )
         with self._preparing:
+            if self.read_only is not None:
+                raise StudioError(
+                    f"This project can't be changed: {self.read_only}", "Choose another place for it."
+                )
             if not self.lock.held:
                 try:
                     self.lock.acquire()
@@ -245,8 +245,10 @@ class Project:
                 write_json(self.folder / PROJECT_FILE, self._content.to_json())
 
     def close(self) -> None:
-        """Give the lock back."""
-        self.lock.release()
+        """Give the lock back; a thread that is late can't take it again."""
+        with self._preparing:
+            self.read_only = self.read_only or "It was closed."
+            self.lock.release()
 
     def _change(self, **fields: Any) -> None:
         changed = replace(self._content, **fields)

@@ -45,6 +45,7 @@ class DocumentLoader(QObject):
         self._thread.done.connect(self._done)
         self._thread.failed.connect(self._failed)
         self._kept: OrderedDict[str, Opened] = OrderedDict()
+        self._age = 0  # what was read before the last drop_all is out of date
 
     def get(self, name: str) -> Opened | None:
         """A document that is in memory; it becomes the one used last."""
@@ -55,21 +56,25 @@ class DocumentLoader(QObject):
     def request(self, name: str, model: str | None) -> None:
         """Open an image next; what waited before it is no longer wanted."""
         self._thread.forget()
-        self._thread.submit(name, lambda: self._open(name, model))
+        age = self._age
+        self._thread.submit(name, lambda: (age, self._open(name, model)))
 
     def prefetch(self, names: list[str], model: str | None) -> None:
         """Open these when nothing else is to be done."""
+        age = self._age
         for name in names:
             if name not in self._kept:
-                self._thread.submit(name, lambda name=name: self._open(name, model))  # type: ignore[misc]
+                self._thread.submit(name, lambda name=name: (age, self._open(name, model)))  # type: ignore[misc]
 
     def drop(self, name: str) -> None:
         """Forget a document; the next request reads its files again."""
         self._kept.pop(name, None)
 
-    def opened(self) -> list[Opened]:
-        """All documents in memory."""
-        return list(self._kept.values())
+    def drop_all(self) -> None:
+        """Forget every document, also the one that is being read: all files are others."""
+        self._thread.forget()
+        self._kept.clear()
+        self._age += 1
 
     def clear(self) -> None:
         """Forget every document that is not in use."""
@@ -85,7 +90,10 @@ class DocumentLoader(QObject):
         return Opened(document, Pyramid.build(document.image, display_window(document.image)))
 
     @Slot(object, object)
-    def _done(self, name: str, opened: Opened) -> None:
+    def _done(self, name: str, found: tuple[int, Opened]) -> None:
+        age, opened = found
+        if age != self._age:
+            return
         if name not in self._kept:
             self._kept[name] = opened
             self._shrink()

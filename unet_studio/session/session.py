@@ -86,7 +86,11 @@ class Session(QObject):
     def open_folder(self, folder: str | Path, project_dir: str | Path | None = None) -> None:
         """Open a folder of images; what is open is saved and closed first. Raises StudioError."""
         project = Project.open(folder, project_dir)
+        again = self.project is not None and self.project.folder == project.folder
         self.close_project()
+        if again:  # it was locked by ourselves, and what closing saved was not in it
+            project.close()
+            project = Project.open(folder, project_dir)
         self.project = project
         self._loader = DocumentLoader(project, self._in_use)
         self._loader.loaded.connect(self._loaded)
@@ -208,8 +212,13 @@ class Session(QObject):
         """Move the mask of the current image out of the way and begin it anew: nothing is deleted."""
         if self.project is None or self._loader is None or self.current is None:
             return
-        name, self.current = self.current, None
-        moved = self.project.set_aside(name)
+        name = self.current
+        try:
+            moved = self.project.set_aside(name)
+        except (StudioError, OSError) as error:
+            self.say_failed(as_studio_error(error))
+            return
+        self.current = None
         self._loader.drop(name)
         self.broken.pop(name, None)
         self.statusChanged.emit(name)
@@ -252,7 +261,8 @@ class Session(QObject):
     def _loaded(self, name: str) -> None:
         opened = self._loader.get(name) if self._loader else None
         self.broken.pop(name, None)
-        if opened is not None and opened.document.replayed and self._writer is not None:
+        unsaved = opened is not None and opened.document.replayed and self.read_only is None
+        if opened is not None and unsaved and self._writer is not None:
             self._writer.save(opened.document)  # what a crash left in the journal goes where it belongs
             opened.document.replayed = False
             self.message.emit(f"Unsaved work on {name} was restored.")
@@ -374,7 +384,7 @@ class Session(QObject):
                 "Wait until it is renewed, or predict this image.",
             )
         elif document.shape[0] * document.shape[1] > LARGE_IMAGE:
-            self._tasks.submit(("approve", document.name), document.judge)
+            self._tasks.submit(("approve", document.name), lambda: (document, document.judge()))
         else:
             self._edit(Document.approve)
 
@@ -475,6 +485,7 @@ class Session(QObject):
         """Retire a class; its pixels become the class `into`, or unlabelled. Clears the undo history."""
         if self.project is None or self._loader is None or not self.saved_or_said():
             return
+        self.predictor.cancel()  # what it finds would still hold the class
         try:
             table = self.classes.retire(index)
             self.project.replace_class(index, UNLABELLED if into is None else into)
@@ -483,8 +494,7 @@ class Session(QObject):
             self.say_failed(as_studio_error(error))
             return
         name, self.current, self._document = self.current, None, None
-        for opened in self._loader.opened():
-            self._loader.drop(opened.document.name)
+        self._loader.drop_all()
         self._set_classes(lambda _: table)
         if name is not None:
             self.open_image(name)
@@ -534,8 +544,10 @@ class Session(QObject):
     def _task_done(self, key: Any, result: Any) -> None:
         if key == "export":
             self.exported.emit(result)
-        elif isinstance(key, tuple) and key[0] == "approve" and self.current == key[1]:
-            self._edit(lambda document: document.approve(result))
+        elif isinstance(key, tuple) and key[0] == "approve":
+            judged, judgement = result
+            if judged is self._document:  # another project may have an image of the same name
+                self._edit(lambda document: document.approve(judgement))
 
     @Slot(object, object)
     def _task_failed(self, _key: Any, error: StudioError) -> None:

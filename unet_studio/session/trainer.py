@@ -51,6 +51,7 @@ class Trainer(QObject):
         """Look no longer; a training under way goes on."""
         self._follower.leave()
         self._plan = None
+        self._counts += 1
 
     def stop_thread(self) -> None:
         """End the thread that counts and copies."""
@@ -127,7 +128,7 @@ class Trainer(QObject):
         """Make the run's model a version of the project, unless that has been done."""
         run, project = self.run, self._session.project
         if event.model and run is not None and project is not None and project.read_only is None:
-            self._tasks.submit(("publish", run.name), lambda: publish_run(project, run))
+            self._tasks.submit(("publish", run.name), lambda: (project, publish_run(project, run)))
 
     def _published(self, entry: ModelEntry | None) -> None:
         """A new version is there: it predicts from now on, unless it is no better than what it came from."""
@@ -153,7 +154,9 @@ class Trainer(QObject):
     @Slot(object, object)
     def _done(self, key: tuple[str, object], result: Any) -> None:
         if key[0] == "publish":
-            self._published(result)
+            project, entry = result
+            if project is self._session.project:
+                self._published(entry)
         elif key[1] == self._counts:
             self._plan = result
             self.changed.emit()
