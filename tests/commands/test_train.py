@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,30 @@ def test_interrupt_stops_and_keeps_the_best(
     assert done.status == 130
     assert done.value["state"] == "stopped"
     assert done.value["version"] == "v1"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, a signal sent to oneself ends the process")
+def test_an_interrupt_while_the_process_starts_stops_it_too(
+    run: Run, project: Path, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unet_studio.commands import train
+
+    started = pretend(*BEGIN)
+    begin = run_folder.start
+
+    def interrupted(folder: RunFolder) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return begin(folder)
+
+    def stop(_: float) -> None:
+        assert "stop" in started[0].requested()
+        started[0].emit(Stopped(6, 1.0, "best"))
+
+    monkeypatch.setattr(run_folder, "start", interrupted)
+    monkeypatch.setattr(train.time, "sleep", stop)
+    done = run("train", project, "--json")
+    assert done.status == 130
+    assert done.value["state"] == "stopped"
 
 
 def test_a_second_interrupt_leaves_it_running(

@@ -3,8 +3,10 @@ process of its own; Ctrl-C stops it and keeps its best model, a second Ctrl-C le
 
 import argparse
 import math
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,14 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    from unet_studio.core.run_folder import start
-
     terminal = Terminal(arguments.json)
     _check(arguments)
     run_folder, models = _resumed(arguments) if arguments.resume else _new_run(arguments)
     terminal.note(f"The run is in {run_folder.path}")
     _, offset = run_folder.events()
-    start(run_folder)
     with terminal.progress("Training") as meter:
         outcome = _Follower(terminal, meter, run_folder, offset).follow()
     if outcome.left:
@@ -174,11 +173,17 @@ class _Follower:
     offset: int
 
     def follow(self) -> _Outcome:
-        """Follow until the run ends. The first Ctrl-C asks it to stop, the second leaves it."""
-        interrupted = False
+        """Start the run and follow it to its end. The first Ctrl-C asks it to stop, the second leaves it."""
+        from unet_studio.core.run_folder import start
+
+        interrupted = started = False
         events = self._events()
         while True:
             try:
+                if not started:
+                    with _uninterrupted():
+                        start(self.run_folder)
+                        started = True
                 last = next(events)
             except KeyboardInterrupt:
                 if interrupted:
@@ -228,13 +233,29 @@ class _Follower:
             self.terminal.note(event.text)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back a Ctrl-C until the block is done: half-way, nobody would know of the process to stop."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    held: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if held:
+        raise KeyboardInterrupt
+
+
 def _last_line(log: Path) -> str:
     """The last line that the process printed, as a sentence, if there is one."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    said = [line.strip() for line in lines if line.strip()]
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("{")]  # no events
     return f"It last said: {said[-1][:200]}. " if said else ""
 
 
