@@ -192,14 +192,14 @@ class _Job:
             self.problems[name] = str(error)
 
     def _one(self, name: str, target: str, path: Path, progress: Callable[[float], None]) -> None:
-        from unet_studio.core.image_io import file_hash, read_image
+        from unet_studio.core.image_io import read_image
         from unet_studio.core.storage import encodable, write_index_png
         from unet_studio.formats.matching import inside
 
         mask = inside(self.out, target)
         facts = {
             "image": encodable(name),
-            "image-file": file_hash(path),
+            "image-file": _hash(path),
             "model": self.model.name,
             "weights": self.weights,
             "mode": self.settings.mode,
@@ -246,6 +246,15 @@ class _Job:
             "skipped": self.skipped,
             "problems": self.problems,
         }
+
+
+def _hash(path: Path) -> str:
+    from unet_studio.core.image_io import file_hash
+
+    try:
+        return file_hash(path)
+    except OSError as error:  # of this image alone; where the destination fails, all end
+        raise StudioError(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
 
 
 def _write_overlay(
