@@ -54,13 +54,13 @@ def correct(session: Session, name: str, strokes: int) -> None:
             return
         value, region = error
         radius, path = plan_stroke(rng, session.document.mask(), seen, value, region, habits)
-        session.set_active_class(value)
-        session.set_brush_radius(round(radius))
-        session.pointer("press", *path[0])
+        session.editor.set_active_class(value)
+        session.editor.set_brush_radius(round(radius))
+        session.editor.pointer("press", *path[0])
         for point in path[1:]:
-            session.pointer("move", *point)
-        session.pointer("release", *path[-1])
-    session.set_active_class(1)
+            session.editor.pointer("move", *point)
+        session.editor.pointer("release", *path[-1])
+    session.editor.set_active_class(1)
 
 
 def take(window: MainWindow, name: str) -> None:
@@ -88,11 +88,11 @@ def main() -> None:
         for name in session.images[:3]:
             show(session, name)
             correct(session, name, 15)
-            session.approve()
+            session.editor.approve()
         fourth = session.images[3]
         show(session, fourth)
         correct(session, fourth, 6)
-        session.set_brush_radius(14)
+        session.editor.set_brush_radius(14)
         take(window, "window.png")
         session.trainer.start({"minutes": 2.0})
         wait(lambda: sum(isinstance(event, Validated) for event in session.trainer.events) >= 3)

@@ -21,12 +21,12 @@ def strokes(seed: int) -> Iterator[tuple[int, int, list[tuple[float, float]]]]:
 def paint(session: Session, stroke: tuple[int, int, list[tuple[float, float]]]) -> None:
     """One stroke through the session, as the canvas would send it."""
     value, radius, points = stroke
-    session.set_active_class(value)
-    session.set_brush_radius(radius)
-    session.pointer("press", *points[0])
+    session.editor.set_active_class(value)
+    session.editor.set_brush_radius(radius)
+    session.editor.pointer("press", *points[0])
     for point in points[1:]:
-        session.pointer("move", *point)
-    session.pointer("release", *points[-1])
+        session.editor.pointer("move", *point)
+    session.editor.pointer("release", *points[-1])
 
 
 def main(folder: str, seed: int) -> None:

@@ -87,7 +87,7 @@ def correct(window, truth, strokes=15):
         value, region = error
         radius, path = plan_stroke(rng, session.document.mask(), seen, value, region, habits)
         QTest.keyClick(window.canvas, Qt.Key.Key_B if value else Qt.Key.Key_E)
-        session.set_brush_radius(round(radius))
+        session.editor.set_brush_radius(round(radius))
         drag(window, path)
 
 

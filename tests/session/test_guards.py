@@ -36,8 +36,8 @@ def opened(session, qtbot, folder):
 
 
 def stroke(session):
-    session.pointer("press", 20.0, 20.0)
-    session.pointer("release", 20.0, 30.0)
+    session.editor.pointer("press", 20.0, 20.0)
+    session.editor.pointer("release", 20.0, 30.0)
 
 
 def saved(session, qtbot):
@@ -115,7 +115,7 @@ def test_a_document_read_before_a_class_was_deleted_is_not_shown_after(session, 
     monkeypatch.setattr(documents, "load_document", slow)
     opened(session, qtbot, folder)
     assert reading.wait(20)
-    session.delete_class(2, 1)
+    session.class_editor.delete(2, 1)
     go_on.set()
     session.open_image("1.png")
     qtbot.waitUntil(lambda: session.document is not None and session.document.name == "1.png", timeout=20_000)
@@ -126,11 +126,11 @@ def test_a_document_read_before_a_class_was_deleted_is_not_shown_after(session, 
 def test_a_whole_mask_judged_in_one_project_is_not_approved_in_another(session, qtbot, tmp_path):
     one, other = make_folder(tmp_path / "one"), make_folder(tmp_path / "other")
     opened(session, qtbot, one)
-    session.fill_rest()
+    session.editor.fill_rest()
     saved(session, qtbot)
     judged = session.document
     opened(session, qtbot, other)
-    session.fill_rest()
+    session.editor.fill_rest()
     assert session.document.version == judged.version
     session._task_done(("approve", "0.png"), (judged, judged.judge()))
     assert session.status("0.png") is Status.PAINTED

@@ -41,10 +41,10 @@ def project(folder, session, qtbot):
 
 
 def stroke(session, *points):
-    session.pointer("press", *points[0])
+    session.editor.pointer("press", *points[0])
     for point in points[1:]:
-        session.pointer("move", *point)
-    session.pointer("release", *points[-1])
+        session.editor.pointer("move", *point)
+    session.editor.pointer("release", *points[-1])
 
 
 def saved(session, qtbot):
@@ -69,12 +69,12 @@ def test_opening_shows_the_first_image_and_creates_nothing(session, folder, qtbo
 def test_a_stroke_is_journalled_saved_and_found_again(session, project, qtbot):
     rects = []
     session.maskChanged.connect(rects.append)
-    session.set_brush_radius(5)
+    session.editor.set_brush_radius(5)
     stroke(session, (20.0, 20.0), (20.0, 60.0))
     assert (session.document.annotation.pixels == 1).sum() > 5 * 40
     assert rects
     assert session.status("0.png") is Status.PAINTED
-    assert (session.can_undo, session.undo_name) == (True, "Brush")
+    assert (session.editor.can_undo, session.editor.undo_name) == (True, "Brush")
     saved(session, qtbot)
     labels, _ = read_index_png(project / "unet-studio/annotations/0.png.png")
     assert np.array_equal(labels, session.document.annotation.pixels)
@@ -84,19 +84,19 @@ def test_a_stroke_is_journalled_saved_and_found_again(session, project, qtbot):
 def test_undo_and_redo_reach_the_disk(session, project, qtbot):
     stroke(session, (20.0, 20.0), (30.0, 60.0))
     painted = session.document.annotation.pixels.copy()
-    session.undo()
+    session.editor.undo()
     assert not session.document.painted
-    session.redo()
+    session.editor.redo()
     assert np.array_equal(session.document.annotation.pixels, painted)
-    session.undo()
+    session.editor.undo()
     saved(session, qtbot)
     assert not (project / "unet-studio/annotations/0.png.png").exists()
     qtbot.waitUntil(lambda: session.status("0.png") is Status.UNLABELLED)  # once the journal is gone too
 
 
 def test_leaving_an_image_in_the_middle_of_a_drag_takes_the_drag_back(session, project, qtbot):
-    session.pointer("press", 20.0, 20.0)
-    session.pointer("move", 20.0, 60.0)
+    session.editor.pointer("press", 20.0, 20.0)
+    session.editor.pointer("move", 20.0, 60.0)
     first = session.document
     session.step_image(1)
     assert not first.editing
@@ -110,7 +110,7 @@ def test_undo_history_survives_going_away_and_coming_back(session, project, qtbo
     qtbot.waitUntil(lambda: session.document is not None and session.document.name == "1.png")
     session.step_image(-1)
     qtbot.waitUntil(lambda: session.document is not None and session.document.name == "0.png")
-    assert session.can_undo
+    assert session.editor.can_undo
 
 
 def test_prediction_approval_and_taking_it_back(session, project, qtbot):
@@ -119,14 +119,14 @@ def test_prediction_approval_and_taking_it_back(session, project, qtbot):
     assert session.document.prediction.model == "small"
     assert (project / "unet-studio/predictions/small/0.png.png").is_file()
     stroke(session, (20.0, 20.0), (20.0, 60.0))
-    session.approve()
+    session.editor.approve()
     assert session.document.approved
     assert session.status("0.png") is Status.APPROVED
     saved(session, qtbot)
     labels, facts = read_index_png(project / "unet-studio/approved/0.png.png")
     assert np.array_equal(labels, session.document.mask())
     assert facts["model"] == "small"
-    session.undo()
+    session.editor.undo()
     assert not session.document.approved
     saved(session, qtbot)
     assert not (project / "unet-studio/approved/0.png.png").exists()
@@ -134,7 +134,7 @@ def test_prediction_approval_and_taking_it_back(session, project, qtbot):
 
 def test_approval_without_a_prediction_is_refused_with_the_remedy(session, project, qtbot):
     with qtbot.waitSignal(session.unfinished) as caught:
-        session.approve()
+        session.editor.approve()
     assert "no class yet" in caught.args[0]
     assert caught.args[1]
     assert not session.document.approved
@@ -143,15 +143,15 @@ def test_approval_without_a_prediction_is_refused_with_the_remedy(session, proje
 def test_filling_the_rest_reaches_the_disk_and_can_be_approved_and_undone(session, project, qtbot):
     stroke(session, (20.0, 20.0), (30.0, 60.0))
     painted = session.document.annotation.pixels == 1
-    session.fill_rest()
-    session.approve()
+    session.editor.fill_rest()
+    session.editor.approve()
     assert session.document.approved
     saved(session, qtbot)
     labels, _ = read_index_png(project / "unet-studio/approved/0.png.png")
     assert np.array_equal(labels == 1, painted)
     assert np.array_equal(labels == 0, ~painted)
-    session.undo()
-    session.undo()
+    session.editor.undo()
+    session.editor.undo()
     assert np.array_equal(session.document.annotation.pixels == 1, painted)
     assert (session.document.annotation.pixels[~painted] == UNLABELLED).all()
 
@@ -205,7 +205,7 @@ def test_a_model_that_does_not_fit_says_so_and_its_classes_can_be_adopted(sessio
     assert "sky" in session.predictor.problem
     with qtbot.waitSignal(session.failed):
         session.predictor.predict_current()
-    session.adopt_model_classes()
+    session.class_editor.adopt_model_classes()
     assert session.predictor.problem == ""
     assert [entry.name for entry in session.classes.active] == ["sky", "road"]
 
@@ -220,8 +220,8 @@ def test_a_broken_image_among_good_ones(session, folder, qtbot):
     assert caught.args[2]
     assert "1.png" in session.broken
     assert session.document is None
-    session.pointer("press", 1.0, 1.0)
-    session.approve()
+    session.editor.pointer("press", 1.0, 1.0)
+    session.editor.approve()
     session.open_image("2.png")
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
 
@@ -268,18 +268,18 @@ def test_a_full_disk_keeps_the_work_and_says_so(session, project, qtbot, monkeyp
 
 
 def test_classes_can_be_added_renamed_and_deleted(session, project, qtbot):
-    session.add_class("nucleus")
-    session.set_active_class(2)
+    session.class_editor.add("nucleus")
+    session.editor.set_active_class(2)
     stroke(session, (20.0, 20.0), (20.0, 60.0))
-    session.rename_class(2, "Nucleus")
-    session.recolor_class(2, "#123456")
+    session.class_editor.rename(2, "Nucleus")
+    session.class_editor.recolor(2, "#123456")
     assert session.classes.get(2).color == "#123456"
     with qtbot.waitSignal(session.failed):
-        session.add_class("nucleus")
-    session.delete_class(2, 1)
+        session.class_editor.add("nucleus")
+    session.class_editor.delete(2, 1)
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
     assert session.classes.indices == (0, 1)
-    assert session.active_class == 1
+    assert session.editor.active_class == 1
     assert (session.document.annotation.pixels == 1).any()
     assert not (session.document.annotation.pixels == 2).any()
     stored = json.loads((project / "unet-studio/project.json").read_text())
@@ -291,8 +291,8 @@ def test_folders_without_images(session, tmp_path, qtbot):
     assert session.images == []
     assert session.document is None
     session.step_image(1)
-    session.approve()
-    session.undo()
+    session.editor.approve()
+    session.editor.undo()
     session.predictor.predict_current()
     session.predictor.predict_all()
     assert session.trainer.plan().problems
@@ -304,7 +304,7 @@ def test_the_plan_counts_what_will_be_learnt_from(session, project, qtbot):
         session.open_image(name)
         qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
         predicted(session, qtbot, name)
-        session.approve()
+        session.editor.approve()
     saved(session, qtbot)
     session.trainer.plan()
     qtbot.waitUntil(lambda: session.trainer.plan().pixels is not None, timeout=20_000)
@@ -316,7 +316,7 @@ def test_the_plan_counts_what_will_be_learnt_from(session, project, qtbot):
 def test_an_export_says_what_it_did(session, project, qtbot, tmp_path):
     session.predictor.set_model("small")
     predicted(session, qtbot)
-    session.approve()
+    session.editor.approve()
     with qtbot.waitSignal(session.exported, timeout=20_000) as caught:
         session.export("index-png", tmp_path / "out")
     assert caught.args[0].proof.exact
@@ -326,10 +326,10 @@ def test_an_export_says_what_it_did(session, project, qtbot, tmp_path):
 
 
 def test_large_masks_are_judged_in_a_thread(session, project, qtbot, monkeypatch):
-    monkeypatch.setattr("unet_studio.session.session.LARGE_IMAGE", 10)
+    monkeypatch.setattr("unet_studio.session.editor.LARGE_IMAGE", 10)
     session.predictor.set_model("small")
     predicted(session, qtbot)
-    session.approve()
+    session.editor.approve()
     qtbot.waitUntil(lambda: session.document.approved, timeout=20_000)
 
 

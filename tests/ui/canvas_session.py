@@ -8,58 +8,55 @@ from unet_studio.core.document import Document
 from unet_studio.core.mask import Mask
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.pyramid import Pyramid
-from unet_studio.tools import TOOLS, ToolContext
+from unet_studio.session.editor import Editor
 
 
 class CanvasPredictor(QObject):
     predicted = Signal(str)
+    stale = False
+
+    def drag_ended(self):
+        pass
+
+
+class SeenEditor(Editor):
+    """The real editor, which remembers the events of the pointer: (kind, row, column, modifiers)."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self.seen = []
+        self.brush_radius = 10
+
+    def pointer(self, kind, row, column, modifiers=frozenset(), pressure=1.0):
+        self.seen.append((kind, row, column, frozenset(modifiers)))
+        super().pointer(kind, row, column, modifiers, pressure)
 
 
 class CanvasSession(QObject):
     documentChanged = Signal()
     maskChanged = Signal(object)
     classesChanged = Signal()
-    toolChanged = Signal(str)
+    historyChanged = Signal()
+    failed = Signal(str, str)
+    unfinished = Signal(str, str)
 
     def __init__(self):
         super().__init__()
         self.predictor = CanvasPredictor(self)
         self.document = None
         self.pyramid = None
+        self.editable = True
         self.classes = ClassTable.binary().recolored(1, "#ff0000")
-        self.tools = {name: tool() for name, tool in TOOLS.items()}
-        self.tool = "brush"
-        self.active_class = 1
-        self.brush_radius = 10
-        self.seen = []  # (kind, row, column, modifiers)
+        self.announced = []
+        self.editor = SeenEditor(self)
 
     def open(self, document, window=(0.0, 255.0)):
         self.document = document
         self.pyramid = Pyramid.build(document.image, window) if document else None
         self.documentChanged.emit()
 
-    def set_brush_radius(self, radius):
-        self.brush_radius = min(max(int(radius), 1), 500)
-        self.toolChanged.emit(self.tool)
-
-    def pointer(self, kind, row, column, modifiers=frozenset()):
-        self.seen.append((kind, row, column, frozenset(modifiers)))
-        if self.document is None:
-            return
-        context = ToolContext(self.document, self.active_class, self.brush_radius, self.classes.background)
-        tool = self.tools[self.tool]
-        changed = (
-            tool.cancel(context)
-            if kind == "cancel"
-            else getattr(tool, kind)(context, row, column, frozenset(modifiers))
-        )
-        if changed is not None and not changed.empty:
-            self.maskChanged.emit(changed)
-
-    def undo(self):
-        change = self.document.undo()
-        if change is not None:
-            self.maskChanged.emit(change.rect)
+    def announce(self, change):
+        self.announced.append(change)
 
 
 def make_document(shape, image=None, labels=None, name="picture.png"):

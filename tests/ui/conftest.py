@@ -57,9 +57,9 @@ def shown(qtbot, session, name):
 
 def paint_all(session, index):
     """Paint every pixel of the document on screen, as one stroke."""
-    session.set_tool("brush")
-    session.set_active_class(index)
-    session.set_brush_radius(200)
-    session.pointer("press", 40.0, 40.0)
-    session.pointer("move", 40.0, 100.0)
-    session.pointer("release", 40.0, 100.0)
+    session.editor.set_tool("brush")
+    session.editor.set_active_class(index)
+    session.editor.set_brush_radius(200)
+    session.editor.pointer("press", 40.0, 40.0)
+    session.editor.pointer("move", 40.0, 100.0)
+    session.editor.pointer("release", 40.0, 100.0)

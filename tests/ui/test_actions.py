@@ -86,24 +86,24 @@ def test_actions_follow_the_document(opened, qtbot):
 
 def test_keys_choose_tools_classes_images_and_sizes(opened, qtbot):
     session, canvas = opened.session, opened.canvas
-    session.add_class("other")
+    session.class_editor.add("other")
     canvas.setFocus()
     for key, found in (
-        ("E", lambda: session.tool == "eraser"),
-        ("B", lambda: session.tool == "brush"),
-        ("2", lambda: session.active_class == 2),
-        ("0", lambda: session.active_class == 0),
-        ("1", lambda: session.active_class == 1),
+        ("E", lambda: session.editor.tool == "eraser"),
+        ("B", lambda: session.editor.tool == "brush"),
+        ("2", lambda: session.editor.active_class == 2),
+        ("0", lambda: session.editor.active_class == 0),
+        ("1", lambda: session.editor.active_class == 1),
         ("D", lambda: session.current == "1.png"),
         ("A", lambda: session.current == "0.png"),
     ):
         qtbot.keyClick(canvas, key.lower())
         assert found(), key
-    session.set_brush_radius(10)
+    session.editor.set_brush_radius(10)
     qtbot.keyClick(canvas, Qt.Key.Key_BracketRight)
-    assert session.brush_radius > 10
+    assert session.editor.brush_radius > 10
     qtbot.keyClick(canvas, Qt.Key.Key_BracketLeft)
-    assert session.brush_radius == 10
+    assert session.editor.brush_radius == 10
 
 
 def test_typing_in_a_field_starts_no_action(opened, qtbot):
@@ -115,7 +115,7 @@ def test_typing_in_a_field_starts_no_action(opened, qtbot):
     for key in ("e", "a", "2", Qt.Key.Key_Return, Qt.Key.Key_PageDown):
         qtbot.keyClick(field, key)
     assert field.text() == "ea2"
-    assert (session.tool, session.current) == ("brush", "0.png")
+    assert (session.editor.tool, session.current) == ("brush", "0.png")
     assert not session.document.approved  # by Return
     opened.canvas.setFocus()
     qtbot.keyClick(opened.canvas, Qt.Key.Key_Return)
@@ -129,11 +129,11 @@ def test_bare_keys_are_told_from_those_with_ctrl():
 
 
 def test_a_brush_of_one_pixel_still_grows(opened):
-    opened.session.set_brush_radius(1)
+    opened.session.editor.set_brush_radius(1)
     opened.action_table["larger"].trigger()
-    assert opened.session.brush_radius == 2
+    assert opened.session.editor.brush_radius == 2
     opened.action_table["smaller"].trigger()
-    assert opened.session.brush_radius == 1
+    assert opened.session.editor.brush_radius == 1
 
 
 def test_hiding_the_mask_and_the_panels(opened):

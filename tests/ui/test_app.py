@@ -38,8 +38,8 @@ def paint(timer):
     session = window.session
     if session.document is not None:
         timer.stop()
-        session.pointer("press", 40.0, 40.0)
-        session.pointer("release", 40.0, 60.0)
+        session.editor.pointer("press", 40.0, 40.0)
+        session.editor.pointer("release", 40.0, 60.0)
         print("painted", flush=True)
 
 MainWindow.__init__ = remember

@@ -149,7 +149,7 @@ def test_a_stroke_reaches_the_document_and_the_screen(canvas, session, mouse):
     assert pixels[100, 89] == pixels[100, 312] == pixels[112, 200] == UNLABELLED
     assert color_at(canvas, 100.5, 200.5) == RED_OVER_GREY
     assert color_at(canvas, 112.5, 200.5) == GREY
-    session.undo()
+    session.editor.undo()
     assert color_at(canvas, 100.5, 200.5) == GREY
 
 
@@ -181,14 +181,14 @@ def test_partial_repaints_leave_nothing_old_on_screen(canvas, session, mouse):
 def test_every_move_is_used(canvas, session, mouse):
     points = [(100.0 + step % 7, 100.0 + step) for step in range(50)]
     mouse.drag(*points)
-    kinds = [entry[0] for entry in session.seen]
+    kinds = [entry[0] for entry in session.editor.seen]
     assert kinds == ["press"] + ["move"] * 49 + ["release"]
-    np.testing.assert_allclose([entry[1:3] for entry in session.seen[:50]], points)
+    np.testing.assert_allclose([entry[1:3] for entry in session.editor.seen[:50]], points)
 
 
 def test_positions_are_pixel_centres_at_a_half(canvas, session, mouse):
     canvas.set_zoom(10.0)
-    session.brush_radius = 1
+    session.editor.brush_radius = 1
     mouse.drag((200.5, 300.5))
     painted = np.argwhere(session.document.annotation.pixels == 1).tolist()
     assert painted == [[199, 300], [200, 299], [200, 300], [200, 301], [201, 300]]
@@ -280,13 +280,13 @@ def test_no_shortcut_interrupts_a_stroke(canvas, session, mouse):
 
 def test_without_a_document_nothing_happens(canvas, session, mouse):
     session.open(None)
-    session.seen.clear()
+    session.editor.seen.clear()
     mouse.drag((100.5, 100.5), (120.5, 120.5))
     mouse.drag((100.5, 100.5), button=MIDDLE)
     wheel(canvas, QPointF(400, 300), 1)
     canvas.fit()
     canvas.zoom_in()
-    assert session.seen == []
+    assert session.editor.seen == []
     assert canvas.cursor().shape() == Qt.CursorShape.ArrowCursor
     assert len(np.unique(screen(canvas).reshape(-1, 3), axis=0)) == 1
 
@@ -404,15 +404,15 @@ def test_two_fingers_on_a_touchpad_pan_and_with_ctrl_zoom(canvas):
 
 def test_ctrl_and_wheel_set_the_size_of_the_brush(canvas, session):
     control = Qt.KeyboardModifier.ControlModifier
-    session.brush_radius = 1
+    session.editor.brush_radius = 1
     wheel(canvas, QPointF(400, 300), 1, control)
-    assert session.brush_radius == 2
-    session.brush_radius = 100
+    assert session.editor.brush_radius == 2
+    session.editor.brush_radius = 100
     for _ in range(4):
         wheel(canvas, QPointF(400, 300), 0.25, control)
-    assert session.brush_radius == 115
+    assert session.editor.brush_radius == 115
     wheel(canvas, QPointF(400, 300), -1, control)
-    assert session.brush_radius == 100
+    assert session.editor.brush_radius == 100
     assert canvas.zoom == 1.0
 
 
@@ -444,7 +444,7 @@ def test_a_drag_pans_while_a_tool_is_active(canvas, session, mouse, how):
     up = QMouseEvent(QEvent.Type.MouseButtonRelease, end, canvas.mapToGlobal(end), button, NONE, NO_KEYS)
     QApplication.sendEvent(canvas, up)
     key(canvas, Qt.Key.Key_Space, down=False)
-    assert session.seen == []
+    assert session.editor.seen == []
     assert not session.document.painted
     canvas._redraw()
     np.testing.assert_array_equal(scrolled, screen(canvas))
@@ -568,7 +568,7 @@ def test_the_ring_has_the_true_size_and_is_seen_on_black_and_white(canvas, sessi
         image = np.full((*SHAPE, 3), grey, dtype=np.uint8)
         session.open(make_document(SHAPE, image, name=f"{grey}.png"))
         canvas.set_zoom(3.0)
-        session.set_brush_radius(20)
+        session.editor.set_brush_radius(20)
         plain = screen(canvas)
         mouse.move(200.5, 300.5)
         QApplication.processEvents()
@@ -592,14 +592,14 @@ def test_a_moving_ring_leaves_no_trace(canvas, mouse):
 
 
 def test_cursors_say_what_a_press_would_do(canvas, session, mouse):
-    session.set_brush_radius(30)
+    session.editor.set_brush_radius(30)
     mouse.move(200.5, 300.5)
     assert canvas.cursor().shape() == Qt.CursorShape.BlankCursor
-    session.set_brush_radius(1)
+    session.editor.set_brush_radius(1)
     assert canvas.cursor().shape() == Qt.CursorShape.CrossCursor
-    session.set_brush_radius(30)
-    session.tool = "pick"
-    session.toolChanged.emit("pick")
+    session.editor.set_brush_radius(30)
+    session.editor.tool = "pick"
+    session.editor.toolChanged.emit("pick")
     assert canvas.cursor().shape() == Qt.CursorShape.CrossCursor
 
 
@@ -631,7 +631,7 @@ def test_a_huge_image_costs_what_is_on_screen(qtbot, session, canvas, mouse):
     canvas.set_zoom(1.0)
     screen(canvas)
     assert composer.composed <= fitted + 4 + 20
-    session.brush_radius = 50
+    session.editor.brush_radius = 50
     before = composer.composed
     middle = canvas.to_image(QPointF(400, 300))
     mouse.drag(middle)
@@ -668,8 +668,8 @@ canvas.show()
 checker = (np.indices((300, 400)).sum(axis=0) % 2 * 255).astype(np.uint8)
 session.open(make_document((300, 400), checker))
 canvas.actual_size()
-session.pointer("press", 150.5, 200.5)
-session.pointer("release", 150.5, 200.5)
+session.editor.pointer("press", 150.5, 200.5)
+session.editor.pointer("release", 150.5, 200.5)
 app.processEvents()
 canvas.finish()
 assert canvas.devicePixelRatioF() == 2, canvas.devicePixelRatioF()

@@ -35,7 +35,7 @@ def canvas(qtbot, session):
     made.resize(640, 480)
     made.show()
     qtbot.waitExposed(made)
-    session.set_brush_radius(6)
+    session.editor.set_brush_radius(6)
     return made
 
 
@@ -83,11 +83,11 @@ def test_strokes_undo_and_redo_are_seen(canvas, session):
     release(canvas, 50.5, 80.5)
     assert session.document.annotation.pixels[50, 60] == 1
     np.testing.assert_allclose(color_at(canvas, 50.5, 60.5), expected(session, 50, 60), atol=1.5)
-    session.undo()
+    session.editor.undo()
     assert color_at(canvas, 50.5, 60.5) == plain
-    session.redo()
+    session.editor.redo()
     np.testing.assert_allclose(color_at(canvas, 50.5, 60.5), expected(session, 50, 60), atol=1.5)
-    session.recolor_class(1, "#123456")
+    session.class_editor.recolor(1, "#123456")
     np.testing.assert_allclose(color_at(canvas, 50.5, 60.5), expected(session, 50, 60), atol=1.5)
 
 
@@ -111,7 +111,7 @@ def test_the_next_image_in_mid_stroke_leaves_both_unharmed(canvas, session, qtbo
 
 def test_undo_in_mid_stroke_ends_it(canvas, session):
     press(canvas, 50.5, 40.5)
-    session.undo()
+    session.editor.undo()
     move(canvas, 50.5, 80.5)
     release(canvas, 50.5, 80.5)
     assert not session.document.editing

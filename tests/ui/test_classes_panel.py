@@ -43,26 +43,26 @@ def test_shows_the_classes_and_the_active_one(opened, panel):
     model = panel.view.model()
     assert [model.index(row, 0).data(KEY_ROLE) for row in (0, 1)] == ["0", "1"]
     assert panel.view.currentIndex().data() == "object"
-    opened.session.set_active_class(0)
+    opened.session.editor.set_active_class(0)
     assert panel.view.currentIndex().data() == "background"
     panel.view.setCurrentIndex(model.index(1, 0))
-    assert opened.session.active_class == 1
+    assert opened.session.editor.active_class == 1
 
 
 def test_a_few_classes_are_all_seen_at_once(opened, panel):
     for name in ("roof", "wall"):
-        opened.session.add_class(name)
+        opened.session.class_editor.add(name)
     opened.resize(900, 600)
     assert panel.view.minimumHeight() >= 4 * panel.view.sizeHintForRow(0)
     for number in range(9):
-        opened.session.add_class(f"more {number}")
+        opened.session.class_editor.add(f"more {number}")
     assert panel.view.minimumHeight() < 5 * panel.view.sizeHintForRow(0)
 
 
 def test_add_offers_to_type_the_name(opened, panel, qtbot):
     panel.add.click()
     assert rows(panel) == ["background", "object", "class 2"]
-    assert opened.session.active_class == 2
+    assert opened.session.editor.active_class == 2
     editor = panel.view.findChild(QLineEdit)
     assert editor is not None
     editor.setText("roof")
@@ -91,7 +91,7 @@ def test_recolour_by_dialog(opened, panel, qtbot):
 
 def test_delete_asks_what_the_pixels_become(opened, panel, qtbot):
     session = opened.session
-    session.add_class("roof")
+    session.class_editor.add("roof")
     paint_all(session, 2)
     qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
     panel.delete.click()
@@ -106,7 +106,7 @@ def test_delete_asks_what_the_pixels_become(opened, panel, qtbot):
 
 def test_the_unlabelled_answer_forgets_the_pixels(opened, panel, qtbot):
     session = opened.session
-    session.add_class("roof")
+    session.class_editor.add("roof")
     paint_all(session, 2)
     qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
     panel.delete_class()
@@ -116,8 +116,8 @@ def test_the_unlabelled_answer_forgets_the_pixels(opened, panel, qtbot):
 
 
 def test_what_is_forbidden_is_disabled_and_says_why(opened, panel):
-    opened.session.set_active_class(0)
+    opened.session.editor.set_active_class(0)
     assert not panel.delete.isEnabled()
     assert "eraser" in panel.delete.toolTip()
-    opened.session.set_active_class(1)
+    opened.session.editor.set_active_class(1)
     assert panel.delete.isEnabled()

@@ -23,7 +23,7 @@ def only(window, kind):
 @pytest.fixture
 def finished(opened, qtbot):
     paint_all(opened.session, 1)
-    opened.session.approve()
+    opened.session.editor.approve()
     return opened
 
 

@@ -36,7 +36,7 @@ def test_states_and_counts_follow_the_work(opened, panel, qtbot):
     session = opened.session
     paint_all(session, 1)
     assert states(panel.model) == ["painted", "unlabelled", "unlabelled", "unlabelled"]
-    session.approve()
+    session.editor.approve()
     qtbot.waitUntil(lambda: states(panel.model)[0] == "approved", timeout=20_000)
     qtbot.waitUntil(lambda: panel.counts.text() == "1 approved · 0 painted · 4 images")
     assert (panel.progress.value(), panel.progress.maximum()) == (1, 4)
@@ -45,7 +45,7 @@ def test_states_and_counts_follow_the_work(opened, panel, qtbot):
 def test_filters_by_name_and_state(opened, panel, qtbot):
     session = opened.session
     paint_all(session, 1)
-    session.approve()
+    session.editor.approve()
     qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
     panel.states.setCurrentText("Unfinished")
     assert names(panel.model) == ["1.png", "2.png", "3.png"]

@@ -132,7 +132,7 @@ def test_closing_the_window_saves(qtbot, preferences, folder):
     window.open_folder(folder)
     shown(qtbot, session, "0.png")
     paint_all(session, 1)
-    session.approve()
+    session.editor.approve()
     window.close()
     assert Project.open(folder, writable=False).status("0.png") is Status.APPROVED
     assert not (folder / "unet-studio/lock").exists()
@@ -260,23 +260,23 @@ def test_what_fails_is_said_in_the_banner_and_can_be_closed(opened):
 
 
 def test_an_unfinished_mask_offers_to_fill_the_rest(opened):
-    opened.session.pointer("press", 20.0, 20.0)
-    opened.session.pointer("release", 20.0, 20.0)
-    opened.session.approve()
+    opened.session.editor.pointer("press", 20.0, 20.0)
+    opened.session.editor.pointer("release", 20.0, 20.0)
+    opened.session.editor.approve()
     assert "no class yet" in opened.banner.text
     opened.banner._action.click()
     assert not opened.banner.isVisible()
     assert not (opened.session.document.mask() == UNLABELLED).any()
     assert opened.session.document.mask()[20, 20] == 1
-    opened.session.approve()
+    opened.session.editor.approve()
     assert opened.session.document.approved
 
 
 def test_painting_on_withdraws_what_an_approval_lacked(opened):
-    opened.session.approve()
+    opened.session.editor.approve()
     assert opened.banner.isVisible()
-    opened.session.pointer("press", 20.0, 20.0)
-    opened.session.pointer("release", 20.0, 20.0)
+    opened.session.editor.pointer("press", 20.0, 20.0)
+    opened.session.editor.pointer("release", 20.0, 20.0)
     assert not opened.banner.isVisible()
 
 
@@ -390,11 +390,11 @@ def test_the_status_bar_tells_who_set_the_pixel(opened, qtbot):
 
 def test_the_brush_slider_and_the_session_agree(opened):
     bar, session = opened.tool_bar, opened.session
-    session.set_brush_radius(500)
+    session.editor.set_brush_radius(1000)
     assert bar.size_slider.value() == bar.size_slider.maximum()
-    assert bar.size_label.text() == "500"
+    assert bar.size_label.text() == "1000"
     bar.size_slider.setValue(0)
-    assert session.brush_radius == 1
+    assert session.editor.brush_radius == 1
     for radius in (2, 3, 17, 120):
-        session.set_brush_radius(radius)
-        assert session.brush_radius == radius  # the slider's steps don't round what a key set
+        session.editor.set_brush_radius(radius)
+        assert session.editor.brush_radius == radius  # the slider's steps don't round what a key set

@@ -26,7 +26,7 @@ def approved(opened, qtbot):
     for name in ("0.png", "1.png"):
         shown(qtbot, opened.session, name)
         paint_all(opened.session, 1)
-        opened.session.approve()
+        opened.session.editor.approve()
     qtbot.waitUntil(lambda: not opened.session._dirty(), timeout=20_000)
     return opened
 

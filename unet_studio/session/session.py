@@ -1,12 +1,13 @@
 """The open project and document: the one place that changes them and announces it.
 
 Widgets call methods and listen to signals; nothing else holds state. Long work runs in the jobs; what they
-find comes back to slots here, in the window's thread. The model is the predictor's affair, fine-tuning the
-trainer's.
+find comes back to slots here, in the window's thread. Tools and undo are the editor's affair, classes the
+class editor's, the model the predictor's, fine-tuning the trainer's.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from unet_studio.core import journal
-from unet_studio.core.classes import UNLABELLED, ClassTable
-from unet_studio.core.document import Change, Document, UnfinishedError
+from unet_studio.core.classes import ClassTable
+from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import StudioError
 from unet_studio.core.lock import HEARTBEAT_SECONDS
 from unet_studio.core.project import Project, Status
@@ -24,12 +25,12 @@ from unet_studio.jobs.documents import DocumentLoader
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.thumbnails import Thumbnails
 from unet_studio.jobs.writer import Writer
+from unet_studio.session.class_editor import ClassEditor
+from unet_studio.session.editor import Editor
 from unet_studio.session.predictor import Predictor
 from unet_studio.session.trainer import Trainer
-from unet_studio.tools import TOOLS, Tool, ToolContext
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
-LARGE_IMAGE = 4_000_000  # px; above it, approval looks at the mask in a thread
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
 CLOSE_SECONDS = 30.0  # so long closing waits for the last save
 
@@ -44,8 +45,6 @@ class Session(QObject):
     documentFailed = Signal(str, str, str)
     maskChanged = Signal(object)
     classesChanged = Signal()
-    activeClassChanged = Signal(int)
-    toolChanged = Signal(str)
     statusChanged = Signal(str)
     historyChanged = Signal()
     thumbnailReady = Signal(str, QImage)
@@ -60,10 +59,6 @@ class Session(QObject):
         self.project: Project | None = None
         self.current: str | None = None
         self.broken: dict[str, str] = {}
-        self.tools: dict[str, Tool] = {name: tool() for name, tool in TOOLS.items()}
-        self.tool = next(iter(self.tools))
-        self.active_class = 1
-        self.brush_radius = 12
         self._document: Document | None = None
         self._pyramid: Pyramid | None = None
         self._last_edit = 0.0
@@ -74,6 +69,8 @@ class Session(QObject):
         self._tasks = TaskThread("tasks")
         self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._task_failed)
+        self.editor = Editor(self)
+        self.class_editor = ClassEditor(self)
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
@@ -102,7 +99,7 @@ class Session(QObject):
         self._writer.saved.connect(self._saved)
         self._writer.failed.connect(self._save_failed)
         self._heartbeat.start()
-        self._set_default_class()
+        self.editor.ensure_active_class()
         for signal in (self.projectChanged, self.imagesChanged, self.classesChanged):
             signal.emit()
         self.predictor.open(project)
@@ -114,7 +111,7 @@ class Session(QObject):
         """Save and close. False where something could not be saved within CLOSE_SECONDS."""
         if self.project is None:
             return True
-        self._abandon_drag()
+        self.editor.abandon()
         self.predictor.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
@@ -135,6 +132,7 @@ class Session(QObject):
         saved = self.close_project()
         self.predictor.stop()
         self.trainer.stop_thread()
+        self.editor.stop()
         self._tasks.stop()
         return saved
 
@@ -226,15 +224,19 @@ class Session(QObject):
         self.open_image(name)
 
     def _leave_document(self) -> None:
-        self._abandon_drag()
+        self.editor.abandon()
         if self._writer is not None:
             self._writer.hurry()
 
-    def _abandon_drag(self) -> None:
-        if self._document is not None and self._document.editing:
-            self.pointer("cancel", 0.0, 0.0)
-            if self._document.editing:
-                self.maskChanged.emit(self._document.rollback())
+    @contextmanager
+    def reread(self) -> Iterator[None]:
+        """Forget every document while all masks become others, and open the current image again after."""
+        name, self.current, self._document = self.current, None, None
+        if self._loader is not None:
+            self._loader.drop_all()
+        yield
+        if name is not None:
+            self.open_image(name)
 
     def _show(self, name: str) -> None:
         opened = self._loader.get(name) if self._loader else None
@@ -290,122 +292,7 @@ class Session(QObject):
         """Whether a person may change the document on screen."""
         return self._document is not None and self.read_only is None
 
-    def set_active_class(self, index: int) -> None:
-        """Choose the class that the tools paint."""
-        if index in self.classes.indices and index != self.active_class:
-            self.active_class = index
-            self.activeClassChanged.emit(index)
-
-    def set_tool(self, name: str) -> None:
-        """Choose a tool."""
-        if name in self.tools and name != self.tool:
-            self._abandon_drag()
-            self.tool = name
-            self.toolChanged.emit(name)
-
-    def set_brush_radius(self, radius: int) -> None:
-        """Set the radius of the brushes, 1 to 500 px."""
-        self.brush_radius = min(max(int(radius), 1), 500)
-        self.toolChanged.emit(self.tool)
-
-    def pointer(self, kind: str, row: float, column: float, modifiers: Collection[str] = frozenset()) -> None:
-        """Give a pointer event to the tool. kind: press, move, release or cancel; position in image px."""
-        document = self._document
-        if document is None or (not self.editable and self.tool != "pick"):
-            return
-        context = ToolContext(
-            document,
-            self.active_class,
-            self.brush_radius,
-            self.classes.background,
-            self.set_active_class,
-            self._announce,
-        )
-        tool = self.tools[self.tool]
-        if kind == "cancel":
-            changed = tool.cancel(context)
-        else:
-            changed = getattr(tool, kind)(context, row, column, frozenset(modifiers))
-        if changed is not None and not changed.empty:
-            self.maskChanged.emit(changed)
-        if not document.editing:
-            self.predictor.drag_ended()
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return self.editable and self.undo_name is not None
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return self.editable and self.redo_name is not None
-
-    @property
-    def undo_name(self) -> str | None:
-        """What undo would take back."""
-        return self._document.history.undo_name if self._document else None
-
-    @property
-    def redo_name(self) -> str | None:
-        """What redo would do again."""
-        return self._document.history.redo_name if self._document else None
-
-    def undo(self) -> None:
-        """Take the last step back."""
-        self._edit(Document.undo)
-
-    def redo(self) -> None:
-        """Do the step last undone again."""
-        self._edit(Document.redo)
-
-    def clear_annotation(self) -> None:
-        """Return every painted pixel of this image to unlabelled, as one step."""
-        self._edit(Document.forget_all)
-
-    def fill_rest(self) -> None:
-        """Make background, or else the active class, of every pixel that has no class yet."""
-        background = self.classes.background
-        value = self.active_class if background is None else background
-        self._edit(lambda document: document.fill_rest(value))
-
-    def unapprove(self) -> None:
-        """Take the approval back."""
-        self._edit(Document.unapprove)
-
-    def approve(self) -> None:
-        """Say that the whole mask is right. Large masks are looked at in a thread first."""
-        document = self._document
-        if document is None or not self.editable or document.approved:
-            return
-        if self.predictor.stale:
-            self.failed.emit(
-                "The prediction shown is of another model.",
-                "Wait until it is renewed, or predict this image.",
-            )
-        elif document.shape[0] * document.shape[1] > LARGE_IMAGE:
-            self._tasks.submit(("approve", document.name), lambda: (document, document.judge()))
-        else:
-            self._edit(Document.approve)
-
-    def _edit(self, action: Callable[[Document], Change | None]) -> None:
-        """Do something undoable to the document and announce it; say what is in the way."""
-        if self._document is None or not self.editable:
-            return
-        self._abandon_drag()
-        try:
-            change = action(self._document)
-        except UnfinishedError as error:
-            self.unfinished.emit(error.message, error.remedy)
-            return
-        except StudioError as error:
-            self.failed.emit(error.message, error.remedy)
-            return
-        if change is not None:
-            self.maskChanged.emit(change.rect)
-            self._announce(change)
-
-    def _announce(self, change: Change) -> None:
+    def announce(self, change: Change) -> None:
         """After a step: journal it, save it some time, tell the views."""
         document, writer = self._document, self._writer
         if document is None or writer is None or self.project is None:
@@ -456,71 +343,6 @@ class Session(QObject):
         self.savedChanged.emit(True)
         self.failed.emit(f"{name} could not be saved: {error.message}", f"{error.remedy} It is tried again.")
 
-    # -- classes ------------------------------------------------------------------------------------------
-
-    def add_class(self, name: str) -> None:
-        """Add a class."""
-        self._set_classes(lambda table: table.add(name))
-
-    def rename_class(self, index: int, name: str) -> None:
-        """Give a class another name."""
-        self._set_classes(lambda table: table.renamed(index, name))
-
-    def recolor_class(self, index: int, color: str) -> None:
-        """Give a class another colour, #rrggbb."""
-        self._set_classes(lambda table: table.recolored(index, color))
-
-    def adopt_model_classes(self) -> None:
-        """Take over the classes of the chosen model; possible while nobody painted anything."""
-        model = self.predictor.model
-        if model is None or model.card is None or self.project is None:
-            return
-        if self.project.with_status(Status.PAINTED, Status.APPROVED):
-            self.failed.emit("Masks exist already.", "Rename your classes to match the model's instead.")
-            return
-        table = model.card.table()
-        self._set_classes(lambda _: table)
-
-    def delete_class(self, index: int, into: int | None) -> None:
-        """Retire a class; its pixels become the class `into`, or unlabelled. Clears the undo history."""
-        if self.project is None or self._loader is None or not self.saved_or_said():
-            return
-        self.predictor.cancel()  # what it finds would still hold the class
-        try:
-            table = self.classes.retire(index)
-            self.project.replace_class(index, UNLABELLED if into is None else into)
-            self.project.drop_predictions()
-        except (StudioError, OSError) as error:
-            self.say_failed(as_studio_error(error))
-            return
-        name, self.current, self._document = self.current, None, None
-        self._loader.drop_all()
-        self._set_classes(lambda _: table)
-        if name is not None:
-            self.open_image(name)
-
-    def _set_classes(self, change: Callable[[ClassTable], ClassTable]) -> None:
-        if self.project is None:
-            return
-        try:
-            self.project.set_classes(change(self.classes))
-        except (StudioError, OSError) as error:
-            self.say_failed(as_studio_error(error))
-            return
-        if self._document is not None:
-            self._document.classes, self._document.thresholds = self.classes, self.project.thresholds
-        self._set_default_class()
-        self.trainer.forget_plan()
-        self.classesChanged.emit()
-        self.predictor.modelChanged.emit()
-        self.predictor.as_needed()
-
-    def _set_default_class(self) -> None:
-        if self.active_class not in self.classes.indices:
-            choices = self.classes.foreground or self.classes.indices
-            self.active_class = choices[0] if choices else 0
-            self.activeClassChanged.emit(self.active_class)
-
     # -- export and tasks ---------------------------------------------------------------------------------
 
     def export(
@@ -544,10 +366,6 @@ class Session(QObject):
     def _task_done(self, key: Any, result: Any) -> None:
         if key == "export":
             self.exported.emit(result)
-        elif isinstance(key, tuple) and key[0] == "approve":
-            judged, judgement = result
-            if judged is self._document:  # another project may have an image of the same name
-                self._edit(lambda document: document.approve(judgement))
 
     @Slot(object, object)
     def _task_failed(self, _key: Any, error: StudioError) -> None:

@@ -4,9 +4,10 @@ from unet_studio.tools.brush import Brush
 from unet_studio.tools.eraser import Eraser
 from unet_studio.tools.forget import Forget
 from unet_studio.tools.pick import Pick
-from unet_studio.tools.tool import Modifiers, Tool, ToolContext
+from unet_studio.tools.rule import PaintRule
+from unet_studio.tools.tool import Modifiers, Outline, Setting, Tool, ToolContext
 
 # Name -> tool, in the order of the tool bar. A new tool is one file and one word here.
 TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Brush, Eraser, Forget, Pick)}
 
-__all__ = ["TOOLS", "Modifiers", "Tool", "ToolContext"]
+__all__ = ["TOOLS", "Modifiers", "Outline", "PaintRule", "Setting", "Tool", "ToolContext"]

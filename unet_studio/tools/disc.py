@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_studio.core.geometry import Rect
+from unet_studio.tools.tool import Point
 
-Point = tuple[float, float]  # row, column in image px
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]  # first and last column position of each row
 
 MINIMUM_RADIUS = 0.5  # one pixel

@@ -4,10 +4,10 @@ import math
 
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.geometry import Rect
-from unet_studio.tools.tool import NONE, Modifiers, ToolContext
+from unet_studio.tools.tool import NONE, Modifiers, Tool, ToolContext
 
 
-class Pick:
+class Pick(Tool):
     """Chooses a class from the mask; changes no pixel."""
 
     name = "pick"
@@ -15,6 +15,7 @@ class Pick:
     icon = "mdi6.eyedropper"
     shortcut = "I"
     hint = "Click to make the class under the pointer the active one."
+    paints = False
 
     def press(
         self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
@@ -33,17 +34,3 @@ class Pick:
     ) -> Rect | None:
         """Go on choosing along the drag."""
         return self.press(context, row, column, modifiers)
-
-    def release(
-        self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
-    ) -> Rect | None:
-        """The choice was made already."""
-        return None
-
-    def cancel(self, context: ToolContext) -> Rect | None:
-        """There is nothing to take back."""
-        return None
-
-    def cursor_radius(self, context: ToolContext) -> float | None:
-        """A plain cursor."""
-        return None

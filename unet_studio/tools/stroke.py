@@ -1,15 +1,13 @@
 """Freehand strokes: what brush, eraser and forget brush share."""
 
 import weakref
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, Rect
-from unet_studio.tools.disc import Point, pieces, swept_disc
-from unet_studio.tools.tool import NONE, Modifiers, ToolContext
-
-ERASING = frozenset({"alt", "right", "eraser"})
+from unet_studio.tools.disc import pieces, swept_disc
+from unet_studio.tools.tool import ERASING, NONE, Modifiers, Point, Tool, ToolContext
 
 
 @dataclass
@@ -21,16 +19,15 @@ class Drag:
     value: int
 
 
-class StrokeTool(ABC):
+class StrokeTool(Tool):
     """A round tip swept along the pointer's path, without gaps, as one undo step.
 
     Shift and press draws a straight line from the last point on the same image. Alt, the right button and the
     eraser end of a pen erase.
     """
 
-    title: str
-
     def __init__(self) -> None:
+        super().__init__()
         self._drag: Drag | None = None
         self._last: tuple[weakref.ref[Document], Point] | None = None
 
@@ -48,7 +45,7 @@ class StrokeTool(ABC):
         start = self._last_point(document) if "shift" in modifiers else None
         document.begin(self.title)
         self._drag = Drag(document, start or (row, column), value)
-        changed = self._sweep(self._drag, (row, column), context.radius)
+        changed = self._sweep(context, self._drag, (row, column))
         return changed.union(taken_back or EMPTY)
 
     def move(
@@ -56,7 +53,7 @@ class StrokeTool(ABC):
     ) -> Rect | None:
         """Sweep the tip from where it was."""
         drag = self._current(context)
-        return self._sweep(drag, (row, column), context.radius) if drag else None
+        return self._sweep(context, drag, (row, column)) if drag else None
 
     def release(
         self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
@@ -65,7 +62,7 @@ class StrokeTool(ABC):
         drag = self._current(context)
         if drag is None:
             return None
-        changed = self._sweep(drag, (row, column), context.radius) if drag.at != (row, column) else EMPTY
+        changed = self._sweep(context, drag, (row, column)) if drag.at != (row, column) else EMPTY
         self._last = weakref.ref(drag.document), (row, column)
         self._drag = None
         change = drag.document.commit()
@@ -94,11 +91,11 @@ class StrokeTool(ABC):
         self.cancel(context)
         return None
 
-    def _sweep(self, drag: Drag, to: Point, radius: float) -> Rect:
-        changed = EMPTY
+    def _sweep(self, context: ToolContext, drag: Drag, to: Point) -> Rect:
+        changed, radius = EMPTY, context.radius
         for start, end in pieces(drag.at, to, radius):
             rect, stencil = swept_disc(start, end, radius, drag.document.shape)
-            changed = changed.union(drag.document.annotation.paint(rect, stencil, drag.value))
+            changed = changed.union(context.paint(rect, stencil, drag.value))
         drag.at = to
         return changed
 

@@ -4,28 +4,78 @@ Positions are (row, column) floats in image px: pixel (r, c) covers r..r+1 and c
 (r + 0.5, c + 0.5).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.document import Change, Document
-from unet_studio.core.geometry import Rect
+from unet_studio.core.geometry import EMPTY, Rect
+from unet_studio.core.image_io import display_window, to_display
+from unet_studio.tools.rule import PaintRule
 
 Modifiers = frozenset[str]  # of "shift", "ctrl", "alt", "right" (button) and "eraser" (end of a pen)
 NONE: Modifiers = frozenset()
+ERASING = frozenset({"alt", "right", "eraser"})
+
+Point = tuple[float, float]  # row, column in image px
+Value = bool | int | float | str
 
 
 def _nothing(_: object) -> None:
     """Nobody wants to know."""
 
 
+def _at_once(compute: Callable[[], Any], apply: Callable[[Any], None]) -> None:
+    """Without a window there is nobody to keep waiting."""
+    apply(compute())
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a tool, from which the option bar builds a control.
+
+    kind: "int" and "float" (a number between low and high, shown with unit), "choice" (one of choices) or
+    "bool". tip: one sentence.
+    """
+
+    name: str
+    text: str
+    default: Value
+    tip: str = ""
+    kind: str = "int"
+    low: float = 0
+    high: float = 100
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A line that the canvas draws over the picture while a tool is at work.
+
+    points: (row, column) in image px. closed: back to the first point. handles: whether points get a dot.
+    """
+
+    points: tuple[Point, ...]
+    closed: bool = False
+    handles: bool = False
+
+
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may know and do. active_class: index to paint. radius: in image px.
+    """What a tool may know and do. active_class: index to paint. radius: in image px, pen pressure applied.
 
-    background: the class index that erases, or None. choose_class: makes a class the active one.
-    committed: called with what a finished edit changed, right after its commit.
+    background: the class index that erases, or None. rule: where painting is allowed. choose_class: makes a
+    class the active one. committed: called with what a finished edit changed, right after its commit.
+    later(compute, apply): runs compute off the window's thread and then apply with its result in it, unless
+    another document is on screen by then; a newer call replaces one that waits. changed: announces pixels
+    that changed outside press, move and release, such as in apply. shown: the image as the window shows it;
+    None to choose brightness and contrast from the image.
     """
 
     document: Document
@@ -34,48 +84,113 @@ class ToolContext:
     background: int | None = None
     choose_class: Callable[[int], None] = _nothing
     committed: Callable[[Change], None] = _nothing
+    rule: PaintRule = field(default_factory=PaintRule)
+    later: Callable[[Callable[[], Any], Callable[[Any], None]], None] = _at_once
+    changed: Callable[[Rect], None] = _nothing
+    shown: Callable[[Rect], NDArray[np.uint8]] | None = None
 
     @property
     def erased(self) -> int:
         """What erasing paints: the background class; in a project without one, unlabelled."""
         return UNLABELLED if self.background is None else self.background
 
+    def value(self, modifiers: Modifiers) -> int:
+        """What a tool that paints lays: the active class, or what erases."""
+        return self.erased if modifiers & ERASING else self.active_class
 
-class Tool(Protocol):
-    """One tool of the window. Every method returns the pixels that changed, or None.
+    def picture(self, rect: Rect) -> NDArray[np.uint8]:
+        """The image as it is shown, uint8 (height, width, 3), of a rect inside it."""
+        if self.shown is not None:
+            return self.shown(rect)
+        image = self.document.image
+        return to_display(image[rect.slices], display_window(image))
 
-    press begins, move continues while the button is down, release ends in one undo step; cancel takes the
-    drag back without a trace. An instance belongs to one window and may remember its last drag.
+    def paint(self, rect: Rect, stencil: NDArray[np.bool_], value: int) -> Rect:
+        """Paint inside an open edit, as the rule allows. Returns the pixels that may have changed.
+
+        stencil: bool (rect.height, rect.width); rect may reach over the border.
+        """
+        document = self.document
+        inside = rect.clip(document.shape)
+        if inside.empty:
+            return EMPTY
+        if inside != rect:
+            rows = slice(inside.top - rect.top, inside.bottom - rect.top)
+            columns = slice(inside.left - rect.left, inside.right - rect.left)
+            stencil = stencil[rows, columns]
+        allowed = self.rule.allowed(document, inside)
+        if allowed is not None:
+            stencil = stencil & allowed
+        return document.annotation.paint(inside, stencil, value)
+
+
+class Tool(ABC):
+    """One tool of the window. Every method of the pointer returns the pixels that changed, or None.
+
+    press begins, move continues while the button is down, release ends; hover is a move without a button.
+    A tool whose work spans several clicks says so with busy, and then gets the keys "enter", "escape" and
+    "backspace" and double clicks; cancel takes everything unfinished back without a trace. An instance
+    belongs to one window and may remember its last drag.
     """
 
-    name: str  # key in TOOLS
-    title: str  # what menus and undo call it
-    icon: str  # name in qtawesome
-    shortcut: str
-    hint: str  # one sentence for the status bar
+    name: ClassVar[str]  # key in TOOLS
+    title: ClassVar[str]  # what menus and undo call it
+    icon: ClassVar[str]  # name in qtawesome
+    shortcut: ClassVar[str]
+    hint: ClassVar[str]  # one sentence for the status bar
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    paints: ClassVar[bool] = True  # whether it changes pixels: a read-only project offers the others alone
 
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {setting.name: setting.default for setting in self.settings}
+
+    @abstractmethod
     def press(
         self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
     ) -> Rect | None:
         """The button went down."""
-        ...
 
     def move(
         self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
     ) -> Rect | None:
-        """The pointer moved."""
-        ...
+        """The pointer moved with the button down."""
+        return None
 
     def release(
         self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
     ) -> Rect | None:
         """The button went up."""
-        ...
+        return None
+
+    def hover(
+        self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
+    ) -> Rect | None:
+        """The pointer moved with no button down."""
+        return None
+
+    def double(
+        self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
+    ) -> Rect | None:
+        """The second press of a double click; the first one was a press and a release."""
+        return self.press(context, row, column, modifiers)
+
+    def key(self, context: ToolContext, name: str) -> Rect | None:
+        """The key "enter" or "backspace" while busy; "escape" calls cancel instead."""
+        return None
 
     def cancel(self, context: ToolContext) -> Rect | None:
-        """The drag is to be forgotten, also where context already shows another document."""
-        ...
+        """Everything unfinished is to be forgotten, also where context already shows another document."""
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is unfinished between clicks."""
+        return False
+
+    def outlines(self, context: ToolContext) -> tuple[Outline, ...]:
+        """What the canvas draws over the picture now."""
+        return ()
 
     def cursor_radius(self, context: ToolContext) -> float | None:
         """Radius of the ring around the pointer in image px; None for a plain cursor."""
-        ...
+        return None

@@ -60,8 +60,8 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     "images": lambda session: bool(session.images),
     "document": lambda session: session.document is not None,
     "editable": _editable,
-    "undo": lambda session: session.can_undo,
-    "redo": lambda session: session.can_redo,
+    "undo": lambda session: session.editor.can_undo,
+    "redo": lambda session: session.editor.can_redo,
     "approvable": lambda session: _editable(session) and not _approved(session),
     "approved": lambda session: _editable(session) and _approved(session),
     "predictable": lambda session: session.document is not None and session.predictor.model is not None,
@@ -98,20 +98,20 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "quit", "&Quit", "exit-to-app", "&File", "window.close", ("Ctrl+Q",), tip="Save and close the window",
     ),
     ActionSpec(
-        "undo", "&Undo", "undo", "&Edit", "session.undo",
+        "undo", "&Undo", "undo", "&Edit", "session.editor.undo",
         ("Ctrl+Z",), "undo", "Take back the last change of this image", toolbar="icon", repeat=True,
     ),
     ActionSpec(
-        "redo", "&Redo", "redo", "&Edit", "session.redo",
+        "redo", "&Redo", "redo", "&Edit", "session.editor.redo",
         ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do again what was undone", toolbar="icon", repeat=True,
     ),
     ActionSpec(
-        "fill_rest", "F&ill the Rest", "format-color-fill", "&Edit", "session.fill_rest",
+        "fill_rest", "F&ill the Rest", "format-color-fill", "&Edit", "session.editor.fill_rest",
         ("Ctrl+B",), "editable",
         "Make background of every pixel that has no class yet (can be undone)", line=True,
     ),
     ActionSpec(
-        "forget_all", "&Forget All Corrections", "eraser-variant", "&Edit", "session.clear_annotation",
+        "forget_all", "&Forget All Corrections", "eraser-variant", "&Edit", "session.editor.clear_annotation",
         ("Ctrl+Backspace",), "editable",
         "Return every painted pixel of this image to what the model says (can be undone)",
     ),
@@ -124,7 +124,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("D", "PgDown"), "images", "Go to the image after", 1, toolbar="icon", repeat=True,
     ),
     ActionSpec(
-        "approve", "&Approve", "check-bold", "&Image", "session.approve",
+        "approve", "&Approve", "check-bold", "&Image", "session.editor.approve",
         ("Return", "Enter"), "approvable", "Say that the whole mask of this image is right",
         toolbar="text", line=True,
     ),
@@ -133,7 +133,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+Return",), "approvable", "Approve, then go to the next image that is not finished",
     ),
     ActionSpec(
-        "unapprove", "&Take Approval Back", "undo-variant", "&Image", "session.unapprove",
+        "unapprove", "&Take Approval Back", "undo-variant", "&Image", "session.editor.unapprove",
         ("Shift+Return",), "approved", "Say that this mask is not finished after all",
     ),
     ActionSpec(
@@ -255,7 +255,7 @@ def tool_actions(tools: Mapping[str, Tool]) -> list[ActionSpec]:
     """The rows of the tools, in the order of the tool bar."""
     return [
         ActionSpec(
-            f"tool_{name}", capwords(tool.title), tool.icon, "&Tools", "session.set_tool",
+            f"tool_{name}", capwords(tool.title), tool.icon, "&Tools", "session.editor.set_tool",
             (tool.shortcut,), "project", tool.hint, name, checkable=True, group="tools",
         )
         for name, tool in tools.items()

@@ -40,7 +40,7 @@ class Commands:
     def approve_and_go_on(self) -> None:
         """Approve, then show the next image that is not finished."""
         session = self._window.session
-        session.approve()
+        session.editor.approve()
         if session.current is None or session.document is None or not session.document.approved:
             return
         place = session.images.index(session.current)
@@ -79,10 +79,10 @@ class Commands:
 
     def scale_brush(self, factor: float) -> None:
         """Make the brush larger or smaller, by at least one pixel."""
-        radius = self._window.session.brush_radius
+        radius = self._window.session.editor.brush_radius
         scaled = round(radius * factor)
         step = 1 if factor > 1 else -1
-        self._window.session.set_brush_radius(scaled if scaled != radius else radius + step)
+        self._window.session.editor.set_brush_radius(scaled if scaled != radius else radius + step)
 
     def set_auto_predict(self) -> None:
         """Predict while browsing, or not."""

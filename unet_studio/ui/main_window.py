@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
     # -- building -----------------------------------------------------------------------------------------
 
     def _make_actions(self) -> Actions:
-        specs = all_actions(self.session.tools)
+        specs = all_actions(self.session.editor.tools)
         owners = {
             "session": self.session,
             "canvas": self.canvas,
@@ -217,7 +217,7 @@ class MainWindow(QMainWindow):
     def _refresh_actions(self, *_: object) -> None:
         session = self.session
         self.action_table.refresh(session)
-        for name, what in (("undo", session.undo_name), ("redo", session.redo_name)):
+        for name, what in (("undo", session.editor.undo_name), ("redo", session.editor.redo_name)):
             verb = name.capitalize()
             self.action_table[name].setText(f"&{verb} {what}" if what else f"&{verb}")
         done = session.document is not None and session.document.approved

@@ -89,7 +89,7 @@ class Notices(QObject):
     @Slot(str, str)
     def _unfinished(self, message: str, remedy: str) -> None:
         self._banner.show_notice(
-            Notice("warning", message, remedy, "Fill the Rest", self._session.fill_rest, UNFINISHED)
+            Notice("warning", message, remedy, "Fill the Rest", self._session.editor.fill_rest, UNFINISHED)
         )
 
     @Slot()

@@ -12,7 +12,7 @@ from unet_studio.ui.widgets import label
 
 SLIDER_HEIGHT = 96  # px, less where the window is low
 STEPS = 200  # of the size slider, which is logarithmic
-LARGEST = 500  # px, radius
+LARGEST = 1000  # px, radius
 
 
 def radius_of(step: int) -> int:
@@ -38,7 +38,7 @@ class ToolBar(QToolBar):
         self.setMovable(False)
         self.setIconSize(QSize(24, 24))
         self.setOrientation(Qt.Orientation.Vertical)
-        for name in session.tools:
+        for name in session.editor.tools:
             self.addAction(actions[f"tool_{name}"])
         self.addSeparator()
         self._sliders = QVBoxLayout()
@@ -54,9 +54,9 @@ class ToolBar(QToolBar):
         box = QWidget()
         box.setLayout(self._sliders)
         self.addWidget(box)
-        self.size_slider.valueChanged.connect(lambda step: session.set_brush_radius(radius_of(step)))
+        self.size_slider.valueChanged.connect(lambda step: session.editor.set_brush_radius(radius_of(step)))
         self.opacity_slider.valueChanged.connect(self._opacity_moved)
-        session.toolChanged.connect(self.refresh)
+        session.editor.toolChanged.connect(self.refresh)
         self.refresh()
 
     def _slider(self, icon: str, tip: str, name: str, most: int) -> tuple[QSlider, QLabel]:
@@ -82,11 +82,11 @@ class ToolBar(QToolBar):
     def refresh(self, *_: object) -> None:
         """Show the session's tool and brush."""
         session = self._session
-        self._actions[f"tool_{session.tool}"].setChecked(True)
-        if radius_of(self.size_slider.value()) != session.brush_radius:
+        self._actions[f"tool_{session.editor.tool}"].setChecked(True)
+        if radius_of(self.size_slider.value()) != session.editor.brush_radius:
             with QSignalBlocker(self.size_slider):
-                self.size_slider.setValue(step_of(session.brush_radius))
-        self.size_label.setText(str(session.brush_radius))
+                self.size_slider.setValue(step_of(session.editor.brush_radius))
+        self.size_label.setText(str(session.editor.brush_radius))
 
     def set_opacity(self, percent: int) -> None:
         """Show an opacity, 0..100 %, and announce it."""

@@ -192,11 +192,11 @@ class Hand:
         steps = int(self._size_steps)
         if steps:
             self._size_steps -= steps
-            radius = session.brush_radius
+            radius = session.editor.brush_radius
             wanted = round(radius * NOTCH_SIZE**steps)
-            session.set_brush_radius(wanted if wanted != radius else radius + (1 if steps > 0 else -1))
+            session.editor.set_brush_radius(wanted if wanted != radius else radius + (1 if steps > 0 else -1))
 
     def _send(self, kind: str, at: QPointF, keys: Qt.KeyboardModifier) -> None:
         row, column = self._canvas.to_image(at)
         names = frozenset(name for key, name in MODIFIERS.items() if keys & key)
-        self._canvas.session.pointer(kind, row, column, names | self._marks)
+        self._canvas.session.editor.pointer(kind, row, column, names | self._marks)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QWidget
 from unet_studio.core.geometry import Rect
 from unet_studio.core.render import argb_table
 from unet_studio.session import Session
-from unet_studio.tools import ToolContext
 from unet_studio.ui.canvas.decor import paint_message, paint_ring, ring_region
 from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
 from unet_studio.ui.canvas.hand_widget import HandWidget
@@ -64,7 +63,7 @@ class Canvas(HandWidget):
         session.maskChanged.connect(self._mask_changed)
         session.predictor.predicted.connect(self._prediction_changed)
         session.classesChanged.connect(self._restyle)
-        session.toolChanged.connect(self._tool_changed)
+        session.editor.toolChanged.connect(self._tool_changed)
         theme().changed.connect(self._redraw)
         self._document_changed()
 
@@ -298,11 +297,10 @@ class Canvas(HandWidget):
 
     def _ring_radius(self) -> float | None:
         """The radius of the ring in logical px, or None where none is shown."""
-        session, hand = self.session, self.hand
-        if session.document is None or hand.at is None or hand.panning or hand.space:
+        hand = self.hand
+        if hand.at is None or hand.panning or hand.space:
             return None
-        context = ToolContext(session.document, session.active_class, session.brush_radius)
-        radius = session.tools[session.tool].cursor_radius(context)
+        radius = self.session.editor.cursor_radius
         return None if radius is None else radius * self.zoom / self._picture.ratio
 
     def _move_ring(self) -> None:

@@ -35,7 +35,7 @@ class ClassesPanel(QWidget):
         self._build()
         session.projectChanged.connect(self.refresh)
         session.classesChanged.connect(self.refresh)
-        session.activeClassChanged.connect(self._select)
+        session.editor.activeClassChanged.connect(self._select)
         self._model.renamed.connect(self._rename, Qt.ConnectionType.QueuedConnection)
         icons().changed.connect(self.view.viewport().update)
         self.refresh()
@@ -69,7 +69,7 @@ class ClassesPanel(QWidget):
             self._model.set_table(project.classes)
             rows = min(max(self._model.rowCount(), LEAST_ROWS), MOST_ROWS)
             self.view.setMinimumHeight(rows * ROW)
-        self._select(self._session.active_class)
+        self._select(self._session.editor.active_class)
 
     @Slot(int)
     def _select(self, class_index: int) -> None:
@@ -84,7 +84,7 @@ class ClassesPanel(QWidget):
 
     def _chosen(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self._following:
-            self._session.set_active_class(self._model.entry(index.row()).index)
+            self._session.editor.set_active_class(self._model.entry(index.row()).index)
 
     def _enable(self) -> None:
         project = self._session.project
@@ -102,7 +102,7 @@ class ClassesPanel(QWidget):
         if project is None:
             return "Open a project first"
         table = project.classes
-        if self._session.active_class == table.background:
+        if self._session.editor.active_class == table.background:
             return "The background can't be deleted: it is what the eraser paints. Rename it instead"
         if len(table.active) <= 1:
             return "A project needs at least one class"
@@ -113,7 +113,7 @@ class ClassesPanel(QWidget):
         if self._session.project is not None:
             index = class_keys(self._session.project.classes).get(key)
             if index is not None:
-                self._session.set_active_class(index)
+                self._session.editor.set_active_class(index)
 
     def add_class(self) -> None:
         """Add a class under a free name, and let the person type a better one."""
@@ -123,10 +123,10 @@ class ClassesPanel(QWidget):
         number = len(project.classes.classes)
         while project.classes.named(f"class {number}"):
             number += 1
-        self._attempt(lambda: self._session.add_class(f"class {number}"))
+        self._attempt(lambda: self._session.class_editor.add(f"class {number}"))
         added = self._session.project.classes.named(f"class {number}") if self._session.project else None
         if added is not None:
-            self._session.set_active_class(added.index)
+            self._session.editor.set_active_class(added.index)
             self.rename_class()
 
     def rename_class(self) -> None:
@@ -138,7 +138,7 @@ class ClassesPanel(QWidget):
 
     @Slot(int, str)
     def _rename(self, class_index: int, name: str) -> None:
-        self._attempt(lambda: self._session.rename_class(class_index, name))
+        self._attempt(lambda: self._session.class_editor.rename(class_index, name))
 
     def recolor_class(self) -> None:
         """Ask for another colour of the active class."""
@@ -153,7 +153,7 @@ class ClassesPanel(QWidget):
         dialog.setWindowTitle(f"Colour of {entry.name}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.colorSelected.connect(
-            lambda color: self._attempt(lambda: self._session.recolor_class(entry.index, color.name()))
+            lambda color: self._attempt(lambda: self._session.class_editor.recolor(entry.index, color.name()))
         )
         dialog.open()
 
@@ -164,9 +164,9 @@ class ClassesPanel(QWidget):
             return
         from unet_studio.ui.dialogs.delete_class import DeleteClassDialog
 
-        dialog = DeleteClassDialog(project.classes, self._session.active_class, self)
+        dialog = DeleteClassDialog(project.classes, self._session.editor.active_class, self)
         dialog.chosen.connect(
-            lambda index, into: self._attempt(lambda: self._session.delete_class(index, into))
+            lambda index, into: self._attempt(lambda: self._session.class_editor.delete(index, into))
         )
         dialog.open()
 

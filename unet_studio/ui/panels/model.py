@@ -136,7 +136,10 @@ class ModelPanel(QWidget):
         problem = session.predictor.problem
         adopt = bool(problem) and self._may_adopt()
         self.problem.say(
-            problem, "warning", "Use the Model's Classes" if adopt else "", session.adopt_model_classes
+            problem,
+            "warning",
+            "Use the Model's Classes" if adopt else "",
+            session.class_editor.adopt_model_classes,
         )
 
     def _may_adopt(self) -> bool:

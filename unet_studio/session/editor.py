@@ -1,0 +1,288 @@
+"""Editing the document on screen: the tools, what they paint with, and undo.
+
+Every change goes through edit() or a tool, and is journalled, saved and announced by the session.
+"""
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from unet_studio.core.document import Change, Document, UnfinishedError
+from unet_studio.core.errors import StudioError
+from unet_studio.core.geometry import Rect
+from unet_studio.jobs.tasks import TaskThread
+from unet_studio.tools import TOOLS, Outline, PaintRule, Tool, ToolContext
+
+if TYPE_CHECKING:
+    from unet_studio.session.session import Session
+
+LARGE_IMAGE = 4_000_000  # px; above it, approval looks at the mask in a thread
+LARGEST_RADIUS = 1000  # px
+
+
+class Editor(QObject):
+    """toolChanged(tool): the tool, its settings, the brush's size or the rule is another one.
+
+    activeClassChanged(index): the class that is painted. outlinesChanged(): what tools draw over the picture.
+    """
+
+    toolChanged = Signal(str)
+    activeClassChanged = Signal(int)
+    outlinesChanged = Signal()
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
+        self._session = session
+        self.tools: dict[str, Tool] = {name: tool() for name, tool in TOOLS.items()}
+        self.tool = next(iter(self.tools))
+        self.active_class = 1
+        self.brush_radius = 12
+        self.rule = PaintRule()
+        self.pressure_sizes = False
+        self._pressure = 1.0
+        self._outlines: tuple[Outline, ...] = ()
+        self._tasks = TaskThread("tools")
+        self._tasks.done.connect(self._task_done)
+        self._tasks.failed.connect(self._task_failed)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._tasks.stop()
+
+    # -- what is painted with -----------------------------------------------------------------------------
+
+    def set_active_class(self, index: int) -> None:
+        """Choose the class that the tools paint."""
+        if index in self._session.classes.indices and index != self.active_class:
+            self.active_class = index
+            self.activeClassChanged.emit(index)
+
+    def ensure_active_class(self) -> None:
+        """Choose another class where the active one is gone."""
+        classes = self._session.classes
+        if self.active_class not in classes.indices:
+            choices = classes.foreground or classes.indices
+            self.active_class = choices[0] if choices else 0
+            self.activeClassChanged.emit(self.active_class)
+
+    def set_tool(self, name: str) -> None:
+        """Choose a tool."""
+        if name in self.tools and name != self.tool:
+            self.abandon()
+            self.tool = name
+            self.toolChanged.emit(name)
+            self._follow_outlines()
+
+    def set_brush_radius(self, radius: int) -> None:
+        """Set the radius of the brushes, 1 to LARGEST_RADIUS px."""
+        self.brush_radius = min(max(int(radius), 1), LARGEST_RADIUS)
+        self.toolChanged.emit(self.tool)
+
+    def set_rule(self, rule: PaintRule) -> None:
+        """Set where the tools may paint."""
+        self.rule = rule
+        self.toolChanged.emit(self.tool)
+
+    def set_setting(self, tool: str, name: str, value: bool | int | float | str) -> None:
+        """Set one of the settings that a tool declares."""
+        self.tools[tool].values[name] = value
+        self.toolChanged.emit(self.tool)
+
+    # -- the tools ----------------------------------------------------------------------------------------
+
+    def pointer(
+        self,
+        kind: str,
+        row: float,
+        column: float,
+        modifiers: Collection[str] = frozenset(),
+        pressure: float = 1.0,
+    ) -> None:
+        """Give a pointer event to the tool. kind: press, move, release, hover, double or cancel.
+
+        row, column: in image px. pressure: of a pen, 0..1.
+        """
+        document, tool = self._session.document, self.tools[self.tool]
+        if document is None or (tool.paints and not self._session.editable):
+            return
+        self._pressure = pressure
+        context = self.context(document)
+        if kind == "cancel":
+            changed = tool.cancel(context)
+        else:
+            changed = getattr(tool, kind)(context, row, column, frozenset(modifiers))
+        self._after(changed, document)
+
+    def tool_key(self, name: str) -> bool:
+        """Give "enter", "escape" or "backspace" to a tool in the middle of its work. Returns whether so."""
+        document, tool = self._session.document, self.tools[self.tool]
+        if document is None or not tool.busy:
+            return False
+        context = self.context(document)
+        self._after(tool.cancel(context) if name == "escape" else tool.key(context, name), document)
+        return True
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """What the tool draws over the picture."""
+        return self._outlines
+
+    @property
+    def cursor_radius(self) -> float | None:
+        """Radius of the ring around the pointer in image px; None for a plain cursor."""
+        document = self._session.document
+        return None if document is None else self.tools[self.tool].cursor_radius(self.context(document))
+
+    def context(self, document: Document) -> ToolContext:
+        """What a tool may know and do now."""
+        scale = self._pressure if self.pressure_sizes else 1.0
+        return ToolContext(
+            document,
+            self.active_class,
+            max(self.brush_radius * scale, 0.5),
+            self._session.classes.background,
+            self.set_active_class,
+            self._session.announce,
+            self.rule,
+            self._later,
+            self._changed,
+            self._shown,
+        )
+
+    def abandon(self) -> None:
+        """Take back what is unfinished, of a drag or of a tool between two clicks."""
+        document = self._session.document
+        if document is None:
+            return
+        tool = self.tools[self.tool]
+        if document.editing or tool.busy:
+            self._after(tool.cancel(self.context(document)), document)
+        if document.editing:
+            self._session.maskChanged.emit(document.rollback())
+
+    def _after(self, changed: Rect | None, document: Document) -> None:
+        """After an event of the tool: tell the views."""
+        self._changed(changed)
+        self._follow_outlines()
+        if not document.editing:
+            self._session.predictor.drag_ended()
+
+    def _changed(self, rect: Rect | None) -> None:
+        if rect is not None and not rect.empty:
+            self._session.maskChanged.emit(rect)
+
+    def _follow_outlines(self) -> None:
+        document = self._session.document
+        now = () if document is None else self.tools[self.tool].outlines(self.context(document))
+        if now != self._outlines:
+            self._outlines = now
+            self.outlinesChanged.emit()
+
+    def _shown(self, rect: Rect) -> NDArray[np.uint8]:
+        pyramid = self._session.pyramid
+        if pyramid is None:
+            raise RuntimeError("no image is open")
+        return pyramid.region(0, rect)
+
+    def _later(self, compute: Callable[[], Any], apply: Callable[[Any], None]) -> None:
+        document = self._session.document
+        self._tasks.submit("tool", lambda: (document, apply, compute()))
+
+    @Slot(object, object)
+    def _task_done(self, key: Any, result: Any) -> None:
+        if key == "tool":
+            document, apply, value = result
+            if document is self._session.document and document is not None:
+                apply(value)
+                self._after(None, document)
+        elif key == "approve":
+            document, judgement = result
+            if document is self._session.document:  # another project may have an image of the same name
+                self.edit(lambda current: current.approve(judgement))
+
+    @Slot(object, object)
+    def _task_failed(self, _key: Any, error: StudioError) -> None:
+        self.abandon()
+        self._session.say_failed(error)
+
+    # -- steps --------------------------------------------------------------------------------------------
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return self._session.editable and self.undo_name is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return self._session.editable and self.redo_name is not None
+
+    @property
+    def undo_name(self) -> str | None:
+        """What undo would take back."""
+        document = self._session.document
+        return document.history.undo_name if document else None
+
+    @property
+    def redo_name(self) -> str | None:
+        """What redo would do again."""
+        document = self._session.document
+        return document.history.redo_name if document else None
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self.edit(Document.undo)
+
+    def redo(self) -> None:
+        """Do the step last undone again."""
+        self.edit(Document.redo)
+
+    def clear_annotation(self) -> None:
+        """Return every painted pixel of this image to unlabelled, as one step."""
+        self.edit(Document.forget_all)
+
+    def fill_rest(self) -> None:
+        """Make background, or else the active class, of every pixel that has no class yet."""
+        background = self._session.classes.background
+        value = self.active_class if background is None else background
+        self.edit(lambda document: document.fill_rest(value))
+
+    def unapprove(self) -> None:
+        """Take the approval back."""
+        self.edit(Document.unapprove)
+
+    def approve(self) -> None:
+        """Say that the whole mask is right. Large masks are looked at in a thread first."""
+        session, document = self._session, self._session.document
+        if document is None or not session.editable or document.approved:
+            return
+        if session.predictor.stale:
+            session.failed.emit(
+                "The prediction shown is of another model.",
+                "Wait until it is renewed, or predict this image.",
+            )
+        elif document.shape[0] * document.shape[1] > LARGE_IMAGE:
+            self._tasks.submit("approve", lambda: (document, document.judge()))
+        else:
+            self.edit(Document.approve)
+
+    def edit(self, action: Callable[[Document], Change | None]) -> None:
+        """Do something undoable to the document and announce it; say what is in the way."""
+        session, document = self._session, self._session.document
+        if document is None or not session.editable:
+            return
+        self.abandon()
+        try:
+            change = action(document)
+        except UnfinishedError as error:
+            session.unfinished.emit(error.message, error.remedy)
+            return
+        except StudioError as error:
+            session.say_failed(error)
+            return
+        if change is not None:
+            session.maskChanged.emit(change.rect)
+            session.announce(change)
