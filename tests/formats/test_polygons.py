@@ -1,6 +1,7 @@
 """Polygons on pixel edges: exact by our rule, by pycocotools, with holes and as key-holes."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from unet_studio.formats.polygons import Part, fill, keyhole, signed_area, trace
+
+# pycocotools was built for an older numpy
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 STENCILS = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
     lambda shape: arrays.arrays(np.bool_, shape, elements=st.booleans())
