@@ -239,3 +239,17 @@ def test_the_threshold_of_many_classes_unlabels_what_is_uncertain():
 def test_thresholds_change_the_mask_but_not_the_annotation():
     opened = document(prediction=prediction(0), thresholds=Thresholds({1: 1.0}, binary=(0, 1)))
     assert (opened.mask() == 1).sum() < (prediction(0).labels == 1).sum()
+
+
+def test_landing_a_plan_is_one_step_that_ends_the_approval():
+    doc = document(prediction=prediction(1))
+    doc.approve()
+    plan = doc.annotation.plan([((1, 1), np.full((14, 44), 7, np.uint8))])
+    change = doc.land("Polygon", plan)
+    assert (change.step.name, change.approval_changed, change.rect) == ("Polygon", True, Rect.of(SHAPE))
+    assert not doc.approved
+    assert (doc.annotation.pixels == 7).sum() == 14 * 44
+    doc.undo()
+    assert doc.approved
+    assert not doc.painted
+    assert doc.land("Polygon", None) is None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unet_studio.core.geometry import Rect
+from unet_studio.core.geometry import Rect, tile_rect
 from unet_studio.core.history import History
 from unet_studio.core.mask import Mask, TileDiff
 
@@ -176,3 +176,37 @@ def test_history_forgets_what_was_undone_when_something_new_is_done():
     history.clear()
     assert history.nbytes == 0
     assert history.last is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(dabs(), dabs())
+def test_a_plan_lands_as_the_edit_it_stands_for(first, second):
+    edited, planned = Mask.full(SHAPE, 255), Mask.full(SHAPE, 255)
+    for mask in (edited, planned):
+        with mask.edit():
+            for rect, stencil, value in first:
+                mask.paint(rect, stencil, value)
+    edited.begin()
+    for rect, stencil, value in second:
+        edited.paint(rect, stencil, value)
+    done = edited.commit()
+    before = planned.pixels.copy()
+    whole = Rect.of(SHAPE)
+    plan = planned.plan((key, edited.pixels[tile_rect(*key, SHAPE).slices]) for key in whole.tiles())
+    np.testing.assert_array_equal(planned.pixels, before)  # planning changes nothing
+    if done is None:
+        assert plan is None
+        return
+    diff = planned.land(plan)
+    assert diff.tiles == done.tiles
+    np.testing.assert_array_equal(planned.pixels, edited.pixels)
+    planned.apply(diff)
+    np.testing.assert_array_equal(planned.pixels, before)
+
+
+def test_a_plan_does_not_land_in_an_open_edit():
+    mask = Mask.full(SHAPE, 255)
+    plan = mask.plan([((0, 0), np.zeros((256, 256), np.uint8))])
+    mask.begin()
+    with pytest.raises(RuntimeError, match="open"):
+        mask.land(plan)

@@ -14,7 +14,7 @@ from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
 from unet_studio.core.history import HISTORY_BYTES, History
-from unet_studio.core.mask import Mask, TileDiff
+from unet_studio.core.mask import Mask, Plan, TileDiff
 from unet_studio.core.metrics import foreground_dice
 from unet_studio.core.prediction import Prediction, Thresholds
 
@@ -155,12 +155,14 @@ class Document:
             raise RuntimeError("no edit is open")
         name, self._open = self._open, None
         diff = self.annotation.commit()
-        if diff is None:
-            return None
-        step = DocumentStep(name, diff, self.approval, None)
-        self._set_approval(None)
-        self.history.push(step)
-        return Change(self._around(diff.rect, step), step.before is not None, step)
+        return self._push(name, diff) if diff is not None else None
+
+    def land(self, name: str, plan: Plan | None) -> Change | None:
+        """Make one step of what annotation.plan worked out on the pixels as they are; None where nothing.
+
+        Whoever planned in another thread compares version before and after: it must be the same.
+        """
+        return self._push(name, self.annotation.land(plan)) if plan is not None else None
 
     def rollback(self) -> Rect:
         """Close the edit and take it back. Returns the pixels that may have changed."""
@@ -248,6 +250,13 @@ class Document:
         rect = self.annotation.apply(step.diff) if step.diff else EMPTY
         self._set_approval(approval)
         return Change(self._around(rect, step), step.before is not step.after, step)
+
+    def _push(self, name: str, diff: TileDiff) -> Change:
+        """Remember a change of pixels; an approved image becomes unfinished."""
+        step = DocumentStep(name, diff, self.approval, None)
+        self._set_approval(None)
+        self.history.push(step)
+        return Change(self._around(diff.rect, step), step.before is not None, step)
 
     def _set_approval(self, approval: Approval | None) -> None:
         """Change the approval; the prediction it pinned stays the one under the annotation."""

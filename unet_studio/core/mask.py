@@ -5,7 +5,7 @@ changed little it compresses to a few bytes.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
 
-Tiles = dict[tuple[int, int], NDArray[np.uint8]]
+Tile = tuple[int, int]  # row and column in the grid of tiles
+Tiles = dict[Tile, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class TileDiff:
     def nbytes(self) -> int:
         """The memory the compressed tiles take, in bytes."""
         return sum(len(packed) + 64 for packed in self.tiles.values())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An edit that was worked out beforehand: what it changes, and the tiles as they will be."""
+
+    diff: TileDiff
+    tiles: Tiles
 
 
 class Mask:
@@ -131,6 +140,28 @@ class Mask:
             part = self._pixels[tile_rect(*key, self.shape).slices]
             part ^= np.frombuffer(zlib.decompress(packed), dtype=np.uint8).reshape(part.shape)
         return diff.rect
+
+    def plan(self, tiles: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> Plan | None:
+        """Work out an edit that makes these whole tiles of a mask; None where nothing differs.
+
+        For what takes long: it reads alone, so it may run in another thread as long as nothing is painted.
+        """
+        rect, packed, after = EMPTY, {}, {}
+        for key, pixels in tiles:
+            area = tile_rect(*key, self.shape)
+            difference = np.bitwise_xor(self._pixels[area.slices], pixels)
+            if difference.any():
+                packed[key], after[key] = zlib.compress(difference.tobytes(), 1), pixels
+                rect = rect.union(area)
+        return Plan(TileDiff(rect, packed), after) if packed else None
+
+    def land(self, plan: Plan) -> TileDiff:
+        """Do what was planned on these very pixels. Raises RuntimeError while an edit is open."""
+        if self._before is not None:
+            raise RuntimeError("an edit is open")
+        for key, pixels in plan.tiles.items():
+            self._pixels[tile_rect(*key, self.shape).slices] = pixels
+        return plan.diff
 
     def copy_tiles(self, diff: TileDiff) -> Tiles:
         """The present pixels of the tiles that diff names, as copies, for the journal."""
