@@ -18,19 +18,14 @@ from pycocotools import mask as coco_mask
 from unet_studio.core.classes import UNLABELLED, rgb
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats.coco_reader import read_coco as read_coco  # the pair that the table of formats names
-from unet_studio.formats.sample import Labels, Outgoing, Sample, check_labels
+from unet_studio.formats.sample import Labels, Outgoing, Sample, check_labels, one_file
 
 FILE_NAME = "annotations.json"  # in a destination that is a folder
 
 
-def coco_file(destination: Path) -> Path:
-    """The JSON file that a destination means: itself, or annotations.json in it."""
-    return destination if destination.suffix.lower() == ".json" else destination / FILE_NAME
-
-
 def write_coco(destination: Path, outgoing: Outgoing) -> Mapping[str, str]:
     """Write one JSON file. Memory holds one sample at a time, however many there are."""
-    path = coco_file(destination)
+    path = one_file(destination, FILE_NAME)
     foreground = [outgoing.classes.get(index) for index in outgoing.classes.foreground]
     categories = [
         {"id": number, "name": entry.name, "supercategory": "", "color": list(rgb(entry.color))}

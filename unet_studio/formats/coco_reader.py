@@ -13,10 +13,8 @@ from pycocotools import mask as coco_mask
 
 from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
+from unet_studio.formats.regions import BACKGROUND_NAMES, MAX_SIDE
 from unet_studio.formats.sample import Incoming, Labels, Shape, check_shape
-
-BACKGROUND_NAMES = frozenset({"background", "_background_", "__background__"})
-MAX_SIDE = 1 << 20  # px; a picture wider than that is a broken number
 
 
 @dataclass

@@ -11,7 +11,6 @@ from unet_studio.core.document_files import fits, load_document
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_json, write_json
-from unet_studio.formats.coco import coco_file
 from unet_studio.formats.matching import inside
 from unet_studio.formats.proof import Proof, prove
 from unet_studio.formats.sample import Labels, Outgoing, Sample
@@ -189,7 +188,7 @@ def _check_destination(project: Project, entry: Format, destination: Path, manif
             f"{destination} lies among the images, where masks would be taken for images.",
             f"Choose a folder outside of {project.image_root}.",
         )
-    target = coco_file(destination) if entry.suffixes else destination
+    target = entry.target(destination)
     occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
     if not occupied:
         return set()

@@ -58,6 +58,12 @@ Writer = Callable[[Path, Outgoing], Mapping[str, str]]
 Reader = Callable[[Path], Incoming]
 
 
+def one_file(destination: Path, file_name: str) -> Path:
+    """The file that a destination means for a format of one file: itself, or file_name in that folder."""
+    own = destination.suffix.lower() == Path(file_name).suffix
+    return destination if own else destination / file_name
+
+
 def strange_values(labels: Labels, table: ClassTable) -> list[int]:
     """The pixel values of uint8 labels that are neither an active class nor unlabelled."""
     found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))

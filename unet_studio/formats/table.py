@@ -6,15 +6,16 @@ from pathlib import Path
 
 from unet_studio.core.errors import StudioError
 from unet_studio.formats.coco import read_coco, write_coco
+from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
-from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer
+from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 
 
 @dataclass(frozen=True)
 class Format:
     """How masks go out and come in. title: what people read. lossless: whether every pixel survives.
 
-    suffixes: of the one file it is, for file dialogs; () where it is a folder.
+    file_name: of the one file that it is, in a destination that is a folder; "" where it is a folder.
     """
 
     name: str
@@ -22,7 +23,16 @@ class Format:
     reader: Reader
     writer: Writer
     lossless: bool = True
-    suffixes: tuple[str, ...] = ()
+    file_name: str = ""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of the one file that it is, for file dialogs; () where it is a folder."""
+        return (Path(self.file_name).suffix,) if self.file_name else ()
+
+    def target(self, destination: Path) -> Path:
+        """The file or folder that is written for a destination."""
+        return one_file(destination, self.file_name) if self.file_name else destination
 
     def read(self, source: Path) -> Incoming:
         """Open a foreign set of masks."""
@@ -37,7 +47,8 @@ FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
-        Format("coco", "COCO instances (JSON)", read_coco, write_coco, suffixes=(".json",)),
+        Format("coco", "COCO instances (JSON)", read_coco, write_coco, file_name="annotations.json"),
+        Format("cvat", "CVAT for images 1.1 (XML)", read_cvat, write_cvat, file_name="annotations.xml"),
     )
 }
 
