@@ -1,4 +1,4 @@
-"""What the screen shows of an image, its hash, and the turning of arrays."""
+"""The hash of an image, its working type, and the turning of arrays."""
 
 import hashlib
 
@@ -8,83 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from unet_studio.core.image_io import display_window, pixel_hash, to_display
-from unet_studio.core.pixels import as_stored, oriented, working, working_type
-
-
-def test_eight_bit_is_shown_as_it_is() -> None:
-    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert display_window(grey) == (0.0, 255.0)
-    shown = to_display(grey, (0.0, 255.0))
-    assert shown.flags.c_contiguous
-    for channel in range(3):
-        np.testing.assert_array_equal(shown[..., channel], grey)
-
-
-@pytest.mark.parametrize("channels", [2, 3, 4, 5, 7])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_any_number_of_channels_is_shown(channels: int, dtype: str) -> None:
-    rng = np.random.default_rng(channels)
-    image = rng.integers(0, 256, (5, 6, channels)).astype(dtype)
-    shown = to_display(image, (0.0, 255.0))
-    assert shown.shape == (5, 6, 3)
-    assert shown.dtype == np.uint8
-    assert shown.flags.c_contiguous
-    wanted = np.repeat(image[..., :1], 3, axis=2) if channels == 2 else image[..., :3]
-    np.testing.assert_array_equal(shown, wanted)
-
-
-def test_the_window_maps_black_and_white_and_clips() -> None:
-    image = np.array([[0, 100, 151, 200, 65535]], dtype=np.uint16)
-    np.testing.assert_array_equal(to_display(image, (100.0, 200.0))[0, :, 0], [0, 0, 130, 255, 255])
-    eight = np.array([[90, 111, 130]], dtype=np.uint8)
-    np.testing.assert_array_equal(to_display(eight, (90.0, 130.0))[0, :, 1], [0, 134, 255])
-
-
-def test_numbers_that_are_none_are_black_or_white() -> None:
-    image = np.array([[np.nan, -np.inf, np.inf, 0.5]], dtype=np.float32)
-    np.testing.assert_array_equal(to_display(image, (0.0, 1.0))[0, :, 0], [0, 0, 255, 128])
-
-
-def test_the_window_is_robust_and_ignores_what_is_no_number() -> None:
-    image = np.linspace(10, 20, 100_000, dtype=np.float32).reshape(100, 1000)
-    image[0, :20] = np.nan
-    image[0, 20:30] = 1e9
-    image[0, 30:33] = (np.inf, -np.inf, -1e9)
-    low, high = display_window(image)
-    assert 9.9 < low < 10.2
-    assert 19.8 < high < 20.1
-
-
-@pytest.mark.parametrize(
-    ("image", "window"),
-    [
-        (np.full((4, 4), np.nan, np.float32), (0.0, 1.0)),
-        (np.full((4, 4), 7, np.uint16), (7.0, 8.0)),
-        (np.pad(np.full((1, 1), 900, np.uint16), ((0, 99), (0, 99))), (0.0, 900.0)),
-    ],
-    ids=["no number", "one value", "one bright pixel"],
-)
-def test_windows_of_images_with_little_in_them(image: np.ndarray, window: tuple[float, float]) -> None:
-    assert display_window(image) == window
-    assert to_display(image, window).shape == (*image.shape, 3)
-
-
-def test_alpha_does_not_widen_the_window() -> None:
-    image = np.zeros((50, 50, 4), dtype=np.uint16)
-    image[..., :3] = np.linspace(100, 300, 2500).reshape(50, 50, 1)
-    image[..., 3] = 65535
-    assert display_window(image)[1] <= 300
-    grey = image[..., 2:]
-    assert display_window(grey)[1] <= 300
-
-
-def test_bands_of_a_large_image_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unet_studio.core.pixels._BAND", 100)
-    image = np.random.default_rng(0).random((57, 23)).astype(np.float32)
-    np.testing.assert_array_equal(
-        to_display(image, (0.0, 1.0))[..., 0], np.rint(image.astype(np.float64) * 255).astype(np.uint8)
-    )
+from unet_studio.core.pixels import as_stored, oriented, pixel_hash, working, working_type
 
 
 @given(arrays.arrays(np.uint16, arrays.array_shapes(min_dims=2, max_dims=3, max_side=6)))

@@ -33,8 +33,10 @@ class SeenEditor(Editor):
 
 
 class CanvasSession(QObject):
+    projectChanged = Signal()
     documentChanged = Signal()
     maskChanged = Signal(object)
+    displayChanged = Signal()
     classesChanged = Signal()
     historyChanged = Signal()
     failed = Signal(str, str)
@@ -50,9 +52,9 @@ class CanvasSession(QObject):
         self.announced = []
         self.editor = SeenEditor(self)
 
-    def open(self, document, window=(0.0, 255.0)):
+    def open(self, document):
         self.document = document
-        self.pyramid = Pyramid.build(document.image, window) if document else None
+        self.pyramid = Pyramid.build(document.image) if document else None
         self.documentChanged.emit()
 
     def announce(self, change):

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor
 
 from tests.ui.canvas_session import make_document
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.display import Display
 from unet_studio.core.geometry import Rect
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.core.render import argb_table
@@ -32,7 +33,7 @@ def blobs(shape):
 
 def composer_of(shape=SHAPE, labels=True):
     document = make_document(shape, noise(shape), blobs(shape) if labels else None)
-    return Composer(document, Pyramid.build(document.image, (0.0, 255.0)), COLORS)
+    return Composer(document, Pyramid.build(document.image), COLORS)
 
 
 def rgb(pixels):
@@ -65,7 +66,7 @@ def test_levels_sample_the_mask_over_the_halved_image():
     level, step = 2, 4
     whole = Rect.of(composer.pyramid.level_shape(level))
     labels = composer.document.mask()[::step, ::step]
-    expected = blended(composer.pyramid.levels[level], labels)
+    expected = blended(composer.pyramid.pixels(level, whole), labels)
     np.testing.assert_allclose(rgb(composer.region(level, whole).pixels), expected, atol=1.01)
 
 
@@ -133,7 +134,7 @@ def test_levels_that_are_not_shown_learn_of_changes_when_they_are():
     for level in (0, 2, 1):
         whole = Rect.of(composer.pyramid.level_shape(level))
         labels = composer.document.mask()[:: 2**level, :: 2**level]
-        expected = blended(composer.pyramid.levels[level], labels)
+        expected = blended(composer.pyramid.pixels(level, whole), labels)
         np.testing.assert_allclose(rgb(composer.region(level, whole).pixels), expected, atol=1.01)
 
 
@@ -154,7 +155,7 @@ def test_the_cache_is_bounded_in_bytes_and_drops_what_was_used_longest_ago():
 
 def test_looking_at_all_of_a_large_image_keeps_the_caches_small():
     document = make_document((6000, 6000), np.zeros((6000, 6000), dtype=np.uint8))
-    composer = Composer(document, Pyramid.build(document.image, (0.0, 255.0)), COLORS)
+    composer = Composer(document, Pyramid.build(document.image), COLORS)
     composer.make_room(800 * 600)
     for top in range(0, 6000, 500):
         composer.region(0, Rect(top, 0, top + 500, 6000))
@@ -256,7 +257,7 @@ def test_zoomed_out_there_are_no_seams_between_tiles_and_strips(zoom):
     ramp = np.linspace(0, 250, 1500)
     image = np.repeat((ramp[:, None] / 2 + ramp[None, :] / 2).astype(np.float32)[..., None], 1, axis=2)
     document = make_document((1500, 1500), image)
-    composer = Composer(document, Pyramid.build(document.image, (0.0, 250.0)), COLORS)
+    composer = Composer(document, Pyramid.build(document.image, Display(((0.0, 250.0),), (0,))), COLORS)
     frame = Frame(1500, 1500, 1.0)
     frame.draw(frame.bounds, View(zoom, 3, 5), composer, BACKGROUND)
     side = int(1500 * zoom) - 2
@@ -270,7 +271,7 @@ def test_zoomed_out_there_are_no_seams_between_tiles_and_strips(zoom):
 def test_smooth_drawing_is_the_mean_at_a_half():
     image = noise((512, 512))
     document = make_document((512, 512), image)
-    composer = Composer(document, Pyramid.build(image, (0.0, 255.0)), COLORS)
+    composer = Composer(document, Pyramid.build(image), COLORS)
     frame = Frame(256, 256, 1.0)
     frame.draw(frame.bounds, View(0.5, 0, 0), composer, BACKGROUND)
     means = image.reshape(256, 2, 256, 2, 3).astype(float).mean(axis=(1, 3))

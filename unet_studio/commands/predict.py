@@ -262,11 +262,11 @@ def _write_overlay(
 ) -> None:
     from PIL import Image
 
-    from unet_studio.core.image_io import display_window, to_display
+    from unet_studio.core.display import Display
     from unet_studio.core.render import overlay_picture
     from unet_studio.core.storage import atomic_write
 
-    picture = to_display(image, display_window(image))
+    picture = Display.of(image).apply(image)
     blended = overlay_picture(picture, labels, table.palette(), background=table.background)
     with atomic_write(path) as stream:
         Image.fromarray(blended).save(stream, format="JPEG", quality=92)

@@ -1,4 +1,4 @@
-"""Images: read as they are seen, in all bits, or refused with a sentence; and what is shown of them.
+"""Images: read as they are seen, in all bits, or refused with a sentence; and their thumbnails.
 
 JPEG, PNG, TIFF, BMP, WebP, GIF and more, told by content, not by name. Every reader applies the EXIF
 orientation and hands out uint8, uint16 or float32, (H, W) where grey, else (H, W, C):
@@ -28,20 +28,19 @@ from PIL.PngImagePlugin import PngImageFile
 
 from unet_studio.core import tiff
 from unet_studio.core.decoding import ensure_fits, ensure_plausible, explained, open_pillow, open_regular
+from unet_studio.core.display import Display
 from unet_studio.core.errors import StudioError
 from unet_studio.core.pillow_pixels import layout, pixels_of
-from unet_studio.core.pixels import Pixels, display_window, oriented, pixel_hash, to_display, working_type
+from unet_studio.core.pixels import Pixels, oriented, pixel_hash, working_type
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageInfo",
-    "display_window",
     "file_hash",
     "pixel_hash",
     "read_image",
     "read_info",
     "read_thumbnail",
-    "to_display",
 ]
 
 IMAGE_SUFFIXES = frozenset(
@@ -129,7 +128,7 @@ def read_thumbnail(path: Path, size: int = 160) -> NDArray[np.uint8]:
     pixels = read_image(path)
     step = max(1, max(pixels.shape[:2]) // (4 * size))
     coarse = pixels[::step, ::step]
-    display = Image.fromarray(to_display(coarse, display_window(coarse)))
+    display = Image.fromarray(Display.of(coarse).apply(coarse))
     display.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.array(display)
 

@@ -1,4 +1,4 @@
-"""Arrays of pixels: working types, orientation, what the screen shows of them, and their hash.
+"""Arrays of pixels: working types, orientation, which channels make the picture, and their hash.
 
 An image is (H, W) where it is grey and (H, W, C) else: 2 channels are grey and alpha, 4 are red, green, blue
 and alpha, any other number are measurements of which the first three are shown.
@@ -6,17 +6,16 @@ and alpha, any other number are measurements of which the first three are shown.
 
 import hashlib
 import sys
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_studio.core.progress import Progress, unwatched
+
 Pixels = NDArray[Any]
 
-_BAND = 1 << 22  # pixels converted at a time, so that temporary arrays stay small
-_SAMPLE = 1 << 20  # pixels that the display window is measured on
-_PERCENTILES = (0.1, 99.9)
+_BLOCK = 1 << 24  # bytes hashed between two reports of progress
 _INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
 
 # What an array of each type becomes. Signed 8 and 16 bit are shifted, which loses nothing and gives every
@@ -68,74 +67,22 @@ def as_stored(seen: Pixels, orientation: int) -> Pixels:
     return oriented(seen, _INVERSE.get(orientation, orientation))
 
 
-def shown_channels(image: Pixels) -> Pixels:
-    """The channels that the screen shows: (H, W) where grey, else (H, W, 3). Alpha is not shown."""
-    if image.ndim == 2:
-        return image
-    return image[..., :3] if image.shape[2] >= 3 else image[..., 0]
+def color_channels(image: Pixels) -> tuple[int, ...]:
+    """The channels that make the picture: one where it is grey, else three. Alpha is not shown."""
+    return (0, 1, 2) if image.ndim == 3 and image.shape[2] >= 3 else (0,)
 
 
-def display_window(image: Pixels) -> tuple[float, float]:
-    """The values to show as black and white: (0, 255) for uint8, else robust percentiles of what is shown.
+def pixel_hash(image: Pixels, progress: Progress = unwatched) -> str:
+    """BLAKE2b of shape, type and pixels, 32 hexadecimal digits; the same on every machine.
 
-    NaN and infinities are ignored; measured on a regular sample of at most about a million pixels.
+    progress(fraction) is called now and then and may raise Cancelled.
     """
-    if image.dtype == np.uint8:
-        return 0.0, 255.0
-    step = max(1, int(np.ceil(np.sqrt(image.shape[0] * image.shape[1] / _SAMPLE))))
-    sample = shown_channels(image[::step, ::step])
-    values = sample[np.isfinite(sample)]
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
-    if low == high:
-        low, high = float(values.min()), float(values.max())
-    return (low, high) if low < high else (low, low + 1.0)
-
-
-def to_display(image: Pixels, window: tuple[float, float]) -> NDArray[np.uint8]:
-    """The image for the screen: uint8 (H, W, 3), C-contiguous, window[0] black and window[1] white.
-
-    NaN is black. An image that already looks like this is returned itself, so treat it as read-only.
-    """
-    shown = shown_channels(image)
-    table = _display_table(image.dtype, window)
-    plain = image.dtype == np.uint8 and window == (0.0, 255.0)
-    if plain and shown.ndim == 3 and shown.flags.c_contiguous:
-        return shown
-    height, width = shown.shape[:2]
-    out = np.empty((height, width, 3), dtype=np.uint8)
-    rows = max(1, _BAND // max(1, width))
-    for top in range(0, height, rows):
-        band = shown[top : top + rows]
-        levels = band if plain else table[band] if table is not None else _levels(band, window)
-        out[top : top + rows] = levels if levels.ndim == 3 else levels[..., None]
-    return out
-
-
-@lru_cache(maxsize=8)  # the canvas asks for the same one for every tile
-def _display_table(dtype: np.dtype[Any], window: tuple[float, float]) -> NDArray[np.uint8] | None:
-    """The grey level of every value of an unsigned type of at most 16 bit, else None."""
-    if dtype not in (np.uint8, np.uint16):
-        return None
-    return _levels(np.arange(np.iinfo(dtype).max + 1), window)
-
-
-def _levels(values: Pixels, window: tuple[float, float]) -> NDArray[np.uint8]:
-    """Values as grey levels 0..255 of the window."""
-    low, high = window
-    span = high - low if high > low else 1.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (values.astype(np.float64) - low) * (255.0 / span)
-    scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-    return np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled).astype(np.uint8)
-
-
-def pixel_hash(image: Pixels) -> str:
-    """BLAKE2b of shape, type and pixels, 32 hexadecimal digits; the same on every machine."""
     little = image.dtype.newbyteorder("<")
     digest = hashlib.blake2b(f"{image.shape} {little.str}".encode(), digest_size=16)
     foreign = sys.byteorder == "big" or image.dtype.byteorder == ">"
     plain = np.ascontiguousarray(image.astype(little) if foreign else image)
-    digest.update(plain.reshape(-1).view(np.uint8).data)
+    flat = plain.reshape(-1).view(np.uint8)
+    for start in range(0, flat.size, _BLOCK):
+        digest.update(flat[start : start + _BLOCK].data)
+        progress(start / flat.size)
     return digest.hexdigest()

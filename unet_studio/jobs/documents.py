@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject, Signal, Slot
 from unet_studio.core.document import Document
 from unet_studio.core.document_files import load_document
 from unet_studio.core.errors import StudioError
-from unet_studio.core.image_io import display_window
 from unet_studio.core.project import Project
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.jobs.tasks import TaskThread
@@ -87,7 +86,7 @@ class DocumentLoader(QObject):
 
     def _open(self, name: str, model: str | None) -> Opened:
         document = load_document(self._project, name, model)
-        return Opened(document, Pyramid.build(document.image, display_window(document.image)))
+        return Opened(document, Pyramid.build(document.image))
 
     @Slot(object, object)
     def _done(self, name: str, found: tuple[int, Opened]) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_studio.core.classes import UNLABELLED
+from unet_studio.core.display import Display
 from unet_studio.core.document import Change, Document
 from unet_studio.core.geometry import EMPTY, Rect
-from unet_studio.core.image_io import display_window, to_display
 from unet_studio.tools.rule import PaintRule
 
 Modifiers = frozenset[str]  # of "shift", "ctrl", "alt", "right" (button) and "eraser" (end of a pen)
@@ -103,7 +103,7 @@ class ToolContext:
         if self.shown is not None:
             return self.shown(rect)
         image = self.document.image
-        return to_display(image[rect.slices], display_window(image))
+        return Display.of(image).apply(image[rect.slices])
 
     def paint(self, rect: Rect, stencil: NDArray[np.bool_], value: int) -> Rect:
         """Paint inside an open edit, as the rule allows. Returns the pixels that may have changed.
