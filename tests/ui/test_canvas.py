@@ -43,6 +43,7 @@ def session():
 @pytest.fixture
 def canvas(qtbot, session):
     made = Canvas(session)
+    made.set_overview(False)
     qtbot.addWidget(made)
     made.resize(800, 600)
     made.show()

@@ -15,7 +15,8 @@ from PySide6.QtCore import QPointF, QRect, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 
 from unet_studio.core.geometry import EMPTY, Rect
-from unet_studio.ui.canvas.tiles import Composer, Scratch, Tile
+from unet_studio.ui.canvas.borders import paint_borders
+from unet_studio.ui.canvas.tiles import OVERLAY, Composer, Scratch, Tile
 from unet_studio.ui.canvas.view import View
 
 STRIP = 100_000  # device px drawn at a time
@@ -32,7 +33,7 @@ class Frame:
         self._tile = Tile.blank(max(height, 1), max(width, 1))
         self._tile.image.setDevicePixelRatio(ratio)
         self._other: Tile | None = None  # what the frame is moved or scaled from
-        self._wide = Scratch()
+        self._wide, self._over = Scratch(), Scratch()
         self._ratio = ratio
         self._todo: list[Rect] = []
         self.view: View | None = None
@@ -89,6 +90,8 @@ class Frame:
         draw = self._draw_nearest if level == 0 and view.zoom >= 1 else self._draw_smooth
         for strip in _cut(inside):
             draw(strip, view, level, composer)
+            if composer.decorated:
+                self._decorate(strip, view, level, composer)
 
     def _strips(self) -> list[Rect]:
         """All of the frame in strips, the middle one last: it is drawn first."""
@@ -176,6 +179,15 @@ class Frame:
         painter.scale(scale, scale)
         painter.drawImage(QPointF(source.left, source.top), patch.image)
         painter.end()
+
+    def _decorate(self, rect: Rect, view: View, level: int, composer: Composer) -> None:
+        """Draw borders and marks over what is there."""
+        over = self._over.array(rect.height, rect.width)
+        if paint_borders(rect, view, level, composer, self._ratio, over):
+            painter = self._painter()
+            image = QImage(over.data, rect.width, rect.height, 4 * rect.width, OVERLAY)
+            painter.drawImage(rect.left, rect.top, image)
+            painter.end()
 
 
 def _image_area(view: View, shape: tuple[int, int]) -> Rect:

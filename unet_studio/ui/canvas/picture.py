@@ -6,14 +6,15 @@ paint events cost one update.
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtGui import QColor, QImage
 
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, Rect
 from unet_studio.core.pyramid import Pyramid
+from unet_studio.ui.canvas.borders import line_width
 from unet_studio.ui.canvas.frame import Frame
+from unet_studio.ui.canvas.layers import Table
+from unet_studio.ui.canvas.memory import Place
 from unet_studio.ui.canvas.tiles import Composer, TileCache
 from unet_studio.ui.canvas.view import View, zoom_range
 
@@ -36,7 +37,7 @@ class Picture:
         self._caches = TileCache(), TileCache()
         self._changed: list[Rect] = []  # pixels of the image whose mask changed since the last frame
 
-    def open(self, document: Document, pyramid: Pyramid, colors: NDArray[np.uint32], layer: str) -> None:
+    def open(self, document: Document, pyramid: Pyramid, colors: Table, layer: str) -> None:
         """Show a document, all of it."""
         self.composer = Composer(document, pyramid, colors, layer, self._caches)
         self._changed.clear()
@@ -70,6 +71,25 @@ class Picture:
         """Show the whole image, also when the size changes."""
         self.exact = View.fit(self.shape, self.size)
         self.fitted = True
+
+    @property
+    def place(self) -> Place:
+        """What is shown, to come back to it later."""
+        row, column = self.exact.to_image(self.size[0] / 2, self.size[1] / 2)
+        return Place(self.shape, self.exact.zoom, row, column, self.fitted)
+
+    def go_to(self, place: Place) -> None:
+        """Show what was shown then; in an image of another size, what lies there in proportion."""
+        if place.fitted:
+            self.fit()
+            return
+        smallest, largest = zoom_range(self.shape, self.size)
+        middle = place.row * self.shape[0] / place.shape[0], place.column * self.shape[1] / place.shape[1]
+        self._set(View(min(max(place.zoom, smallest), largest)).centred(middle, self.size))
+
+    def centre_on(self, row: float, column: float) -> None:
+        """Move an image position to the middle."""
+        self._set(self.exact.centred((row, column), self.size))
 
     def zoom_to(self, zoom: float, x: float, y: float) -> None:
         """Zoom within sensible limits, keeping what is at (x, y) there."""
@@ -130,7 +150,10 @@ class Picture:
     def _on_screen(self, rect: Rect) -> Rect:
         left, top = self.view.to_screen(rect.top, rect.left)
         right, bottom = self.view.to_screen(rect.bottom, rect.right)
+        composer = self.composer
         spread = SPREAD if self.view.zoom < 1 else 0
+        if composer is not None and composer.lines is not None:
+            spread += line_width(self.ratio)
         area = Rect(math.floor(top), math.floor(left), math.ceil(bottom), math.ceil(right))
         return area.expand(spread).clip((self.size[1], self.size[0]))
 

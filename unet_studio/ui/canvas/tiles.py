@@ -5,7 +5,6 @@ scaling costs one scaling instead of two, and leaves mask and image seamless at 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from PySide6.QtGui import QImage, QPainter
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
 from unet_studio.core.pyramid import Pyramid
+from unet_studio.ui.canvas.layers import LAYERS, Codes, Table
 
 CACHE_BYTES = 64 * 2**20  # a cache's least size; a large window needs more and gets it
 PICTURE = QImage.Format.Format_RGB32
@@ -22,14 +22,6 @@ OVERLAY = QImage.Format.Format_ARGB32_Premultiplied
 RGB = QImage.Format.Format_RGB888
 
 Key = tuple[int, int, int]  # level, tile row, tile column
-Layer = Callable[[Rect, int], NDArray[np.uint8]]  # rect in image px, step -> class indices
-
-# What the canvas can show over the image.
-LAYERS: dict[str, Callable[[Document], Layer]] = {
-    "mask": lambda document: document.mask_region,
-    "annotation": lambda document: document.annotation_region,
-    "prediction": lambda document: document.prediction_region,
-}
 
 
 @dataclass(frozen=True)
@@ -121,40 +113,57 @@ class TileCache:
 
 
 class Composer:
-    """Makes and keeps the tiles of one document. colors: uint32 (256,), premultiplied, by class index.
+    """Makes and keeps the tiles of one document. colors: of the layer's codes.
 
-    plain: show the image with nothing over it. composed counts the tiles that were made or mended; tests hold
-    it against what changed. caches: for tiles with the mask and for plain ones, emptied here.
+    plain: show the image with nothing over it. lines: colours of the borders between codes, None for no
+    borders; marked: whether painted pixels are marked; both are drawn over the tiles, by the frame. composed
+    counts the tiles that were made or mended; tests hold it against what changed. caches: for tiles with the
+    mask and for plain ones, emptied here.
     """
 
     def __init__(
         self,
         document: Document,
         pyramid: Pyramid,
-        colors: NDArray[np.uint32],
+        colors: Table,
         layer: str = "mask",
         caches: tuple[TileCache, TileCache] | None = None,
     ) -> None:
         self.document = document
         self.pyramid = pyramid
         self.plain = False
+        self.lines: Table | None = None
+        self.marked = False
         self.composed = 0
         self.tiles, self.plain_tiles = caches or (TileCache(), TileCache())
         self.tiles.clear()
         self.plain_tiles.clear()
         self._patch, self._overlay = Scratch(), Scratch()
         self._colors = colors
-        self._layer = layer
-        self._labels = LAYERS[layer](document)
+        self._name = layer
         self._level = 0
         self._later: dict[int, Rect] = {}  # level -> pixels of the image that changed while it was not shown
 
-    def show(self, layer: str, colors: NDArray[np.uint32]) -> None:
+    def show(self, layer: str, colors: Table) -> None:
         """Show another layer of LAYERS, or other colours."""
-        if layer == self._layer and np.array_equal(colors, self._colors):
+        if layer == self._name and np.array_equal(colors, self._colors):
             return
-        self._layer, self._labels, self._colors = layer, LAYERS[layer](self.document), colors
+        self._name, self._colors = layer, colors
         self.forget()
+
+    @property
+    def decorated(self) -> bool:
+        """Whether anything is drawn over the tiles."""
+        return self.lines is not None or (self.marked and LAYERS[self._name].marks is not None)
+
+    def line_codes(self, level: int, rect: Rect) -> NDArray[np.uint8]:
+        """The codes whose borders are drawn, uint8 (rect.height, rect.width), in px of a level."""
+        return self._codes(LAYERS[self._name].lines, level, rect)
+
+    def marks(self, level: int, rect: Rect) -> NDArray[np.uint8] | None:
+        """The marks of the pixels, uint8 (rect.height, rect.width), in px of a level; None without."""
+        source = LAYERS[self._name].marks if self.marked else None
+        return None if source is None else self._codes(source, level, rect)
 
     def forget(self) -> None:
         """The whole mask changed."""
@@ -213,13 +222,17 @@ class Composer:
         painter.drawImage(inside.left, inside.top, QImage(picture.data, width, height, 3 * width, RGB))
         if not plain:
             self.composed += 1
-            step = 1 << key[0]
-            source = Rect(part.top * step, part.left * step, part.bottom * step, part.right * step)
-            labels = self._labels(source.clip(self.document.shape), step)
+            codes = self._codes(LAYERS[self._name].fill, key[0], part)
             colors = self._overlay.array(height, width)
-            np.take(self._colors, labels, out=colors, mode="clip")  # "clip" needs no buffer, "raise" does
+            np.take(self._colors, codes, out=colors, mode="clip")  # "clip" needs no buffer, "raise" does
             painter.drawImage(inside.left, inside.top, QImage(colors.data, width, height, 4 * width, OVERLAY))
         painter.end()
+
+    def _codes(self, source: Codes, level: int, part: Rect) -> NDArray[np.uint8]:
+        """What a layer says about part, in px of a level: every 2**level-th pixel of the image."""
+        step = 1 << level
+        whole = Rect(part.top * step, part.left * step, part.bottom * step, part.right * step)
+        return source(self.document, whole.clip(self.document.shape), step)
 
     def _enter(self, level: int) -> None:
         """Make a level the one that is kept up to date; what it missed is forgotten."""

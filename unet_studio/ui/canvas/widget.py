@@ -1,26 +1,25 @@
 """The canvas: shows the document's image with its mask, and hands the pointer to the session's tool."""
 
 import math
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from unet_studio.core.geometry import Rect
-from unet_studio.core.render import argb_table
 from unet_studio.session import Session
+from unet_studio.ui.canvas.corners import Corners
 from unet_studio.ui.canvas.decor import paint_message, paint_ring, ring_region
 from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
 from unet_studio.ui.canvas.hand_widget import HandWidget
+from unet_studio.ui.canvas.layers import LAYERS
+from unet_studio.ui.canvas.memory import ViewMemory
+from unet_studio.ui.canvas.overlay import Overlay
 from unet_studio.ui.canvas.picture import Picture
-from unet_studio.ui.canvas.tiles import LAYERS
 from unet_studio.ui.canvas.view import View
 from unet_studio.ui.theme import theme
 
-IMAGE_ONLY = "image"
-DEFAULT_OPACITY = 0.5
 SMALL_RING = 4.0  # logical px; a smaller ring needs a cross to be found
 WHOLE_STEP = 1.1  # a zoom by more than this comes from a key or a wheel's notch, not from a touchpad
 
@@ -54,11 +53,12 @@ class Canvas(HandWidget):
         self._picture = Picture(self.devicePixelRatioF())
         self._seen = View()  # the view that was announced last
         self._ring: QRegion | None = None  # where a ring was asked to be painted
-        self._layer = "mask"
-        self._mask_visible = True
-        self._opacity = DEFAULT_OPACITY
-        self._hidden: frozenset[int] = frozenset()
+        self._overlay = Overlay()
+        self._peeking = False
         self._message = ("", "")
+        self.memory = ViewMemory()
+        self.corners = Corners(self)
+        session.projectChanged.connect(self.memory.clear)
         session.documentChanged.connect(self._document_changed)
         session.maskChanged.connect(self._mask_changed)
         session.predictor.predicted.connect(self._prediction_changed)
@@ -75,41 +75,51 @@ class Canvas(HandWidget):
         return self._picture
 
     @property
-    def layer(self) -> str:
-        """What lies over the image: mask, annotation or prediction; "image" for nothing."""
-        return self._layer
+    def overlay(self) -> Overlay:
+        """What lies over the image, and how."""
+        return self._overlay
 
-    def set_show(self, layer: str) -> None:
-        """Show "mask", "annotation", "prediction" or the "image" alone."""
-        if layer not in (*LAYERS, IMAGE_ONLY):
-            raise ValueError(f"the canvas can't show {layer!r}")
-        self._layer = layer
-        self._restyle()
+    @property
+    def layer(self) -> str:
+        """The layer over the image; "image" for none."""
+        return self._overlay.layer
 
     @property
     def opacity(self) -> float:
-        """How much the mask covers the image, 0..1."""
-        return self._opacity
-
-    def set_opacity(self, opacity: float) -> None:
-        """Set how much the mask covers the image, 0..1."""
-        self._opacity = min(max(opacity, 0.0), 1.0)
-        self._restyle()
+        """How much the layer covers the image, 0..1."""
+        return self._overlay.opacity
 
     @property
     def mask_visible(self) -> bool:
-        """Whether the mask is shown, apart from a key held to peek under it."""
-        return self._mask_visible
+        """Whether the layer is shown, apart from a key held to peek under it."""
+        return self._overlay.visible
+
+    def set_overlay(self, overlay: Overlay) -> None:
+        """Lay something else over the image."""
+        if overlay != self._overlay:
+            self._overlay = overlay
+            self._restyle()
+
+    def set_show(self, layer: str) -> None:
+        """Show a layer of LAYERS, or the "image" alone."""
+        self.set_overlay(replace(self._overlay, layer=layer))
+
+    def set_opacity(self, opacity: float) -> None:
+        """Set how much the mask covers the image, 0..1."""
+        self.set_overlay(replace(self._overlay, opacity=opacity))
 
     def set_mask_visible(self, visible: bool) -> None:
-        """Show or hide the mask."""
-        self._mask_visible = visible
-        self._restyle()
+        """Show or hide the mask, apart from a key held to peek under it."""
+        self.set_overlay(replace(self._overlay, visible=visible))
 
     def set_hidden_classes(self, indices: frozenset[int]) -> None:
         """Classes that are not shown, beside the background, which never is."""
-        self._hidden = frozenset(indices)
-        self._restyle()
+        self.set_overlay(replace(self._overlay, hidden=frozenset(indices)))
+
+    def set_overview(self, wanted: bool) -> None:
+        """Show the map while a part of the image is out of view, or never."""
+        self.corners.map_wanted = wanted
+        self.corners.view_changed()
 
     @property
     def message(self) -> tuple[str, str]:
@@ -119,6 +129,7 @@ class Canvas(HandWidget):
     def set_message(self, title: str, detail: str = "") -> None:
         """Show a message over the picture: loading, broken, nothing here. Two empty texts take it away."""
         self._message = (title, detail)
+        self.corners.view_changed()
         self.update()
 
     # -- where it is shown --------------------------------------------------------------------------------
@@ -190,11 +201,18 @@ class Canvas(HandWidget):
         self._picture.pan(dx * self._picture.ratio, dy * self._picture.ratio)
         self._view_changed()
 
+    @Slot(float, float)
+    def centre_on(self, row: float, column: float) -> None:
+        """Move an image position to the middle of the canvas."""
+        self._picture.centre_on(row, column)
+        self._view_changed()
+
     def _view_changed(self) -> None:
         """Repaint and announce where the view is another one."""
         before, self._seen = self._seen, self._picture.view
         if self._seen == before:
             return
+        self.corners.view_changed()
         self._ring = None
         self.update()
         self._choose_cursor()
@@ -211,11 +229,16 @@ class Canvas(HandWidget):
         self.hand.abandon()
         document, pyramid = self.session.document, self.session.pyramid
         shown = self._picture.composer
+        if shown is not None and shown.document is not document:
+            self.memory.leave(shown.document.name, self._picture.place)
         if document is None or pyramid is None:
             self._picture.close()
         elif shown is None or shown.document is not document:
-            layer = self._layer if self._layer in LAYERS else "mask"
-            self._picture.open(document, pyramid, self._colors(), layer)
+            layer = self._overlay.layer if self._overlay.layer in LAYERS else "mask"
+            self._picture.open(document, pyramid, self._overlay.colors(self.session.classes), layer)
+            place = self.memory.recall(document.name, document.shape)
+            if place is not None:
+                self._picture.go_to(place)
         self._restyle()
         self._view_changed()
         self._redraw()
@@ -223,6 +246,7 @@ class Canvas(HandWidget):
 
     @Slot(object)
     def _mask_changed(self, rect: Rect) -> None:
+        self.corners.overview.changed(rect)
         area = self._picture.mask_changed(rect)
         if not area.empty:
             self.update(self._logical(area))
@@ -232,28 +256,18 @@ class Canvas(HandWidget):
         composer = self._picture.composer
         if composer is not None and composer.document.name == name:
             composer.forget()
+            self.corners.restyled()
             self._redraw()
 
     @Slot()
     def _restyle(self) -> None:
         """What is shown, its colours or their opacity changed."""
+        self._peeking = self.hand.peeking
         composer = self._picture.composer
         if composer is not None:
-            composer.plain = self._plain
-            if self._layer in LAYERS:
-                composer.show(self._layer, self._colors())
+            self._overlay.apply(composer, self.session.classes, self._peeking)
             self._redraw()
-
-    @property
-    def _plain(self) -> bool:
-        """Whether the image is shown without anything over it."""
-        return self._layer == IMAGE_ONLY or not self._mask_visible or self.hand.peeking
-
-    def _colors(self) -> NDArray[np.uint32]:
-        """What each class looks like. The background stays clear: it is what nobody looks for."""
-        classes = self.session.classes
-        background = () if classes.background is None else (classes.background,)
-        return argb_table(classes.palette(), self._opacity, self._hidden.union(background))
+        self.corners.restyled()
 
     @Slot()
     def _tool_changed(self) -> None:
@@ -339,13 +353,17 @@ class Canvas(HandWidget):
 
     def hold_changed(self) -> None:
         """A key may be held or let go: peeking, panning."""
-        composer = self._picture.composer
-        if composer is not None and composer.plain != self._plain:
+        if self._peeking != self.hand.peeking:
             self._restyle()
         self._choose_cursor()
         self._move_ring()
 
     def leaveEvent(self, event: QEvent) -> None:
+        """The pointer left for another widget."""
+        self.pointer_gone()
+
+    @Slot()
+    def pointer_gone(self) -> None:
         """The ring goes, unless a stroke goes on outside."""
         if not self.hand.drawing:
             self.hand.at = None
@@ -366,4 +384,5 @@ class Canvas(HandWidget):
         """Fit the picture to the widget and its screen."""
         ratio = self.devicePixelRatioF()
         self._picture.resize(math.ceil(self.width() * ratio), math.ceil(self.height() * ratio), ratio)
+        self.corners.view_changed()
         self._view_changed()
