@@ -88,7 +88,8 @@ class Pyramid:
         """What to show of a level, uint8 (rect.height, rect.width, 3); rect is in px of that level."""
         if level == 1 and self.image.ndim == 3 and self.image.shape[2] > MANY:
             channels, display = self.display.narrowed()
-            return display.apply(halve(self._below(rect)[..., list(channels)]))
+            below = self._below(rect)
+            return display.apply(np.stack([halve(below[..., channel]) for channel in channels], axis=-1))
         return self.display.apply(self.pixels(level, rect))
 
     def with_display(self, display: Display) -> "Pyramid":

@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage
 
 from unet_studio.core import journal
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.display import Display
 from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import StudioError
 from unet_studio.core.lock import HEARTBEAT_SECONDS
@@ -26,6 +27,7 @@ from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.thumbnails import Thumbnails
 from unet_studio.jobs.writer import Writer
 from unet_studio.session.class_editor import ClassEditor
+from unet_studio.session.displays import Displays
 from unet_studio.session.editor import Editor
 from unet_studio.session.predictor import Predictor
 from unet_studio.session.trainer import Trainer
@@ -43,6 +45,7 @@ class Session(QObject):
     documentChanged = Signal()
     documentLoading = Signal(str)
     documentFailed = Signal(str, str, str)
+    displayChanged = Signal()
     maskChanged = Signal(object)
     classesChanged = Signal()
     statusChanged = Signal(str)
@@ -71,6 +74,7 @@ class Session(QObject):
         self._tasks.failed.connect(self._task_failed)
         self.editor = Editor(self)
         self.class_editor = ClassEditor(self)
+        self.displays = Displays(self)
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
@@ -123,6 +127,7 @@ class Session(QObject):
         self.project = self._loader = self._thumbnails = self._writer = None
         self.current = self._document = self._pyramid = None
         self.broken.clear()
+        self.displays.forget()
         self.documentChanged.emit()
         self.projectChanged.emit()
         return saved
@@ -133,6 +138,7 @@ class Session(QObject):
         self.predictor.stop()
         self.trainer.stop_thread()
         self.editor.stop()
+        self.displays.stop()
         self._tasks.stop()
         return saved
 
@@ -181,8 +187,15 @@ class Session(QObject):
 
     @property
     def pyramid(self) -> Pyramid | None:
-        """The picture levels of the document on screen."""
+        """The picture levels of the document on screen, with how they are shown."""
         return self._pyramid
+
+    def set_display(self, display: Display) -> None:
+        """Show the picture with other brightness, contrast, gamma or channels. The file is not touched."""
+        if self._pyramid is not None and display != self._pyramid.display:
+            self._pyramid = self._pyramid.with_display(display)
+            self.displays.chosen(display)
+            self.displayChanged.emit()
 
     def open_image(self, name: str) -> None:
         """Show an image. It is read in a thread where it is not in memory."""
@@ -243,7 +256,7 @@ class Session(QObject):
         if opened is None or self.project is None:
             return
         self._patience.stop()
-        self._document, self._pyramid = opened.document, opened.pyramid
+        self._document, self._pyramid = opened.document, self.displays.applied(name, opened.pyramid)
         self._document.classes, self._document.thresholds = self.classes, self.project.thresholds
         self.documentChanged.emit()
         self.historyChanged.emit()

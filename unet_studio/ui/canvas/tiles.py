@@ -165,6 +165,12 @@ class Composer:
         source = LAYERS[self._name].marks if self.marked else None
         return None if source is None else self._codes(source, level, rect)
 
+    def show_picture(self, pyramid: Pyramid) -> None:
+        """Show the same picture in another way: brightness, contrast, channels."""
+        self.pyramid = pyramid
+        self.plain_tiles.clear()
+        self.forget()
+
     def forget(self) -> None:
         """The whole mask changed."""
         self.tiles.clear()

@@ -60,6 +60,7 @@ class Canvas(HandWidget):
         self.corners = Corners(self)
         session.projectChanged.connect(self.memory.clear)
         session.documentChanged.connect(self._document_changed)
+        session.displayChanged.connect(self._display_changed)
         session.maskChanged.connect(self._mask_changed)
         session.predictor.predicted.connect(self._prediction_changed)
         session.classesChanged.connect(self._restyle)
@@ -243,6 +244,14 @@ class Canvas(HandWidget):
         self._view_changed()
         self._redraw()
         self._choose_cursor()
+
+    @Slot()
+    def _display_changed(self) -> None:
+        """The same picture with other brightness, contrast or channels."""
+        composer, pyramid = self._picture.composer, self.session.pyramid
+        if composer is not None and pyramid is not None:
+            composer.show_picture(pyramid)
+            self._redraw()
 
     @Slot(object)
     def _mask_changed(self, rect: Rect) -> None:
