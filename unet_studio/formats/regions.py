@@ -94,12 +94,17 @@ def overlap(regions: Sequence[Region], shape: Shape) -> int:
     return int(np.count_nonzero(shared))
 
 
-def split(labels: Labels, table: ClassTable) -> Iterator[tuple[str, Rect, Stencil]]:
-    """The regions to write for labels, uint8 (H, W): name, smallest rectangle, stencil inside it."""
+def split(
+    labels: Labels, table: ClassTable, unlabelled: str = UNLABELLED_NAME
+) -> Iterator[tuple[str, Rect, Stencil]]:
+    """The regions to write for labels, uint8 (H, W): name, smallest rectangle, stencil inside it.
+
+    unlabelled: what the format calls the region of pixels without a class, one of IGNORED_NAMES.
+    """
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()
     names = {entry.index: entry.name for entry in table.active if entry.index != table.background}
     if table.background is not None:
-        names[UNLABELLED] = UNLABELLED_NAME
+        names[UNLABELLED] = unlabelled
         if present == [table.background]:
             names = {table.background: table.get(table.background).name}
     for index, name in names.items():
