@@ -13,8 +13,12 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QWidget
 from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
 from unet_studio.tools import Tool
+from unet_studio.ui.canvas.layers import LAYERS
 from unet_studio.ui.icons import icons
 
+SHOW_KEYS = {
+    "mask": "F6", "annotation": "Shift+F6", "prediction": "F7", "difference": "F8", "confidence": "F9",
+}  # fmt: skip
 BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
 
@@ -22,8 +26,8 @@ BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 class ActionSpec:
     """One row of the table.
 
-    handler: "owner.method", owner session, canvas, window, commands, classes, training. argument: its own.
-    enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place in
+    handler: "owner.method", owner session, canvas, view, window, commands, classes or training. argument: its
+    own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place in
     the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
     listed: whether menus show it (the keys of classes are in the panel of classes).
     """
@@ -156,6 +160,33 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "hide_mask", "&Hide Mask", "eye-off-outline", "&View", "commands.hide_mask",
         ("Ctrl+H",), "document", "Show the image alone; hold H for a moment's look",
         checkable=True, toolbar="icon", line=True,
+    ),
+    *(
+        ActionSpec(
+            f"show_{name}", layer.title, layer.icon, "&View/&Over the Image", "view.show",
+            (SHOW_KEYS[name],), "project", layer.tip, name, checkable=True, group="layer",
+        )
+        for name, layer in LAYERS.items()
+    ),
+    ActionSpec(
+        "view_fill", "Fi&ll", "format-color-fill", "&View/&Over the Image", "view.toggle", ("F3",), "project",
+        "Fill each class with its colour", "fill", checkable=True, line=True,
+    ),
+    ActionSpec(
+        "view_outline", "&Outline", "vector-square", "&View/&Over the Image", "view.toggle", ("F4",),
+        "project", "Draw the borders between classes", "outline", checkable=True,
+    ),
+    ActionSpec(
+        "view_marks", "Mar&k Corrections", "texture", "&View/&Over the Image", "view.toggle", (), "project",
+        "Hatch what you painted, and dot what has no class yet", "marks", checkable=True,
+    ),
+    ActionSpec(
+        "view_overview", "Over&view Map", "map-outline", "&View", "view.toggle", (), "project",
+        "Show where one is while a part of the image is out of view", "overview", checkable=True,
+    ),
+    ActionSpec(
+        "view_lock", "Loc&k View Across Images", "lock-outline", "&View", "view.toggle", (), "project",
+        "Keep zoom and place when going to another image", "lock", checkable=True,
     ),
     ActionSpec(
         "theme_system", "Follow the &System", "theme-light-dark", "&View/&Theme", "commands.choose_theme",

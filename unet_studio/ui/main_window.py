@@ -39,6 +39,8 @@ from unet_studio.ui.preferences import Preferences, Recent
 from unet_studio.ui.status_bar import StatusBar
 from unet_studio.ui.theme import theme
 from unet_studio.ui.tool_bar import ToolBar
+from unet_studio.ui.view_button import ViewButton
+from unet_studio.ui.view_options import ViewOptions
 from unet_studio.ui.welcome import Welcome
 from unet_studio.ui.widgets import set_role
 
@@ -65,6 +67,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
         self.canvas = Canvas(session, self)
+        self.view = ViewOptions(self.canvas, self.preferences, self)
         self.banner = Banner()
         self.welcome = Welcome()
         self.panels: dict[str, QWidget] = {
@@ -93,6 +96,7 @@ class MainWindow(QMainWindow):
         owners = {
             "session": self.session,
             "canvas": self.canvas,
+            "view": self.view,
             "window": self,
             "commands": self.commands,
             "classes": self.panels["classes"],
@@ -101,6 +105,7 @@ class MainWindow(QMainWindow):
         made = Actions(self, specs, owners, self.show_error)
         made[f"theme_{theme().choice}"].setChecked(True)
         made["auto_predict"].setChecked(self.session.predictor.auto)
+        self.view.check(made)
         return made
 
     def _build_centre(self) -> None:
@@ -121,6 +126,8 @@ class MainWindow(QMainWindow):
         bar.setMovable(False)
         bar.setIconSize(QSize(20, 20))
         self.action_table.fill_toolbar(bar, "icon")
+        self.view_button = ViewButton(self.view, self.action_table, self)
+        bar.addWidget(self.view_button)
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(gap)
@@ -157,8 +164,9 @@ class MainWindow(QMainWindow):
         self.welcome.openAsked.connect(self.commands.choose_folder)
         self.welcome.sampleAsked.connect(self.commands.open_sample)
         self.welcome.recentAsked.connect(self._open_recent)
-        self.tool_bar.opacityChanged.connect(self._set_opacity)
-        self.tool_bar.set_opacity(self.preferences.opacity)
+        self.tool_bar.opacityChanged.connect(self.view.set_opacity)
+        self.view.changed.connect(self._view_changed)
+        self._view_changed()
         training = self.panels["training"]
         if isinstance(training, TrainingPanel):
             training.discardAsked.connect(self.commands.discard_training)
@@ -226,10 +234,10 @@ class MainWindow(QMainWindow):
         running = session.trainer.state == "paused"
         self.action_table["pause_training"].setText("&Resume" if running else "&Pause")
 
-    @Slot(int)
-    def _set_opacity(self, percent: int) -> None:
-        self.canvas.set_opacity(percent / 100)
-        self.preferences.opacity = percent
+    @Slot()
+    def _view_changed(self) -> None:
+        self.view.check(self.action_table)
+        self.tool_bar.set_opacity(self.view.opacity)
 
     @Slot()
     def _to_canvas(self, *_: object) -> None:

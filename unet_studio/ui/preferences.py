@@ -43,6 +43,14 @@ class Preferences:
     def opacity(self, percent: int) -> None:
         self._settings.setValue("opacity", str(percent))
 
+    def view(self, name: str, default: bool) -> bool:
+        """Whether something is switched on in the view."""
+        return self._text(f"view/{name}", str(int(default))) == "1"
+
+    def store_view(self, name: str, on: bool) -> None:
+        """Store whether something is switched on in the view."""
+        self._settings.setValue(f"view/{name}", str(int(on)))
+
     @property
     def recent(self) -> list[Recent]:
         """The folders opened last, newest first."""
