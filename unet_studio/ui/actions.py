@@ -27,8 +27,8 @@ class ActionSpec:
     """One row of the table.
 
     handler: "owner.method", owner session, canvas, view, window, commands, classes or training. argument: its
-    own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place in
-    the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
+    own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place
+    in the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
     listed: whether menus show it (the keys of classes are in the panel of classes).
     """
 
