@@ -8,6 +8,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
+from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 
@@ -50,6 +51,13 @@ FORMATS: dict[str, Format] = {
         Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
         Format("coco", "COCO instances (JSON)", read_coco, write_coco, file_name="annotations.json"),
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme),
+        Format(
+            "label-studio",
+            "Label Studio (JSON, brush)",
+            read_label_studio,
+            write_label_studio,
+            file_name="annotations.json",
+        ),
         Format("cvat", "CVAT for images 1.1 (XML)", read_cvat, write_cvat, file_name="annotations.xml"),
     )
 }
