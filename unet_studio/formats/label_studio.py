@@ -2,8 +2,8 @@
 
 Specification: Label Studio's manual ("Label Studio JSON format of annotated tasks", "brush labels") and its
 SDK's converter.brush, whose bytes are those of thi.ng's rle-pack. Written: one brush region a class and
-image, and label_config.xml for a project that takes them. Read: brush, polygon, rectangle and ellipse regions, the
-last of a task's results on top.
+image, and label_config.xml for a project that takes them. Read: brush, polygon, rectangle and ellipse
+regions, the last of a task's results on top.
 """
 
 import json
