@@ -2,41 +2,86 @@
 
 The XOR of before and after is its own inverse, so one difference serves undo and redo, and where a tile
 changed little it compresses to a few bytes.
+
+One thread edits. Others may read what is committed, at one moment and exactly, while a drag is open: every
+step is taken under a lock, the tiles of an open edit are known as they were before it, and a Watch knows
+which tiles changed since they were read.
 """
 
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unet_studio.core import tile_codec
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
+
+T = TypeVar("T")
 
 Tile = tuple[int, int]  # row and column in the grid of tiles
 Tiles = dict[Tile, NDArray[np.uint8]]
 
+AT_ONCE = 64  # tiles read under one hold of the lock, about a millisecond: so long an edit may have to wait
+WHOLE = 512  # tiles from which a plan brings a whole new mask: writing so many would keep the window waiting
+_KEY_BYTES = 170  # of a dict's entry with a pair of numbers as its key, about; CPython 3.11
+
 
 @dataclass(frozen=True)
 class TileDiff:
-    """What one edit changed. tiles: tile (row, column) -> zlib of the XOR. rect: the pixels touched."""
+    """What one edit changed. tiles: tile (row, column) -> its XOR, packed (see tile_codec).
+
+    rect: the pixels touched. pixels: how many of them differ.
+    """
 
     rect: Rect
-    tiles: dict[tuple[int, int], bytes]
+    tiles: dict[Tile, bytes]
+    pixels: int = 0
 
     @property
     def nbytes(self) -> int:
-        """The memory the compressed tiles take, in bytes."""
-        return sum(len(packed) + 64 for packed in self.tiles.values())
+        """The memory it takes, in bytes."""
+        return sum(sys.getsizeof(packed) + _KEY_BYTES for packed in self.tiles.values())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An edit that was worked out beforehand: what it changes, and the tiles as they will be."""
+    """An edit that was worked out beforehand: what it changes, and the tiles as they will be.
+
+    pixels: the whole mask as it will be, where so many tiles change that writing them would take long; tiles
+    are parts of it then.
+    """
 
     diff: TileDiff
     tiles: Tiles
+    pixels: NDArray[np.uint8] | None = None
+
+
+class Watch:
+    """The tiles of a mask that changed since somebody took them."""
+
+    def __init__(self, lock: AbstractContextManager[Any]) -> None:
+        self._lock = lock
+        self._keys: set[Tile] = set()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, keys: Iterable[Tile]) -> None:
+        """Note that these tiles changed, or put back what was taken in vain."""
+        with self._lock:
+            self._keys.update(keys)
+
+    def take(self) -> set[Tile]:
+        """The tiles, which count as read from now on."""
+        with self._lock:
+            keys, self._keys = self._keys, set()
+            return keys
 
 
 class Mask:
@@ -47,13 +92,14 @@ class Mask:
     """
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self._pixels = np.array(pixels, dtype=np.uint8, order="C")
-        if self._pixels.ndim != 2:
-            raise ValueError(f"a mask has two dimensions, not {self._pixels.ndim}")
-        self._view = self._pixels.view()
-        self._view.flags.writeable = False
+        own = np.array(pixels, dtype=np.uint8, order="C")
+        if own.ndim != 2:
+            raise ValueError(f"a mask has two dimensions, not {own.ndim}")
+        self._show(own)
         self._before: Tiles | None = None
         self._touched = EMPTY
+        self._watches: list[Watch] = []
+        self.lock = threading.RLock()
 
     @classmethod
     def full(cls, shape: tuple[int, int], value: int) -> "Mask":
@@ -62,7 +108,7 @@ class Mask:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The pixels, uint8 (H, W), read-only; a live view, not a copy."""
+        """The pixels, uint8 (H, W), read-only; a live view, not a copy. Ask again after a large step."""
         return self._view
 
     @property
@@ -104,20 +150,20 @@ class Mask:
 
     def commit(self) -> TileDiff | None:
         """Close the edit and return what it changed; None where nothing differs."""
-        before, touched = self._close()
-        tiles = {}
-        for key, old in before.items():
-            difference = np.bitwise_xor(old, self._pixels[tile_rect(*key, self.shape).slices])
-            if difference.any():
-                tiles[key] = zlib.compress(difference.tobytes(), 1)
-        return TileDiff(touched, tiles) if tiles else None
+        with self.lock:
+            before, touched = self._close()
+        found = (
+            (key, np.bitwise_xor(old, self._pixels[tile_rect(*key, self.shape).slices]))
+            for key, old in before.items()
+        )
+        return _diff_of(touched, found)
 
     def rollback(self) -> Rect:
         """Close the edit and put everything back. Returns the pixels that may have changed."""
-        before, touched = self._close()
-        for key, old in before.items():
-            self._pixels[tile_rect(*key, self.shape).slices] = old
-        return touched
+        with self.lock:
+            for key, old in (self._before or {}).items():
+                self._pixels[tile_rect(*key, self.shape).slices] = old
+            return self._close()[1]
 
     @contextmanager
     def edit(self) -> Iterator["Mask"]:
@@ -134,11 +180,9 @@ class Mask:
 
     def apply(self, diff: TileDiff) -> Rect:
         """Undo or redo what diff holds. Raises RuntimeError while an edit is open."""
-        if self._before is not None:
-            raise RuntimeError("an edit is open")
-        for key, packed in diff.tiles.items():
-            part = self._pixels[tile_rect(*key, self.shape).slices]
-            part ^= np.frombuffer(zlib.decompress(packed), dtype=np.uint8).reshape(part.shape)
+        with self._between_edits(diff.tiles):
+            for key, packed in diff.tiles.items():
+                tile_codec.exchange(packed, self._pixels[tile_rect(*key, self.shape).slices])
         return diff.rect
 
     def plan(self, tiles: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> Plan | None:
@@ -146,47 +190,163 @@ class Mask:
 
         For what takes long: it reads alone, so it may run in another thread as long as nothing is painted.
         """
-        rect, packed, after = EMPTY, {}, {}
+        rect, packed, after, count = EMPTY, {}, {}, 0
+        whole: NDArray[np.uint8] | None = None
         for key, pixels in tiles:
             area = tile_rect(*key, self.shape)
-            difference = np.bitwise_xor(self._pixels[area.slices], pixels)
-            if difference.any():
-                packed[key], after[key] = zlib.compress(difference.tobytes(), 1), pixels
-                rect = rect.union(area)
-        return Plan(TileDiff(rect, packed), after) if packed else None
+            found = tile_codec.pack(np.bitwise_xor(self._pixels[area.slices], pixels))
+            if found is None:
+                continue
+            packed[key], after[key] = found[0], pixels
+            count += found[1]
+            rect = rect.union(area)
+            if whole is None and len(after) >= WHOLE:
+                whole = self._pixels.copy()
+                for other in after:
+                    after[other] = _put(whole, other, after[other])
+            elif whole is not None:
+                after[key] = _put(whole, key, pixels)
+        return Plan(TileDiff(rect, packed, count), after, whole) if packed else None
 
     def land(self, plan: Plan) -> TileDiff:
         """Do what was planned on these very pixels. Raises RuntimeError while an edit is open."""
-        if self._before is not None:
-            raise RuntimeError("an edit is open")
-        for key, pixels in plan.tiles.items():
-            self._pixels[tile_rect(*key, self.shape).slices] = pixels
+        with self._between_edits(plan.tiles):
+            if plan.pixels is not None:
+                self._show(plan.pixels)
+            else:
+                for key, pixels in plan.tiles.items():
+                    _put(self._pixels, key, pixels)
         return plan.diff
 
     def copy_tiles(self, diff: TileDiff) -> Tiles:
-        """The present pixels of the tiles that diff names, as copies, for the journal."""
+        """The present pixels of the tiles that diff names, as copies."""
         return {key: self._pixels[tile_rect(*key, self.shape).slices].copy() for key in diff.tiles}
 
     def restore_tiles(self, tiles: Tiles) -> None:
         """Put whole tiles back outside any edit, for a replay. Raises ValueError on a wrong shape."""
-        for key, pixels in tiles.items():
-            rect = tile_rect(*key, self.shape)
-            if rect.empty or (rect.height, rect.width) != pixels.shape:
-                raise ValueError(f"tile {key} does not fit a mask of {self.shape}")
-            self._pixels[rect.slices] = pixels
+        with self._between_edits(tiles):
+            for key, pixels in tiles.items():
+                rect = tile_rect(*key, self.shape)
+                if rect.empty or (rect.height, rect.width) != pixels.shape:
+                    raise ValueError(f"tile {key} does not fit a mask of {self.shape}")
+                self._pixels[rect.slices] = pixels
+
+    # -- for other threads --------------------------------------------------------------------------------
+
+    def watch(self) -> Watch:
+        """Follow which tiles change from now on."""
+        watch = Watch(self.lock)
+        with self.lock:
+            self._watches.append(watch)
+        return watch
+
+    def read_changes(self, watch: Watch, finish: Callable[[], T]) -> tuple[Tiles, T]:
+        """The committed pixels of the tiles that changed since watch was asked last, all of one moment.
+
+        finish: is called at that moment, before any other step is taken; what it returns comes back too.
+        """
+        tiles: Tiles = {}
+
+        def put(key: Tile, pixels: NDArray[np.uint8]) -> None:
+            tiles[key] = pixels.copy()
+
+        return tiles, self._follow(watch, put, finish)
+
+    def copy(self, finish: Callable[[], T]) -> tuple[NDArray[np.uint8], T]:
+        """The committed pixels of one moment, uint8 (H, W), also while a drag is open. finish: as above."""
+        watch = self.watch()
+        try:
+            copied = self._pixels.copy()  # may be torn; the watch knows where
+            with self.lock:
+                watch.add(self._before or ())
+
+            def put(key: Tile, pixels: NDArray[np.uint8]) -> None:
+                copied[tile_rect(*key, self.shape).slices] = pixels
+
+            return copied, self._follow(watch, put, finish)
+        finally:
+            with self.lock:
+                self._watches.remove(watch)
+
+    def _follow(
+        self, watch: Watch, put: Callable[[Tile, NDArray[np.uint8]], None], finish: Callable[[], T]
+    ) -> T:
+        """Hand over changed tiles until so few are left that they can be read in one go with finish."""
+        while True:
+            with self.lock:
+                keys = watch.take()
+                if len(keys) <= AT_ONCE:
+                    for key in keys:
+                        put(key, self._committed(key))
+                    return finish()
+            rest = iter(keys)
+            while some := list(islice(rest, AT_ONCE)):
+                with self.lock:
+                    for key in some:
+                        put(key, self._committed(key))
+
+    def _committed(self, key: Tile) -> NDArray[np.uint8]:
+        """A tile without what an open edit did to it. Hold the lock."""
+        if self._before is not None and key in self._before:
+            return self._before[key]
+        return self._pixels[tile_rect(*key, self.shape).slices]
+
+    # -- inside -------------------------------------------------------------------------------------------
 
     def _keep(self, rect: Rect) -> None:
         """Remember the tiles that rect touches as they were before this edit."""
         if self._before is None:
             raise RuntimeError("open an edit before changing pixels")
-        for key in rect.tiles(TILE):
-            if key not in self._before:
-                self._before[key] = self._pixels[tile_rect(*key, self.shape).slices].copy()
+        new = [key for key in rect.tiles(TILE) if key not in self._before]
+        if new:
+            with self.lock:
+                for key in new:
+                    self._before[key] = self._pixels[tile_rect(*key, self.shape).slices].copy()
         self._touched = self._touched.union(rect)
+
+    def _show(self, pixels: NDArray[np.uint8]) -> None:
+        """Make an array of one's own the mask."""
+        self._pixels = pixels
+        self._view = pixels.view()
+        self._view.flags.writeable = False
 
     def _close(self) -> tuple[Tiles, Rect]:
         if self._before is None:
             raise RuntimeError("no edit is open")
         before, touched = self._before, self._touched
         self._before, self._touched = None, EMPTY
+        self._note(before)
         return before, touched
+
+    @contextmanager
+    def _between_edits(self, keys: Iterable[Tile]) -> Iterator[None]:
+        """Hold the lock to change these tiles outside any edit."""
+        with self.lock:
+            if self._before is not None:
+                raise RuntimeError("an edit is open")
+            try:
+                yield
+            finally:
+                self._note(keys)
+
+    def _note(self, keys: Iterable[Tile]) -> None:
+        for watch in self._watches:
+            watch.add(keys)
+
+
+def _diff_of(rect: Rect, differences: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> TileDiff | None:
+    """Pack the XORs of tiles; None where nothing differs. rect: the pixels touched."""
+    tiles, count = {}, 0
+    for key, difference in differences:
+        found = tile_codec.pack(difference)
+        if found is not None:
+            tiles[key] = found[0]
+            count += found[1]
+    return TileDiff(rect, tiles, count) if tiles else None
+
+
+def _put(whole: NDArray[np.uint8], key: Tile, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Write a tile into a whole mask and return it as a part of that."""
+    part = whole[tile_rect(*key, whole.shape).slices]
+    part[...] = pixels
+    return part
