@@ -231,6 +231,8 @@ def read_label_studio(source: Path) -> Incoming:
 
 
 def _find(source: Path) -> Path:
+    if (source / FILE_NAME).is_file():
+        return source / FILE_NAME
     found = [source] if source.is_file() else sorted(source.glob("*.json")) if source.is_dir() else []
     if len(found) != 1:
         raise StudioError(f"{source} should be or hold one JSON file.", "Name the file that was exported.")

@@ -1,7 +1,7 @@
 """What every format gives and takes: labelled samples, one at a time, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +44,15 @@ class Incoming:
 class Outgoing:
     """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
 
-    title: what the set is called. classes: what the pixel values mean.
+    title: what the set is called. classes: what the pixel values mean. split: image name -> "train", "val"
+    or "test", for formats that have a place for it.
     """
 
     title: str
     classes: ClassTable
     names: Sequence[str]
     samples: Callable[[], Iterable[Sample]]
+    split: Mapping[str, str] = field(default_factory=dict)
 
 
 # Writes a set to a place and says which file, relative to that place, holds each image's labels.
