@@ -14,7 +14,7 @@ from unet_studio.core.geometry import Rect
 NOTHING, AGREED, ADDED, REMOVED, CHANGED = range(5)
 
 # Okabe and Ito, "Color Universal Design", 2008: told apart with every kind of colour blindness.
-DIFFERENCE_COLORS = {ADDED: "#0072b2", REMOVED: "#e69f00", CHANGED: "#cc79a7", AGREED: "#ffffff"}
+DIFFERENCE_COLORS = {ADDED: "#0072b2", REMOVED: "#e69f00", CHANGED: "#cc79a7", AGREED: "#009e73"}
 AGREED_STRENGTH = 0.35  # of the opacity: what was right is not what one looks for
 
 # Nine points of "plasma" by Nathaniel Smith and Stéfan van der Walt (CC0), dark to bright: its lightness

@@ -15,9 +15,9 @@ from unet_studio.ui.canvas.layers import EMPTY_MARK, PAINTED
 from unet_studio.ui.canvas.tiles import Composer
 from unet_studio.ui.canvas.view import View
 
-HATCH = 8  # logical px between two lines of the hatch on painted pixels
+HATCH = 9  # logical px between two lines of the hatch on painted pixels
 DOTS = 12  # logical px between two dots where the mask has no class
-LIGHT, SHADE = np.uint32(0x78787878), np.uint32(0x50000000)  # premultiplied: together seen on any picture
+LIGHT, SHADE = np.uint32(0x70707070), np.uint32(0x40000000)  # premultiplied: together seen on any picture
 
 Places = NDArray[np.intp]
 Overlay = NDArray[np.uint32]  # premultiplied 0xAARRGGBB

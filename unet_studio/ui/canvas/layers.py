@@ -31,6 +31,8 @@ Codes = Callable[[Document, Rect, int], NDArray[np.uint8]]  # rect in image px, 
 Table = NDArray[np.uint32]  # (256,), premultiplied 0xAARRGGBB by code
 
 UNMARKED, PAINTED, EMPTY_MARK = range(3)
+HEAT_STRENGTH = 1.5  # times the opacity: small hot spots are what one looks for
+BACKGROUND_STRENGTH = 0.6  # times the opacity
 LINES_FULL = 0.2  # the opacity from which on lines have all their colour: a faint fill needs clear borders
 
 
@@ -80,6 +82,15 @@ def _class_colors(look: Look) -> Table:
     return argb_table(look.classes.palette(), look.opacity, look.clear)
 
 
+def _painted_colors(look: Look) -> Table:
+    """The same, and painted background in its own colour: unlike in the mask, it is told from no label."""
+    table, background = _class_colors(look), look.classes.background
+    if background is not None and background not in look.hidden:
+        opacity = BACKGROUND_STRENGTH * look.opacity
+        table[background] = argb_table(look.classes.palette(), opacity)[background]
+    return table
+
+
 def _class_lines(look: Look) -> Table:
     return argb_table(look.classes.palette(), look.line_opacity, look.clear)
 
@@ -98,7 +109,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "annotation": Layer(
         "Annotation", "What you painted, alone", "account-edit-outline",
-        Document.annotation_region, _class_colors, Document.annotation_region, _class_lines, _painted_marks,
+        Document.annotation_region, _painted_colors, Document.annotation_region, _class_lines, _painted_marks,
     ),
     "prediction": Layer(
         "Prediction", "What the model says, without what you painted", "auto-fix",
@@ -118,7 +129,8 @@ LAYERS: dict[str, Layer] = {
     ),
     "confidence": Layer(
         "Confidence", "Where the model is unsure: the hotter, the less sure", "thermometer",
-        confidence_region, lambda look: confidence_table(look.opacity), Document.mask_region, _class_lines,
+        confidence_region, lambda look: confidence_table(HEAT_STRENGTH * look.opacity),
+        Document.mask_region, _class_lines,
         judges=True,
         legend=tuple(
             (color, text)
