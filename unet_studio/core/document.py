@@ -4,6 +4,7 @@ The mask that people see is the annotation where it is labelled, else the predic
 of this mask is right; it pins the prediction under the annotation and copies no pixel.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ from unet_studio.core.history import HISTORY_BYTES, History
 from unet_studio.core.mask import Mask, Plan, TileDiff
 from unet_studio.core.metrics import foreground_dice
 from unet_studio.core.prediction import Prediction, Thresholds
+
+STEP_BYTES = 600  # of a step without its tiles, about
+BAND = 1 << 22  # px that are looked at in one go
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,42 @@ class Approval:
 
 @dataclass(frozen=True)
 class DocumentStep:
-    """One undoable step: the pixels it changed, and the approval before and after it."""
+    """One undoable step: the pixels it changed, and the approval before and after it.
+
+    when: it was done, in Unix seconds.
+    """
 
     name: str
     diff: TileDiff | None
     before: Approval | None
     after: Approval | None
+    when: float = field(default_factory=time.time, compare=False)
 
     @property
     def nbytes(self) -> int:
-        """The memory it takes, in bytes."""
-        return 128 + (self.diff.nbytes if self.diff else 0)
+        """The memory it takes, in bytes, without the predictions that its approvals pin."""
+        return STEP_BYTES + (self.diff.nbytes if self.diff else 0)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels it changed."""
+        return self.diff.pixels if self.diff else 0
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles it changed: what undoing it costs."""
+        return len(self.diff.tiles) if self.diff else 0
+
+    @property
+    def pinned(self) -> list[Prediction]:
+        """The predictions that lie under the annotation before or after it, where it is approved there."""
+        approvals = (self.before, self.after)
+        return [found.prediction for found in approvals if found is not None and found.prediction is not None]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an edit, undo or redo did. rect: the pixels; step: what was done, for the journal."""
+    """What an edit, undo or redo did. rect: the pixels; step: what was done, the last one of several."""
 
     rect: Rect
     approval_changed: bool
@@ -79,6 +103,8 @@ class Document:
 
     facts: what is stored beside the mask (image hash, seconds spent). replayed: whether a journal of unsaved
     edits was found and applied. version: counts the changes, so that a save knows whether it is the newest.
+    saved_as: digest of the annotation that was saved last. unjournalled and unsaved: the tiles that changed
+    since they were written to the journal or to the PNG. One thread at a time edits, under annotation.lock.
     """
 
     name: str
@@ -92,11 +118,15 @@ class Document:
     replayed: bool = False
     history: History[DocumentStep] = field(default_factory=lambda: History(HISTORY_BYTES))
     version: int = 0
+    saved_as: str = ""
     _open: str | None = None
+    _painted: tuple[int, bool] | None = None
 
     def __post_init__(self) -> None:
         if self.annotation.shape != self.shape:
             raise ValueError(f"annotation {self.annotation.shape} does not fit image {self.shape}")
+        self.unjournalled = self.annotation.watch()
+        self.unsaved = self.annotation.watch()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -111,7 +141,9 @@ class Document:
     @property
     def painted(self) -> bool:
         """Whether a person labelled any pixel."""
-        return bool((self.annotation.pixels != UNLABELLED).any())
+        if self._painted is None or self._painted[0] != self.version or self.editing:
+            self._painted = self.version, self._any_painted()
+        return self._painted[1]
 
     @property
     def editing(self) -> bool:
@@ -153,32 +185,60 @@ class Document:
         """Close the edit as one step; None where it changed nothing. An approved image becomes unfinished."""
         if self._open is None:
             raise RuntimeError("no edit is open")
-        name, self._open = self._open, None
-        diff = self.annotation.commit()
-        return self._push(name, diff) if diff is not None else None
+        with self.annotation.lock:
+            name, self._open = self._open, None
+            diff = self.annotation.commit()
+            return self._push(name, diff) if diff is not None else None
 
     def land(self, name: str, plan: Plan | None) -> Change | None:
         """Make one step of what annotation.plan worked out on the pixels as they are; None where nothing.
 
         Whoever planned in another thread compares version before and after: it must be the same.
         """
-        return self._push(name, self.annotation.land(plan)) if plan is not None else None
+        if plan is None:
+            return None
+        with self.annotation.lock:
+            return self._push(name, self.annotation.land(plan))
 
     def rollback(self) -> Rect:
         """Close the edit and take it back. Returns the pixels that may have changed."""
         self._open = None
-        self.version += 1  # a save that ran meanwhile may hold pixels of this edit
         return self.annotation.rollback()
 
     def undo(self) -> Change | None:
         """Take the last step back."""
-        step = self.history.undo()
-        return self._replay(step, step.before) if step else None
+        return self.jump(self.history.place - 1)
 
     def redo(self) -> Change | None:
         """Do the step last undone again."""
-        step = self.history.redo()
-        return self._replay(step, step.after) if step else None
+        return self.jump(self.history.place + 1)
+
+    def jump(self, place: int) -> Change | None:
+        """Undo or redo until so many steps are done; None where there are not so many, or they are already.
+
+        What it costs is the sum of distance().
+        """
+        history = self.history
+        if not 0 <= place <= len(history) or place == history.place:
+            return None
+        rect, approval, step = EMPTY, self.approval, None
+        while history.place != place:
+            with self.annotation.lock:  # step by step: each of them is a state that was
+                back = place < history.place
+                step = history.undo() if back else history.redo()
+                if step is None:
+                    break
+                rect = rect.union(self.annotation.apply(step.diff) if step.diff else EMPTY)
+                self._set_approval(step.before if back else step.after)
+        if step is None:
+            return None
+        changed = self.approval is not approval
+        return Change(Rect.of(self.shape) if changed else rect, changed, step)
+
+    def distance(self, place: int) -> int:
+        """How many tiles a jump writes."""
+        first, last = sorted((place, self.history.place))
+        return sum(step.tiles for step in self.history.steps[first:last])
 
     def judge(self) -> Judgement:
         """Look at the whole mask as approval needs it. Reads alone, so it may run in another thread."""
@@ -219,6 +279,7 @@ class Document:
             raise ValueError(f"prediction {prediction.labels.shape} does not fit image {self.shape}")
         self.prediction = prediction
         self.version += 1
+        self._weigh_history()
 
     def fill_rest(self, class_index: int) -> Change | None:
         """Label every pixel of the mask that has no class yet, as one step; None where all have one."""
@@ -241,15 +302,16 @@ class Document:
         whole = Rect.of(self.shape)
         return [tile_rect(*key, self.shape) for key in whole.tiles(TILE)]
 
-    def _set_step(self, step: DocumentStep) -> Change:
-        self._set_approval(step.after)
-        self.history.push(step)
-        return Change(self._around(EMPTY, step), True, step)
+    def _any_painted(self) -> bool:
+        rows = max(BAND // self.shape[1], 1)
+        bands = (self.annotation.pixels[top : top + rows] for top in range(0, self.shape[0], rows))
+        return any((band != UNLABELLED).any() for band in bands)
 
-    def _replay(self, step: DocumentStep, approval: Approval | None) -> Change:
-        rect = self.annotation.apply(step.diff) if step.diff else EMPTY
-        self._set_approval(approval)
-        return Change(self._around(rect, step), step.before is not step.after, step)
+    def _set_step(self, step: DocumentStep) -> Change:
+        with self.annotation.lock:
+            self._set_approval(step.after)
+            self.history.push(step)
+        return Change(self._around(EMPTY, step), True, step)
 
     def _push(self, name: str, diff: TileDiff) -> Change:
         """Remember a change of pixels; an approved image becomes unfinished."""
@@ -268,3 +330,15 @@ class Document:
     def _around(self, rect: Rect, step: DocumentStep) -> Rect:
         """All of the image where the approval changed: the pinned prediction may differ from the latest."""
         return Rect.of(self.shape) if step.before is not step.after else rect
+
+    def _weigh_history(self) -> None:
+        """Count predictions that nothing but a step holds any more: with the newest step that does."""
+        held = {id(found) for found in (self.prediction, self.under)}
+        extra: dict[int, int] = {}
+        for step in reversed(self.history.steps):
+            for found in step.pinned:
+                if id(found) not in held:
+                    held.add(id(found))
+                    extra[id(step)] = extra.get(id(step), 0) + found.nbytes
+        if extra:
+            self.history.weigh(lambda step: step.nbytes + extra.get(id(step), 0))

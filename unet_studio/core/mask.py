@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ class TileDiff:
     tiles: dict[Tile, bytes]
     pixels: int = 0
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """The memory it takes, in bytes."""
         return sum(sys.getsizeof(packed) + _KEY_BYTES for packed in self.tiles.values())

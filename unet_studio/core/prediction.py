@@ -23,6 +23,11 @@ class Prediction:
     model: str = ""
     made: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """The memory it takes, in bytes."""
+        return self.labels.nbytes + self.confidence.nbytes
+
 
 @dataclass(frozen=True)
 class Thresholds:
