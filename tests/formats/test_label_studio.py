@@ -136,6 +136,20 @@ def test_skipped_annotations_and_predictions_stand_back(tmp_path: Path) -> None:
     assert [incoming.is_blank(key) for key in incoming.keys] == [False, True]
 
 
+def test_the_labelling_interface_says_the_order_and_the_colours(tmp_path: Path) -> None:
+    write(tmp_path, brush("b", GOLDEN_BYTES))
+    config = tmp_path / "label_config.xml"
+    config.write_text(
+        '<View><Label value="a" background="#0000ff"/><Label value="b" background="red"/></View>'
+    )
+    incoming = read_label_studio(tmp_path)
+    assert incoming.classes is not None
+    assert incoming.classes.describe() == "0 background, 1 a, 2 b"
+    assert incoming.classes.get(1).color == "#0000ff"
+    config.write_text("<!DOCTYPE x><View/>")
+    assert read_label_studio(tmp_path).classes.describe() == "0 background, 1 b"
+
+
 @pytest.mark.parametrize(
     ("result", "problem"),
     [

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -188,10 +189,11 @@ class _Task:
 
 
 def read_label_studio(source: Path) -> Incoming:
-    """Open an exported JSON file, or the only one in a folder."""
+    """Open an exported JSON file, or the only one in a folder. A label_config.xml says the classes' order."""
     path = _find(source)
     tasks: dict[str, _Task] = {}
-    names: dict[str, None] = {}
+    colors = _configured(path.with_name(CONFIG_NAME))
+    names: dict[str, None] = dict.fromkeys(colors)
     passed_over: Counter[str] = Counter()
     others = 0
     for task in _load(path):
@@ -211,7 +213,7 @@ def read_label_studio(source: Path) -> Incoming:
         others += several
     if not tasks:
         raise _broken(path, "it holds no task")
-    legend = Legend.of(names)
+    legend = Legend.of(names, colors)
     notes = [
         f"{count} {kind} results have no area and are passed over." for kind, count in passed_over.items()
     ]
@@ -237,6 +239,18 @@ def _find(source: Path) -> Path:
     if len(found) != 1:
         raise StudioError(f"{source} should be or hold one JSON file.", "Name the file that was exported.")
     return found[0]
+
+
+def _configured(path: Path) -> dict[str, str]:
+    """The labels and their colours, in the order of a labelling interface; none where there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if "<!DOCTYPE" in text:  # the interface never has one, and an XML bomb needs it
+            return {}
+        tags = ElementTree.fromstring(text).iter("Label")
+        return {tag.attrib["value"]: tag.get("background", "") for tag in tags}
+    except (OSError, ValueError, KeyError, ElementTree.ParseError):
+        return {}
 
 
 def _load(path: Path) -> list[Any]:
