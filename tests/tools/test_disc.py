@@ -25,9 +25,25 @@ def distances(shape, start, end):
     return np.hypot(rows - start[0] - along * down, columns - start[1] - along * right)
 
 
-def laid(shape, start, end, radius):
+def depths(shape, start, end, radius, end_radius):
+    """How far outside the discs between the two ends, which grow evenly, every pixel centre is."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    length = max(math.dist(start, end), 1e-12)
+    heading = math.atan2(end[0] - start[0], end[1] - start[1])
+    down, right = math.sin(heading), math.cos(heading)
+    along = (rows - start[0]) * down + (columns - start[1]) * right
+    beside = np.abs((rows - start[0]) * right - (columns - start[1]) * down)
+    lean = (radius - end_radius) / length
+    if abs(lean) >= 1:  # one holds the other
+        place = np.full(shape, 0.0 if lean > 0 else 1.0)
+    else:  # the disc whose edge is nearest: its radius leans by as much
+        place = np.clip((along - beside * lean / math.sqrt(1 - lean * lean)) / length, 0, 1)
+    return np.hypot(along - place * length, beside) - radius - place * (end_radius - radius)
+
+
+def laid(shape, start, end, radius, end_radius=None):
     whole = np.zeros(shape, dtype=bool)
-    rect, stencil = swept_disc(start, end, radius, shape)
+    rect, stencil = swept_disc(start, end, radius, shape, end_radius)
     assert rect.empty or stencil.shape == (rect.height, rect.width)
     whole[rect.slices] = stencil
     return whole
@@ -48,6 +64,16 @@ def test_swept_disc_is_every_pixel_centre_within_the_radius(start, end, radius):
     expected = (far <= radius) | under(SHAPE, start, end)
     certain = np.abs(far - radius) > 1e-6  # rounding may decide the others either way
     np.testing.assert_array_equal(laid(SHAPE, start, end, radius)[certain], expected[certain])
+
+
+@settings(max_examples=300, deadline=None)
+@given(coordinates, coordinates, radii, radii)
+def test_a_tapered_sweep_is_every_disc_between_its_ends(start, end, radius, end_radius):
+    outside = depths(SHAPE, start, end, radius, end_radius)
+    expected = (outside <= 0) | under(SHAPE, start, end)
+    certain = np.abs(outside) > 1e-5
+    found = laid(SHAPE, start, end, radius, end_radius)
+    np.testing.assert_array_equal(found[certain], expected[certain])
 
 
 @settings(max_examples=100, deadline=None)
@@ -84,24 +110,24 @@ def test_a_thin_line_has_no_gaps():
 
 
 @settings(max_examples=60, deadline=None)
-@given(coordinates, coordinates, st.floats(0.5, 6))
-def test_pieces_sweep_what_the_whole_sweeps(start, end, radius):
+@given(coordinates, coordinates, st.floats(0.5, 6), st.floats(0.5, 6))
+def test_pieces_sweep_what_the_whole_sweeps(start, end, radius, end_radius):
     start = (start[0] * 10, start[1] * 10)
-    far = distances(SHAPE, start, end)
+    outside = depths(SHAPE, start, end, radius, end_radius)
     together = np.zeros(SHAPE, dtype=bool)
-    for one, other in pieces(start, end, radius):
-        together |= laid(SHAPE, one, other, radius)
-    certain = np.abs(far - radius) > 1e-6
-    whole = laid(SHAPE, start, end, radius)
-    thick = certain if radius >= 1 else certain & (far > 1)  # cuts add the pixel they stand on
-    np.testing.assert_array_equal(together[thick], whole[thick])
+    for one, other, first, last in pieces(start, end, radius, end_radius):
+        together |= laid(SHAPE, one, other, first, last)
+    whole = laid(SHAPE, start, end, radius, end_radius)
+    near = min(radius, end_radius) < 1  # cuts add the pixel they stand on
+    certain = (np.abs(outside) > 1e-5) & ((outside > 0.5) | (outside < 0) if near else True)
+    np.testing.assert_array_equal(together[certain], whole[certain])
 
 
 def test_a_long_diagonal_costs_its_own_length_not_its_rectangle():
-    area = sum(
-        swept_disc(one, other, 5, (8192, 8192))[0].height * swept_disc(one, other, 5, (8192, 8192))[0].width
-        for one, other in pieces((10, 10), (8000, 8000), 5)
-    )
+    area = 0
+    for one, other, radius, end_radius in pieces((10, 10), (8000, 8000), 5, 5):
+        rect, _ = swept_disc(one, other, radius, (8192, 8192), end_radius)
+        area += rect.height * rect.width
     assert area < 150 * 150 * math.ceil(math.hypot(7990, 7990) / 128)
 
 

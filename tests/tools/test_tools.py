@@ -3,27 +3,12 @@
 import numpy as np
 import pytest
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from tests.tools.conftest import SHAPE
+from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import Rect
 from unet_studio.core.mask import Mask
-from unet_studio.core.prediction import Prediction
-from unet_studio.tools import TOOLS, ToolContext
-
-SHAPE = (300, 400)
-
-
-@pytest.fixture
-def document():
-    labels = np.zeros(SHAPE, dtype=np.uint8)
-    labels[:, 200:] = 1
-    return Document(
-        "picture.png",
-        np.zeros((*SHAPE, 3), dtype=np.uint8),
-        Mask.full(SHAPE, UNLABELLED),
-        ClassTable.binary().add("other"),
-        Prediction(labels, np.full(SHAPE, 255, dtype=np.uint8), "model"),
-    )
+from unet_studio.tools import TOOLS, PaintRule, ToolContext
 
 
 def context(document, active=2, radius=5.0, background=0, **more):
@@ -69,9 +54,82 @@ def test_every_tool_leaves_nothing_behind_when_cancelled(name, document):
 @pytest.mark.parametrize("name", TOOLS)
 def test_no_tool_minds_points_outside_the_image(name, document):
     tool = TOOLS[name]()
-    drag(tool, context(document), (-50.0, -50.0), (-20.0, 900.0), (900.0, 900.0))
+    drag(tool, context(document), (-50.0, -50.0), (-20.0, 900.0), (-90.0, 900.0))
+    tool.key(context(document), "enter")
+    tool.cancel(context(document))
     assert (document.annotation.pixels == UNLABELLED).all()
     assert document.history.undo_name is None
+
+
+# Gestures that paint pixel (120, 150), tool by tool; a tool without one here is drawn with a drag over it.
+LOOP = ((100.0, 100.0), (100.0, 200.0), (140.0, 200.0), (140.0, 100.0))
+
+
+def gesture(name, tool, ctx, modifiers=frozenset()):
+    """Let a tool paint its way over pixel (120, 150)."""
+    if name == "polygon":
+        for point in LOOP:
+            drag(tool, ctx, point, modifiers=modifiers)
+        tool.key(ctx, "enter")
+    elif name == "lasso":
+        drag(tool, ctx, *LOOP, modifiers=modifiers)
+    else:
+        drag(tool, ctx, (100.0, 110.0), (140.0, 190.0), modifiers=modifiers)
+
+
+PAINTING = [name for name, tool in TOOLS.items() if tool.paints]
+RULES = [
+    PaintRule(),
+    PaintRule("unlabelled"),
+    PaintRule("class", 1),
+    PaintRule(locked=frozenset({1})),
+    PaintRule("unlabelled", locked=frozenset({0})),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("name", PAINTING)
+def test_every_tool_paints_only_what_the_rule_allows(name, rule, document):
+    with document.annotation.edit() as mask:  # a chequered pattern of both layers
+        mask.write(Rect(0, 0, 120, 400), 1)
+        mask.write(Rect(0, 0, 300, 140), 0)
+    allowed = rule.allowed(document, Rect.of(SHAPE))
+    before = document.annotation.pixels.copy()
+    gesture(name, TOOLS[name](), context(document, rule=rule))
+    changed = document.annotation.pixels != before
+    assert not document.editing
+    if allowed is not None:
+        assert not changed[~allowed].any()
+        free = TOOLS[name]()
+        document.undo()
+        gesture(name, free, context(document))
+        everywhere = document.annotation.pixels != before
+        np.testing.assert_array_equal(changed, everywhere & allowed)
+    else:
+        assert changed.any()
+
+
+@pytest.mark.parametrize("modifier", ["alt", "right", "eraser"])
+@pytest.mark.parametrize("name", PAINTING)
+def test_every_tool_erases_with_alt_the_right_button_and_the_pens_other_end(name, modifier, document):
+    with document.annotation.edit() as mask:
+        mask.write(Rect.of(SHAPE), 1)
+    gesture(name, TOOLS[name](), context(document), frozenset({modifier}))
+    assert document.annotation.pixels[120, 150] == 0
+    document.undo()
+    gesture(name, TOOLS[name](), context(document, background=None), frozenset({modifier}))
+    assert document.annotation.pixels[120, 150] == UNLABELLED
+
+
+@pytest.mark.parametrize("name", PAINTING)
+def test_every_gesture_is_one_step_named_after_its_tool(name, document):
+    with document.annotation.edit() as mask:
+        mask.write(Rect.of(SHAPE), 1)
+    gesture(name, TOOLS[name](), context(document))
+    assert document.history.undo_name == TOOLS[name].title
+    document.undo()
+    assert document.history.undo_name is None
+    assert (document.annotation.pixels == 1).all()
 
 
 @pytest.mark.parametrize(("name", "value"), [("brush", 2), ("eraser", 0), ("forget", UNLABELLED)])
@@ -99,13 +157,6 @@ def test_eraser_forgets_where_there_is_no_background(document):
         mask.write(Rect.of(SHAPE), 1)
     drag(TOOLS["eraser"](), context(document, background=None), (100.5, 50.5))
     assert document.annotation.pixels[100, 50] == UNLABELLED
-
-
-@pytest.mark.parametrize("modifier", ["alt", "right", "eraser"])
-def test_the_brush_erases_with_alt_the_right_button_and_the_pens_other_end(modifier, document):
-    drag(TOOLS["brush"](), context(document), (100.5, 250.5), modifiers=frozenset({modifier}))
-    assert document.annotation.pixels[100, 250] == 0
-    assert document.mask_region(Rect(100, 250, 101, 251)) == 0
 
 
 def test_a_press_alone_paints_one_dab(document):

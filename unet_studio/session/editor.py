@@ -4,6 +4,7 @@ Every change goes through edit() or a tool, and is journalled, saved and announc
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from unet_studio.core.document import Change, Document, UnfinishedError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.jobs.tasks import TaskThread
+from unet_studio.session.landing import Landing
 from unet_studio.tools import TOOLS, Outline, PaintRule, Tool, ToolContext
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 LARGE_IMAGE = 4_000_000  # px; above it, approval looks at the mask in a thread
 LARGEST_RADIUS = 1000  # px
+PRESSURE_WEIGHT = 0.5  # of the newest point in the pressure that counts: pens tremble
 
 
 class Editor(QObject):
@@ -42,15 +45,22 @@ class Editor(QObject):
         self.brush_radius = 12
         self.rule = PaintRule()
         self.pressure_sizes = False
+        self.reach = 4.0  # image px; the canvas keeps it the same on screen at every zoom
+        self.landing = Landing(session)
+        self.landing.changed.connect(self._follow_outlines)
         self._pressure = 1.0
         self._outlines: tuple[Outline, ...] = ()
+        self._was_busy = False
+        self._pressed_at = 0  # the version of the document when the button went down
+        self._project: object = None  # whose classes the rule is about
         self._tasks = TaskThread("tools")
         self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._task_failed)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._tasks.stop()
+        self.landing.stop()
 
     # -- what is painted with -----------------------------------------------------------------------------
 
@@ -61,17 +71,24 @@ class Editor(QObject):
             self.activeClassChanged.emit(index)
 
     def ensure_active_class(self) -> None:
-        """Choose another class where the active one is gone."""
+        """Choose another class where the active one is gone; drop rules about classes that are gone."""
         classes = self._session.classes
+        known = frozenset(classes.indices) if self._session.project is self._project else frozenset()
+        self._project = self._session.project
+        over = "all" if self.rule.over == "class" and self.rule.class_index not in known else self.rule.over
+        rule = replace(self.rule, over=over, locked=self.rule.locked & known)
+        if rule != self.rule:
+            self.set_rule(rule)
         if self.active_class not in classes.indices:
             choices = classes.foreground or classes.indices
             self.active_class = choices[0] if choices else 0
             self.activeClassChanged.emit(self.active_class)
 
     def set_tool(self, name: str) -> None:
-        """Choose a tool."""
+        """Choose a tool. What the other one has begun is finished where it can be, as by Enter."""
         if name in self.tools and name != self.tool:
-            self.abandon()
+            self.tool_key("enter")
+            self._cancel_tool()
             self.tool = name
             self.toolChanged.emit(name)
             self._follow_outlines()
@@ -84,6 +101,11 @@ class Editor(QObject):
     def set_rule(self, rule: PaintRule) -> None:
         """Set where the tools may paint."""
         self.rule = rule
+        self.toolChanged.emit(self.tool)
+
+    def set_pressure_sizes(self, on: bool) -> None:
+        """Let the pressure of a pen scale the radius, or not."""
+        self.pressure_sizes = on
         self.toolChanged.emit(self.tool)
 
     def set_setting(self, tool: str, name: str, value: bool | int | float | str) -> None:
@@ -106,24 +128,64 @@ class Editor(QObject):
         row, column: in image px. pressure: of a pen, 0..1.
         """
         document, tool = self._session.document, self.tools[self.tool]
-        if document is None or (tool.paints and not self._session.editable):
+        if document is None or (tool.paints and (not self._session.editable or self.landing.under_way)):
             return
-        self._pressure = pressure
+        weight = PRESSURE_WEIGHT if kind in ("move", "release") else 1.0
+        self._pressure += (pressure - self._pressure) * weight
+        if kind in ("press", "double"):
+            self._pressed_at = document.version
         context = self.context(document)
         if kind == "cancel":
             changed = tool.cancel(context)
         else:
             changed = getattr(tool, kind)(context, row, column, frozenset(modifiers))
         self._after(changed, document)
+        if kind == "release":
+            self._pressure = 1.0
+            self._say_in_vain(document, tool)
 
     def tool_key(self, name: str) -> bool:
-        """Give "enter", "escape" or "backspace" to a tool in the middle of its work. Returns whether so."""
+        """Give "enter", "escape" or "backspace" to what is unfinished. Returns whether anything was."""
         document, tool = self._session.document, self.tools[self.tool]
+        if self.landing.under_way:
+            if name == "escape":
+                self.landing.cancel()
+            return True
         if document is None or not tool.busy:
             return False
         context = self.context(document)
+        self._pressed_at = document.version
         self._after(tool.cancel(context) if name == "escape" else tool.key(context, name), document)
+        if name == "enter":
+            self._say_in_vain(document, tool)
         return True
+
+    @property
+    def busy(self) -> bool:
+        """Whether Enter, Escape and Backspace belong to the tool now."""
+        return self.landing.under_way or self.tools[self.tool].busy
+
+    @property
+    def hovers(self) -> bool:
+        """Whether the tool wants to know where the pointer is while no button is down."""
+        return type(self.tools[self.tool]).hover is not Tool.hover
+
+    def _say_in_vain(self, document: Document, tool: Tool) -> None:
+        """Say why nothing changed, where the rule may be the reason."""
+        unfinished = tool.busy or self.landing.under_way or not self._tasks.idle
+        if tool.paints and not self.rule.free and not unfinished and document.version == self._pressed_at:
+            self._session.message.emit(f"Nothing was painted: {self._rule_in_words()}.")
+
+    def _rule_in_words(self) -> str:
+        """What may be painted over."""
+        names = {entry.index: entry.name for entry in self._session.classes.active}
+        only = {
+            "all": "",
+            "unlabelled": "only pixels that nobody painted may be painted over",
+            "class": f"only {names.get(self.rule.class_index, 'one class')} may be painted over",
+        }[self.rule.over]
+        locked = ", ".join(names[index] for index in sorted(self.rule.locked) if index in names)
+        return " and ".join(filter(None, [only, f"locked: {locked}" if locked else ""]))
 
     @property
     def outlines(self) -> tuple[Outline, ...]:
@@ -138,7 +200,7 @@ class Editor(QObject):
 
     def context(self, document: Document) -> ToolContext:
         """What a tool may know and do now."""
-        scale = self._pressure if self.pressure_sizes else 1.0
+        scale = self._pressure if self.pressure_sizes and self.tools[self.tool].pressured else 1.0
         return ToolContext(
             document,
             self.active_class,
@@ -150,10 +212,16 @@ class Editor(QObject):
             self._later,
             self._changed,
             self._shown,
+            self.reach,
+            self.landing.begin,
         )
 
     def abandon(self) -> None:
-        """Take back what is unfinished, of a drag or of a tool between two clicks."""
+        """Take back what is unfinished, of a drag or of a tool between two clicks; what lands, lands now."""
+        self._cancel_tool()
+        self.landing.settle()
+
+    def _cancel_tool(self) -> None:
         document = self._session.document
         if document is None:
             return
@@ -174,9 +242,16 @@ class Editor(QObject):
         if rect is not None and not rect.empty:
             self._session.maskChanged.emit(rect)
 
-    def _follow_outlines(self) -> None:
-        document = self._session.document
-        now = () if document is None else self.tools[self.tool].outlines(self.context(document))
+    @Slot()
+    def _follow_outlines(self, *_: object) -> None:
+        """Announce other outlines, and that undo means something else; what lands keeps its outline."""
+        document, tool = self._session.document, self.tools[self.tool]
+        if tool.busy != self._was_busy:
+            self._was_busy = tool.busy
+            self._session.historyChanged.emit()
+        if self.landing.under_way:
+            return
+        now = () if document is None else tool.outlines(self.context(document))
         if now != self._outlines:
             self._outlines = now
             self.outlinesChanged.emit()
@@ -212,18 +287,20 @@ class Editor(QObject):
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Whether there is a step, or a tool's unfinished work, to take back."""
         return self._session.editable and self.undo_name is not None
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return self._session.editable and self.redo_name is not None
+        """Whether there is a step to do again; not in the middle of a tool's work."""
+        return self._session.editable and not self.busy and self.redo_name is not None
 
     @property
     def undo_name(self) -> str | None:
         """What undo would take back."""
-        document = self._session.document
+        document, tool = self._session.document, self.tools[self.tool]
+        if self.busy:
+            return tool.piece or tool.title
         return document.history.undo_name if document else None
 
     @property
@@ -233,12 +310,17 @@ class Editor(QObject):
         return document.history.redo_name if document else None
 
     def undo(self) -> None:
-        """Take the last step back."""
-        self.edit(Document.undo)
+        """Take the last step back; in the middle of a tool's work, its last piece, or else all of it."""
+        if self.busy:
+            piece = self.tools[self.tool].piece and not self.landing.under_way
+            self.tool_key("backspace" if piece else "escape")
+        else:
+            self.edit(Document.undo)
 
     def redo(self) -> None:
         """Do the step last undone again."""
-        self.edit(Document.redo)
+        if not self.busy:
+            self.edit(Document.redo)
 
     def clear_annotation(self) -> None:
         """Return every painted pixel of this image to unlabelled, as one step."""

@@ -15,6 +15,7 @@ class Pick(Tool):
     icon = "mdi6.eyedropper"
     shortcut = "I"
     hint = "Click to make the class under the pointer the active one."
+    group = "look"
     paints = False
 
     def press(

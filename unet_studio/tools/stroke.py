@@ -12,19 +12,25 @@ from unet_studio.tools.tool import ERASING, NONE, Modifiers, Point, Tool, ToolCo
 
 @dataclass
 class Drag:
-    """A stroke under way. at: where the pointer was last. value: the class index it lays."""
+    """A stroke under way. at, radius: where and how wide the tip was last. value: the class index it lays."""
 
     document: Document
     at: Point
+    radius: float
     value: int
 
 
 class StrokeTool(Tool):
     """A round tip swept along the pointer's path, without gaps, as one undo step.
 
-    Shift and press draws a straight line from the last point on the same image. Alt, the right button and the
+    Where a pen's pressure changes the radius, the sweep narrows or widens evenly from point to point. Shift
+    and press draws a straight line from the last point on the same image. Alt, the right button and the
     eraser end of a pen erase.
     """
+
+    group = "brushes"
+    sized = True
+    pressured = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +50,7 @@ class StrokeTool(Tool):
         value = context.erased if modifiers & ERASING else self.value(context)
         start = self._last_point(document) if "shift" in modifiers else None
         document.begin(self.title)
-        self._drag = Drag(document, start or (row, column), value)
+        self._drag = Drag(document, start or (row, column), context.radius, value)
         changed = self._sweep(context, self._drag, (row, column))
         return changed.union(taken_back or EMPTY)
 
@@ -92,10 +98,11 @@ class StrokeTool(Tool):
         return None
 
     def _sweep(self, context: ToolContext, drag: Drag, to: Point) -> Rect:
-        changed, radius = EMPTY, context.radius
-        for start, end in pieces(drag.at, to, radius):
-            rect, stencil = swept_disc(start, end, radius, drag.document.shape)
+        changed, shape = EMPTY, drag.document.shape
+        for start, end, radius, end_radius in pieces(drag.at, to, drag.radius, context.radius):
+            rect, stencil = swept_disc(start, end, radius, shape, end_radius)
             changed = changed.union(context.paint(rect, stencil, drag.value))
+        drag.radius = context.radius
         drag.at = to
         return changed
 

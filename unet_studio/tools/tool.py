@@ -16,6 +16,7 @@ from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.display import Display
 from unet_studio.core.document import Change, Document
 from unet_studio.core.geometry import EMPTY, Rect
+from unet_studio.core.mask import Plan
 from unet_studio.tools.rule import PaintRule
 
 Modifiers = frozenset[str]  # of "shift", "ctrl", "alt", "right" (button) and "eraser" (end of a pen)
@@ -24,6 +25,7 @@ ERASING = frozenset({"alt", "right", "eraser"})
 
 Point = tuple[float, float]  # row, column in image px
 Value = bool | int | float | str
+Work = Callable[[Callable[[float], None]], Plan | None]  # plans an edit, telling how far it is, 0..1
 
 
 def _nothing(_: object) -> None:
@@ -59,11 +61,13 @@ class Outline:
     """A line that the canvas draws over the picture while a tool is at work.
 
     points: (row, column) in image px. closed: back to the first point. handles: whether points get a dot.
+    marked: the number of the point whose dot is larger, because a press would take hold of it; -1 for none.
     """
 
     points: tuple[Point, ...]
     closed: bool = False
     handles: bool = False
+    marked: int = -1
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class ToolContext:
     later(compute, apply): runs compute off the window's thread and then apply with its result in it, unless
     another document is on screen by then; a newer call replaces one that waits. changed: announces pixels
     that changed outside press, move and release, such as in apply. shown: the image as the window shows it;
-    None to choose brightness and contrast from the image.
+    None to choose brightness and contrast from the image. reach: so near, in image px, a pointer is on a
+    point. landing: see land; None to do it at once.
     """
 
     document: Document
@@ -88,6 +93,8 @@ class ToolContext:
     later: Callable[[Callable[[], Any], Callable[[Any], None]], None] = _at_once
     changed: Callable[[Rect], None] = _nothing
     shown: Callable[[Rect], NDArray[np.uint8]] | None = None
+    reach: float = 4.0
+    landing: Callable[[str, Work], None] | None = None
 
     @property
     def erased(self) -> int:
@@ -123,6 +130,23 @@ class ToolContext:
             stencil = stencil & allowed
         return document.annotation.paint(inside, stencil, value)
 
+    def painted(self, rect: Rect, stencil: NDArray[np.bool_], value: int) -> NDArray[np.uint8]:
+        """The annotation of rect, inside the image, as paint would leave it, uint8 (height, width)."""
+        pixels = self.document.annotation_region(rect).copy()
+        allowed = self.rule.allowed(self.document, rect)
+        np.copyto(pixels, np.uint8(value), where=stencil if allowed is None else stencil & allowed)
+        return pixels
+
+    def land(self, name: str, work: Work) -> None:
+        """Make one undo step of what work plans off the window's thread; nothing is painted meanwhile."""
+        if self.landing is not None:
+            self.landing(name, work)
+            return
+        change = self.document.land(name, work(_nothing))
+        if change is not None:
+            self.committed(change)
+            self.changed(change.rect)
+
 
 class Tool(ABC):
     """One tool of the window. Every method of the pointer returns the pixels that changed, or None.
@@ -139,6 +163,10 @@ class Tool(ABC):
     shortcut: ClassVar[str]
     hint: ClassVar[str]  # one sentence for the status bar
     settings: ClassVar[tuple[Setting, ...]] = ()
+    group: ClassVar[str] = "regions"  # the tool bar draws a line where the next tool is of another one
+    sized: ClassVar[bool] = False  # whether the size of the brush matters
+    piece: ClassVar[str] = ""  # what Backspace and undo take away while it is busy; "" where undo cancels
+    pressured: ClassVar[bool] = False  # whether a pen's pressure may change that size on the way
     paints: ClassVar[bool] = True  # whether it changes pixels: a read-only project offers the others alone
 
     def __init__(self) -> None:
