@@ -241,19 +241,6 @@ def test_the_split_is_permanent_and_five_to_one(project):
     assert saved["test"] == ["1.png"]
 
 
-def test_replacing_a_class_rewrites_masks(project):
-    predicted(project, "a2.png", value=1)
-    document = load_document(project, "a2.png", "m")
-    stroke(document)
-    document.approve()
-    save_document(project, document)
-    assert project.replace_class(1, 0) == 2
-    assert not (project.truth("a2.png") == 1).any()
-    assert project.status("a2.png") is Status.APPROVED
-    assert project.replace_class(0, UNLABELLED) == 2
-    assert project.status("a2.png") is Status.UNLABELLED
-
-
 def test_indices_never_vanish(project):
     table = project.classes.add("third")
     project.set_classes(table)

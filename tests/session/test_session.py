@@ -277,8 +277,8 @@ def test_classes_can_be_added_renamed_and_deleted(session, project, qtbot):
     with qtbot.waitSignal(session.failed):
         session.class_editor.add("nucleus")
     session.class_editor.delete(2, 1)
+    qtbot.waitUntil(lambda: session.classes.indices == (0, 1), timeout=20_000)
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
-    assert session.classes.indices == (0, 1)
     assert session.editor.active_class == 1
     assert (session.document.annotation.pixels == 1).any()
     assert not (session.document.annotation.pixels == 2).any()

@@ -24,13 +24,18 @@ DEFAULT_COLORS = (
 
 @dataclass(frozen=True)
 class PixelClass:
-    """One class. index: 0..254, permanent. color: #rrggbb. key: its keyboard key. retired: not offered."""
+    """One class. index: 0..254, permanent. color: #rrggbb. key: its keyboard key. retired: not offered.
+
+    becomes: what the pixels of a retired class are since, another index or 255 for unlabelled; None where
+    nobody said.
+    """
 
     index: int
     name: str
     color: str
     key: str | None = None
     retired: bool = False
+    becomes: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.index < MAX_CLASSES:
@@ -41,6 +46,10 @@ class PixelClass:
             raise StudioError(f"{self.color!r} is not a colour.", "Write it as #rrggbb, for example #e69f00.")
         if not self.name.strip():
             raise StudioError("A class needs a name.", "Type a name.")
+        if self.becomes is not None and not (self.retired and 0 <= self.becomes <= UNLABELLED):
+            raise StudioError(
+                f"{self.name} can't become class {self.becomes}.", "Only a retired class becomes 0 to 255."
+            )
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,12 @@ class ClassTable:
         loose = [entry for entry in self.active if entry.name.casefold() == wanted.casefold()]
         return next(iter(exact or loose), None)
 
+    def gone(self, name: str) -> PixelClass | None:
+        """A retired class of that name whose pixels became something else, if there is one."""
+        wanted = name.strip().casefold()
+        retired = (entry for entry in self.classes if entry.becomes is not None)
+        return next((entry for entry in retired if entry.name.casefold() == wanted), None)
+
     def describe(self) -> str:
         """The active classes in words: "0 background, 1 cell"."""
         return ", ".join(f"{entry.index} {entry.name}" for entry in self.active)
@@ -127,11 +142,66 @@ class ClassTable:
         """A table in which the class has another colour, #rrggbb."""
         return self._with(replace(self.get(index), color=color))
 
-    def retire(self, index: int) -> "ClassTable":
-        """A table that no longer offers the class; its index is never given to another."""
+    def moved(self, index: int, place: int) -> "ClassTable":
+        """A table in which an active class comes at another place among the active ones, from 0 on.
+
+        Only the order changes: every class keeps its index. Retired classes come last.
+        """
+        others = [entry for entry in self.active if entry.index != index]
+        others.insert(min(max(place, 0), len(others)), self._active(index))
+        retired = tuple(entry for entry in self.classes if entry.retired)
+        return replace(self, classes=(*others, *retired))
+
+    def keyed(self, index: int, key: str | None) -> "ClassTable":
+        """A table in which the class has this keyboard key alone; None for whichever is free."""
+        self._active(index)
+        freed = (
+            replace(entry, key=None) if key is not None and entry.key == key else entry
+            for entry in self.classes
+        )
+        return replace(self, classes=tuple(freed))._with(replace(self.get(index), key=key))
+
+    def retire(self, index: int, becomes: int | None = None) -> "ClassTable":
+        """A table that no longer offers the class; its index is never given to another.
+
+        becomes: what its pixels are from now on, the index of an active class or 255 for unlabelled.
+        """
         if index == self.background:
             raise StudioError("The background can't be deleted.", "Rename it instead.")
-        return self._with(replace(self.get(index), retired=True))
+        entry = self._active(index)
+        if becomes == index or (becomes not in (None, UNLABELLED) and becomes not in self.indices):
+            raise StudioError(
+                f"The pixels of {entry.name} can't become class {becomes}.",
+                f"Choose another of {self.describe()}.",
+            )
+        return self._with(replace(entry, retired=True, becomes=becomes, key=None))
+
+    def successors(self) -> NDArray[np.uint8] | None:
+        """What every pixel value stands for now, uint8 (256,); None where each stands for itself.
+
+        Masks and predictions that were stored before a class was retired are read through it.
+        """
+        table = np.arange(256, dtype=np.uint8)
+        left = {entry.index: entry.becomes for entry in self.classes if entry.becomes is not None}
+        for index in left:
+            now, seen = index, set[int]()
+            while now in left and now not in seen:  # a file made by hand may go round in circles
+                seen.add(now)
+                now = left[now]
+            table[index] = now
+        return table if left else None
+
+    @property
+    def free_colors(self) -> tuple[str, ...]:
+        """The colours of the default palette that no active class has."""
+        used = {entry.color.lower() for entry in self.active}
+        return tuple(color for color in DEFAULT_COLORS if color not in used)
+
+    def _active(self, index: int) -> PixelClass:
+        entry = self.get(index)
+        if entry.retired:
+            raise StudioError(f"The class {entry.name} was deleted.", f"The classes are {self.describe()}.")
+        return entry
 
     def _with(self, changed: PixelClass) -> "ClassTable":
         self.get(changed.index)
@@ -149,6 +219,8 @@ class ClassTable:
                 value["key"] = entry.key
             if entry.retired:
                 value["retired"] = True
+            if entry.becomes is not None:
+                value["becomes"] = entry.becomes
             entries.append(value)
         return {"classes": entries, "background": self.background}
 
@@ -163,6 +235,7 @@ class ClassTable:
                     str(entry["color"]),
                     entry.get("key"),
                     bool(entry.get("retired", False)),
+                    None if entry.get("becomes") is None else int(entry["becomes"]),
                 )
                 for entry in value["classes"]
             )

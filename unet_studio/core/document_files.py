@@ -39,6 +39,9 @@ def load_document(project: Project, name: str, model: str | None = None) -> Docu
     last = journal.replay(
         project.journal_path(name), journal.Picture(shape, digest), mask, project.read_only is None
     )
+    now = project.classes.successors()
+    if last is not None and now is not None:  # edits of before a class was deleted
+        mask = Mask(now[mask.pixels])
     facts = {**facts, **finished_facts, IMAGE_HASH: digest, SIZE: f"{shape[1]}x{shape[0]}"}
     document = Document(
         name,

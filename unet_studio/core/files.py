@@ -1,50 +1,194 @@
-"""The images of a folder, in the order that people expect."""
+"""The images of a folder, in the order that people expect, also where there are hundreds of thousands."""
 
 import os
 import re
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePath
 
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.image_io import IMAGE_SUFFIXES
 
-NaturalKey = tuple[tuple[str | tuple[int, str], ...], str]
+NaturalKey = tuple[str, str]
 
 _DIGITS = re.compile(r"([0-9]+)")
+_SUFFIXES = frozenset(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
+_TICK = 500  # entries of a folder read between two looks at the clock
+_LEAST = 2000  # entries read before patience may end: small folders are always listed at once
+_BREATH = 0.001  # seconds of work after which a thread lets others have the interpreter
 
 
 def natural_key(text: str) -> NaturalKey:
     """Sort key that compares runs of digits as numbers and letters without regard to case.
 
     A total order: texts that are equal in that sense ("a1", "A01") are told apart as they are written.
-    Numbers are compared as digits without leading zeros, shorter first, so that any length will do.
     """
-    parts: list[str | tuple[int, str]] = []
-    for position, part in enumerate(_DIGITS.split(text)):
-        if position % 2:
-            digits = part.lstrip("0")
-            parts.append((len(digits), digits))
-        else:
-            parts.append(part.casefold())
-    return tuple(parts), text
+    return _folded(text), text
+
+
+def path_key(path: str) -> tuple[NaturalKey, ...]:
+    """Sort key of a relative path with "/": folder by folder, so that what is in one stays together."""
+    return tuple(natural_key(part) for part in path.split("/"))
+
+
+def _folded(text: str) -> str:
+    """text without case, every run of digits as a mark below all letters, its length, and its digits.
+
+    Numbers are written without leading zeros, so a longer one is larger, whatever its length. One string
+    compares several times faster than a tuple of parts.
+    """
+    parts = _DIGITS.split(text.casefold())
+    for place in range(1, len(parts), 2):
+        digits = parts[place].lstrip("0")
+        parts[place] = f"\0{chr(min(len(digits), 0x10FFFF))}{digits}"
+    return "".join(parts)
 
 
 def find_images(root: Path, skip: Collection[str | PurePath] = ()) -> list[str]:
-    """The images below root as relative paths with "/", names as the disk has them, naturally sorted.
+    """The images below root as relative paths with "/", names as the disk has them, in natural order.
 
-    Told by suffix. Hidden files and folders are left out, and the folders in skip: a bare name at any depth,
-    a relative path from root, or an absolute path. Links to folders are followed, each folder once, so that
-    cycles end; unreadable sub-folders are passed over. Raises StudioError where root itself can't be listed.
+    See ImageWalk.
     """
+    walk = ImageWalk(root, skip)
+    walk.run()
+    return walk.names
+
+
+class ImageWalk:
+    """A walk through a folder of images that can be interrupted. names: what was found so far, in order.
+
+    Images are told by suffix, paths are relative with "/". Hidden files and folders are left out, and the
+    folders in skip: a bare name at any depth, a relative path from root, or an absolute path. Links to
+    folders are followed, each folder once, so that cycles end; unreadable sub-folders are passed over.
+    Folders are read in the order of their names, so what was found first also comes first in the end; only
+    what lies behind links to folders is put in its place last. Raises StudioError where root itself can't
+    be listed.
+    """
+
+    def __init__(self, root: Path, skip: Collection[str | PurePath] = ()) -> None:
+        try:
+            with os.scandir(root):
+                pass
+        except OSError as error:
+            raise StudioError(
+                f"The folder {root} can't be read ({error.strerror}).",
+                "Choose a folder that exists and is yours.",
+            ) from error
+        self.names: list[str] = []
+        self.stopped = False
+        self._read_so_far = 0
+        self._root = root
+        self._skip = _Skip(root, skip)
+        self._folders: list[str] = []  # real folders that were read
+        self._links: list[str] = []
+        self._steps = self._walk()
+
+    def run(self, seconds: float | None = None) -> bool:
+        """Go on, for about so long at most. Returns whether everything is found. In a thread, give no time.
+
+        Raises Cancelled where stopped was set meanwhile.
+        """
+        begun = time.monotonic()
+        end = begun + seconds if seconds is not None else None
+        for entries in self._steps:
+            self._read_so_far += entries
+            now = time.monotonic()
+            if self.stopped:
+                raise Cancelled
+            if end is not None and now > end and self._read_so_far > _LEAST:
+                return False
+            if end is None and now - begun > _BREATH:
+                begun = now
+                time.sleep(0)
+        return True
+
+    def _walk(self) -> Iterator[int]:
+        """The walk in small steps, of so many entries; real folders first, so that a link never hides one."""
+        yield from self._read("")
+        if not self._links:
+            return
+        seen = {_identity(self._place(folder)) for folder in self._folders}
+        real = len(self.names)
+        while self._links:
+            link = self._links.pop(0)
+            found = _identity(self._place(link))
+            if found is not None and found not in seen:
+                self._folders.clear()
+                yield from self._read(link, seen)
+        if len(self.names) > real:
+            self.names.sort(key=path_key)
+
+    def _read(self, top: str, seen: set[tuple[int, int] | None] | None = None) -> Iterator[int]:
+        """Everything below a folder; seen: folders that were read before, where links lead back to them."""
+        waiting: list[tuple[str, bool]] = [(top, True)]  # the next one last; whether it is a folder
+        while waiting:
+            path, folder = waiting.pop()
+            if not folder:
+                self.names.append(path)
+                continue
+            if seen is not None:
+                identity = _identity(self._place(path))
+                if identity in seen:
+                    continue
+                seen.add(identity)
+            self._folders.append(path)
+            kinds: dict[str, bool] = {}
+            for count, (name, inner) in enumerate(self._entries(path)):
+                kinds[name] = inner
+                if count % _TICK == _TICK - 1:
+                    yield _TICK
+            prefix = f"{path}/" if path else ""
+            for name in _sorted(list(kinds), reverse=True):
+                waiting.append((prefix + name, kinds[name]))
+            yield len(kinds) % _TICK + 1
+
+    def _entries(self, path: str) -> Iterator[tuple[str, bool]]:
+        """The images (False) and real folders (True) of a folder; links to folders are put by."""
+        prefix = f"{path}/" if path else ""
+        try:
+            with os.scandir(self._place(path)) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name.startswith("."):
+                        continue
+                    _, dot, suffix = name.rpartition(".")
+                    if dot and suffix.lower() in _SUFFIXES and _is_file(entry):
+                        yield name, False
+                    elif _is_folder(entry) and not self._skip(prefix + name, name):
+                        if entry.is_symlink():
+                            self._links.append(prefix + name)
+                        else:
+                            yield name, True
+        except OSError:
+            return
+
+    def _place(self, path: str) -> str:
+        return os.path.join(self._root, path)  # noqa: PTH118 - much faster than Path on many files
+
+
+def _sorted(names: list[str], reverse: bool) -> list[str]:
+    """The names of one folder in natural order: by text, then stably by what is compared first."""
+    names.sort(reverse=reverse)
+    names.sort(key=_folded, reverse=reverse)
+    return names
+
+
+def _identity(place: str) -> tuple[int, int] | None:
+    """What tells a folder from every other; None where it is gone."""
     try:
-        with os.scandir(root):
-            pass
-    except OSError as error:
-        raise StudioError(
-            f"The folder {root} can't be read ({error.strerror}).",
-            "Choose a folder that exists and is yours.",
-        ) from error
-    return sorted(_walk(root, _Skip(root, skip)), key=natural_key)
+        status = os.stat(place)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def stored_names(folder: Path, suffix: str) -> Iterator[list[str]]:
+    """The images that a folder of layers holds files for, <image><suffix>, folder by folder."""
+    top = len(os.fspath(folder)) + 1
+    for place, _, names in os.walk(folder):
+        prefix = f"{place[top:].replace(os.sep, '/')}/" if len(place) > top else ""
+        cut = -len(suffix)
+        yield [prefix + name[:cut] for name in names if name.endswith(suffix) and not name.startswith(".")]
 
 
 class _Skip:
@@ -61,33 +205,7 @@ class _Skip:
         }
 
     def __call__(self, relative: str, name: str) -> bool:
-        return name.startswith(".") or name in self._names or relative in self._paths
-
-
-def _walk(root: Path, skip: _Skip) -> Iterator[str]:
-    """Every image path, unsorted. Real folders come before links, so that a link never hides one."""
-    seen: set[tuple[int, int]] = set()
-    folders, links = [""], list[str]()
-    while folders or links:
-        relative = folders.pop() if folders else links.pop(0)
-        try:
-            place = os.path.join(root, relative)  # noqa: PTH118 - much faster than Path on many files
-            status = os.stat(place)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(place) as entries:
-                listed = list(entries)
-        except OSError:
-            continue
-        prefix = f"{relative}/" if relative else ""
-        for entry in listed:
-            path = prefix + entry.name
-            if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and _is_file(entry):  # noqa: PTH122
-                if not entry.name.startswith("."):
-                    yield path
-            elif _is_folder(entry) and not skip(path, entry.name):
-                (links if entry.is_symlink() else folders).append(path)
+        return name in self._names or relative in self._paths
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

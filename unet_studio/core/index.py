@@ -1,19 +1,27 @@
-"""A cache of thumbnails in one SQLite file that may be deleted at any time."""
+"""What is known of many images in one SQLite file that may be deleted at any time: thumbnails, mask facts."""
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from unet_studio.core.mask_facts import MaskFacts
+
 Stamp = tuple[int, int]  # modification time in ns, size in bytes: the state of the image file
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS thumbnails"
-    " (name BLOB PRIMARY KEY, time INTEGER, bytes INTEGER, width INTEGER, height INTEGER, picture BLOB)"
+    " (name BLOB PRIMARY KEY, time INTEGER, bytes INTEGER, width INTEGER, height INTEGER, picture BLOB)",
+    "CREATE TABLE IF NOT EXISTS masks"
+    " (name BLOB PRIMARY KEY, stamp TEXT, shown TEXT, truth TEXT, confidence REAL)",
 )
 _GET = "SELECT picture, width, height FROM thumbnails WHERE name = ? AND time = ? AND bytes = ?"
 _PUT = "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)"
+_ALL_FACTS = "SELECT name, stamp, shown, truth, confidence FROM masks"
+_PUT_FACTS = "INSERT OR REPLACE INTO masks VALUES (?, ?, ?, ?, ?)"
 _WAIT = 1.0  # seconds for another process to finish writing
 # Primary result codes that say the file itself is fine: someone else is at it, or it may not be written.
 _NOT_BROKEN = frozenset(
@@ -32,8 +40,8 @@ def _key(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-class ThumbnailIndex:
-    """Thumbnails by image name, valid for one state of the image file; never raises, for it is only a cache.
+class _Index:
+    """One file of tables; never raises, for it is only a cache.
 
     path: the file, or None to keep everything in memory. Nothing is created before the first put, nor where
     the folder is missing or read-only; a broken file is replaced. Safe in threads: one connection, one lock.
@@ -44,48 +52,35 @@ class ThumbnailIndex:
         self._connection: sqlite3.Connection | None = None
         self._lock = Lock()
 
-    def get(self, name: str, stamp: Stamp) -> bytes | None:
-        """The PNG or JPEG stored for this state of the image; None where there is none."""
-        row = self._row(name, stamp)
-        return row[0] if row else None
-
-    def size(self, name: str, stamp: Stamp) -> tuple[int, int] | None:
-        """Width and height in px of the whole image, as stored with its thumbnail."""
-        row = self._row(name, stamp)
-        return (row[1], row[2]) if row else None
-
-    def put(self, name: str, stamp: Stamp, picture: bytes, width: int, height: int) -> None:
-        """Store a thumbnail, PNG or JPEG, with the size of the whole image; replaces an older one."""
-        self._run(_PUT, (_key(name), *stamp, width, height, picture), create=True)
-
     def close(self) -> None:
         """Let go of the file; a later call opens it again."""
         with self._lock:
             self._disconnect()
 
-    def _row(self, name: str, stamp: Stamp) -> tuple[bytes, int, int] | None:
-        row = self._run(_GET, (_key(name), *stamp), create=False)
-        if row is None or not isinstance(row[0], bytes):
-            return None
-        return row[0], int(row[1]), int(row[2])
+    def _run(self, statement: str, values: Iterable[tuple[Any, ...]], create: bool) -> list[Any]:
+        """One statement for each of the values, and all rows that it gives.
 
-    def _run(self, statement: str, values: tuple[Any, ...], create: bool) -> Any:
-        """One statement and its first row; a broken file is replaced and the statement tried once more."""
+        A broken file is replaced and the statement tried once more.
+        """
+        rows = list(values)
         with self._lock:
             for _ in range(2):
                 try:
                     if self._connection is None and not self._connect(create):
-                        return None
+                        return []
                     assert self._connection is not None
                     with self._connection as connection:
-                        return connection.execute(statement, values).fetchone()
+                        if create:
+                            connection.executemany(statement, rows)
+                            return []
+                        return connection.execute(statement, *rows).fetchall()
                 except sqlite3.Error as error:
                     self._disconnect()
                     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary part of it
                     if code in _NOT_BROKEN:
-                        return None
+                        return []
                     self._discard(code)
-            return None
+            return []
 
     def _connect(self, create: bool) -> bool:
         """Open the file, or memory where there is no folder for one; False where there is nothing to read."""
@@ -100,7 +95,8 @@ class ThumbnailIndex:
         connection.execute(
             "PRAGMA synchronous = OFF"
         )  # after a power cut it may be broken: then it is replaced
-        connection.execute(_SCHEMA)
+        for table in _SCHEMA:
+            connection.execute(table)
         return True
 
     def _disconnect(self) -> None:
@@ -118,3 +114,52 @@ class ThumbnailIndex:
                 self._path.unlink(missing_ok=True)
         except OSError:
             self._path = None
+
+
+class ThumbnailIndex(_Index):
+    """Thumbnails by image name, valid for one state of the image file."""
+
+    def get(self, name: str, stamp: Stamp) -> bytes | None:
+        """The PNG or JPEG stored for this state of the image; None where there is none."""
+        row = self._row(name, stamp)
+        return row[0] if row else None
+
+    def size(self, name: str, stamp: Stamp) -> tuple[int, int] | None:
+        """Width and height in px of the whole image, as stored with its thumbnail."""
+        row = self._row(name, stamp)
+        return (row[1], row[2]) if row else None
+
+    def put(self, name: str, stamp: Stamp, picture: bytes, width: int, height: int) -> None:
+        """Store a thumbnail, PNG or JPEG, with the size of the whole image; replaces an older one."""
+        self._run(_PUT, [(_key(name), *stamp, width, height, picture)], create=True)
+
+    def _row(self, name: str, stamp: Stamp) -> tuple[bytes, int, int] | None:
+        rows = self._run(_GET, [(_key(name), *stamp)], create=False)
+        if not rows or not isinstance(rows[0][0], bytes):
+            return None
+        return rows[0][0], int(rows[0][1]), int(rows[0][2])
+
+
+class FactIndex(_Index):
+    """What masks hold, by image name. Whether a row is still valid, its stamp tells."""
+
+    def all(self) -> dict[str, MaskFacts]:
+        """Everything that is stored."""
+        found = {}
+        for name, stamp, shown, truth, confidence in self._run(_ALL_FACTS, [], create=False):
+            with suppress(ValueError, TypeError, AttributeError):  # a row that makes no sense is not there
+                text = name.decode("utf-8", "surrogatepass")
+                found[text] = MaskFacts(text, str(stamp), _counts(shown), _counts(truth), confidence)
+        return found
+
+    def put(self, facts: Iterable[MaskFacts]) -> None:
+        """Store these, in one go; they replace what was known of their images."""
+        rows = [
+            (_key(one.name), one.stamp, json.dumps(one.shown), json.dumps(one.truth), one.confidence)
+            for one in facts
+        ]
+        self._run(_PUT_FACTS, rows, create=True)
+
+
+def _counts(text: str) -> dict[int, int]:
+    return {int(index): int(number) for index, number in json.loads(text).items()}

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import tile_rect
 from unet_studio.core.mask import Mask, Tiles
+from unet_studio.core.storage import atomic_write
 
 MAGIC = b"unet-studio journal 1\n"
 _FRAME = struct.Struct("<cII")  # kind, length, CRC-32
@@ -83,8 +85,31 @@ def replay(path: Path, picture: Picture, mask: Mask, repair: bool = True) -> byt
     return entries[-1].kind if entries else None
 
 
-def _read(path: Path, picture: Picture) -> tuple[list[Entry], int, int]:
-    """The whole entries, oldest first; where they end; the size of the file; both in bytes."""
+def exchange(path: Path, now: NDArray[np.uint8]) -> bool:
+    """Make now[v] of every pixel value v in a journal. now: uint8 (256,). Returns whether it changed."""
+    entries, _, _ = _read(path)
+    changed = [
+        Entry(entry.kind, {key: now[pixels] for key, pixels in entry.tiles.items()}) for entry in entries
+    ]
+    same = all(
+        np.array_equal(pixels, new.tiles[key])
+        for old, new in zip(entries, changed, strict=True)
+        for key, pixels in old.tiles.items()
+    )
+    if same:
+        return False
+    with path.open("rb") as stream:
+        head = stream.readline() + stream.readline()
+    with atomic_write(path) as stream:
+        stream.write(head + b"".join(map(pack, changed)))
+    return True
+
+
+def _read(path: Path, picture: Picture | None = None) -> tuple[list[Entry], int, int]:
+    """The whole entries, oldest first; where they end; the size of the file; both in bytes.
+
+    picture: the one that the journal must belong to; None for whichever it is.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -92,18 +117,19 @@ def _read(path: Path, picture: Picture) -> tuple[list[Entry], int, int]:
     header = data.find(b"\n", len(MAGIC)) + 1
     if not data.startswith(MAGIC) or not header:
         return [], 0, len(data)
-    if data[len(MAGIC) : header] != picture.line():
+    if picture is not None and data[len(MAGIC) : header] != picture.line():
         raise StudioError(
             f"The unsaved edits in {path} belong to another version of this picture.",
             "Restore the picture as it was, or move that file away to go on without those edits.",
         )
     entries = []
+    shape = tuple(json.loads(data[len(MAGIC) : header])["shape"]) if picture is None else picture.shape
     while header + _FRAME.size <= len(data):
         kind, length, check = _FRAME.unpack_from(data, header)
         payload = data[header + _FRAME.size : header + _FRAME.size + length]
         if len(payload) < length or zlib.crc32(payload) != check:
             break
-        entries.append(Entry(kind, _unpack(zlib.decompress(payload), picture.shape)))
+        entries.append(Entry(kind, _unpack(zlib.decompress(payload), shape)))
         header += _FRAME.size + length
     return entries, header, len(data)
 

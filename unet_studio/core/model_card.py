@@ -171,19 +171,22 @@ def list_models(*roots: Path) -> list[ModelEntry]:
 def class_mapping(card: ModelCard, table: ClassTable) -> NDArray[np.uint8]:
     """Look-up table, uint8 (256,), from the model's class indices to the project's, matched by name.
 
-    The model's background goes to the project's background. Raises StudioError where a class of the model
-    is missing in the project.
+    The model's background goes to the project's background, and a class that was merged or deleted here
+    since to what its pixels became. Raises StudioError where a class of the model is missing in the project.
     """
     lut = np.full(256, UNLABELLED, dtype=np.uint8)
+    since = table.successors()
     missing = []
     for entry in card.classes:
         match = table.named(entry.name)
         if match is None and entry.index == card.background and table.background is not None:
             match = table.get(table.background)
         if match is None:
+            match = table.gone(entry.name)
+        if match is None:
             missing.append(entry.name)
         else:
-            lut[entry.index] = match.index
+            lut[entry.index] = match.index if since is None else since[match.index]
     if missing:
         raise StudioError(
             f"The model {card.name} knows classes that this project lacks: {', '.join(missing)}.",

@@ -6,11 +6,11 @@ Nothing is created before the first change; every write is atomic; indexes and c
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,40 +18,44 @@ from numpy.typing import NDArray
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.core.files import find_images
+from unet_studio.core.files import ImageWalk, stored_names
+from unet_studio.core.image_table import ImageTable
+from unet_studio.core.image_table import Status as Status
 from unet_studio.core.lock import Lock
 from unet_studio.core.model_card import ModelEntry, list_models
 from unet_studio.core.prediction import Prediction, Thresholds
 from unet_studio.core.prediction_files import read_prediction, write_prediction
 from unet_studio.core.resources import resources
+from unet_studio.core.split import Split as Split
+from unet_studio.core.split import SplitFile
 from unet_studio.core.storage import read_index_png, read_json, write_index_png, write_json
 
 PROJECT_FOLDER = "unet-studio"
 PROJECT_FILE = "project.json"
 SCHEMA = 1
-Split = Literal["train", "val", "test"]
+FIRST_LOOK = 100  # images whose state is looked up by themselves while the folder is being listed
 
-
-class Status(Enum):
-    """How far an image is: nobody painted, somebody did, or a person found the whole mask right."""
-
-    UNLABELLED = "unlabelled"
-    PAINTED = "painted"
-    APPROVED = "approved"
+Layer = tuple[NDArray[np.uint8], dict[str, str]]  # uint8 (H, W), and the facts stored with it
 
 
 @dataclass(frozen=True)
 class ProjectFile:
-    """What project.json says. image_root: relative to its folder where possible. model: the one in use."""
+    """What project.json says. image_root: relative to its folder where possible. model: the one in use.
+
+    rewriting: retired classes whose pixels may still be in masks on disk. They read as what they became; a
+    rewrite that was interrupted goes on when the project is opened again.
+    """
 
     name: str
     image_root: str
     classes: ClassTable
     thresholds: Mapping[int, float]
     model: str | None = None
+    rewriting: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
+        rewriting = {"rewriting": [*self.rewriting]} if self.rewriting else {}
         return {
             "schema": SCHEMA,
             "name": self.name,
@@ -59,6 +63,7 @@ class ProjectFile:
             "model": self.model,
             **self.classes.to_json(),
             "thresholds": {str(index): value for index, value in self.thresholds.items()},
+            **rewriting,
         }
 
     @classmethod
@@ -75,6 +80,7 @@ class ProjectFile:
                 ClassTable.from_json(value),
                 thresholds,
                 value.get("model"),
+                tuple(int(index) for index in value.get("rewriting", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudioError(
@@ -83,7 +89,11 @@ class ProjectFile:
 
 
 class Project:
-    """An open project. Create it with Project.open; close() gives the lock back."""
+    """An open project. Create it with Project.open; close() gives the lock back.
+
+    layer_lock: held while a layer's file is replaced; journal_lock: while a journal is. Threads that read a
+    file, change what they read and write it back hold it all the while.
+    """
 
     def __init__(self, folder: Path, image_root: Path, content: ProjectFile, read_only: str | None) -> None:
         self.folder = folder
@@ -91,20 +101,28 @@ class Project:
         self._content = content
         self.read_only = read_only
         self.lock = Lock(folder / "lock")
-        self.images: list[str] = []
-        self._status: dict[str, Status] = {}
-        self._split: dict[str, Split] = self._read_split()
+        self.table = ImageTable()
+        self.listed = False
+        self.layer_lock = threading.RLock()
+        self.journal_lock = threading.RLock()
+        self._split = SplitFile(folder / "split.json")
         self._preparing = threading.Lock()  # window, writer and prediction thread may all come first
-        self.refresh()
+        self._changing = threading.Lock()
+        self._walk: ImageWalk | None = None
 
     @classmethod
     def open(
-        cls, folder: Path | str, project_dir: Path | str | None = None, writable: bool = True
+        cls,
+        folder: Path | str,
+        project_dir: Path | str | None = None,
+        writable: bool = True,
+        patience: float | None = None,
     ) -> "Project":
         """Open a folder of images, or a project folder, without creating anything.
 
         project_dir: where the project lives, if not in FOLDER/unet-studio. Where writable and the project is
-        on disk already, the lock is taken; where that fails, read_only says why.
+        on disk already, the lock is taken; where that fails, read_only says why. patience: seconds after
+        which a large folder is left half listed, see refresh.
         """
         chosen = Path(folder).expanduser().absolute()
         if not chosen.is_dir():
@@ -121,6 +139,7 @@ class Project:
                 "Put them back, or open the folder where they are now with --project.",
             )
         project = cls(home, root, content, None if writable else "It was opened for reading only.")
+        project.refresh(patience)
         if writable:
             project._make_writable()
         return project
@@ -176,7 +195,17 @@ class Project:
     @property
     def split(self) -> Mapping[str, Split]:
         """Which part each finished image belongs to; permanent unless a person changes it."""
-        return self._split
+        return self._split.parts
+
+    @property
+    def images(self) -> list[str]:
+        """The images in natural order: all of them once the project is listed."""
+        return self.table.names
+
+    @property
+    def rewriting(self) -> tuple[int, ...]:
+        """Retired classes whose pixels may still be in masks on disk; they read as what they became."""
+        return self._content.rewriting
 
     @property
     def models_folder(self) -> Path:
@@ -193,14 +222,45 @@ class Project:
         """The thumbnails' index; None while the project is not on disk or may not be written."""
         return self.folder / "index.sqlite" if self.exists and self.read_only is None else None
 
-    def refresh(self) -> None:
-        """Look at the disk again: which images there are, and how far each is."""
-        self.images = find_images(self.image_root, [self.folder])
-        painted = _stored(self.folder / "annotations")
-        painted |= _stored(self.folder / "journal", ".journal")
-        approved = _stored(self.folder / "approved")
-        self._status = dict.fromkeys(painted, Status.PAINTED)
-        self._status.update(dict.fromkeys(approved, Status.APPROVED))
+    def refresh(self, patience: float | None = None) -> bool:
+        """Look at the disk again: which images there are, and how far each is. Returns whether that is done.
+
+        patience: seconds after which it is left to a later call without patience, from a thread. A project
+        that was never listed then has the first images that were found, in their final order.
+        """
+        begun = time.monotonic()
+        walk = self._walk
+        if walk is None:
+            walk = self._walk = ImageWalk(self.image_root, [self.folder])
+            self.table.expect()
+        found = walk.run(patience)
+        rest = None if patience is None else max(0.0, patience - (time.monotonic() - begun))
+        states = self._stored_states(rest) if found else None
+        if states is None:
+            if not self.listed:
+                first = walk.names[:]
+                self.table.replace(first, {name: self._state(name) for name in first[:FIRST_LOOK]})
+                self.table.expect()
+            return False
+        self._walk = None
+        self.table.replace(walk.names, states)
+        self.listed = True
+        return True
+
+    def _stored_states(self, patience: float | None) -> dict[str, Status] | None:
+        """How far each image is as the files tell; None where that takes longer than patience, in seconds."""
+        end = None if patience is None else time.monotonic() + patience
+        states: dict[str, Status] = {}
+        for kind, suffix, status in (
+            ("annotations", ".png", Status.PAINTED),
+            ("journal", ".journal", Status.PAINTED),
+            ("approved", ".png", Status.APPROVED),
+        ):
+            for names in stored_names(self.folder / kind, suffix):
+                states.update(dict.fromkeys(names, status))
+                if end is not None and time.monotonic() > end and len(states) > FIRST_LOOK:
+                    return None
+        return states
 
     def image_path(self, name: str) -> Path:
         """The file of an image."""
@@ -208,16 +268,15 @@ class Project:
 
     def status(self, name: str) -> Status:
         """How far an image is."""
-        return self._status.get(name, Status.UNLABELLED)
+        return self.table.status(name)
 
     def counts(self) -> dict[Status, int]:
         """How many images are how far."""
-        states = [self.status(name) for name in self.images]
-        return {status: states.count(status) for status in Status}
+        return self.table.counts()
 
     def with_status(self, *wanted: Status) -> list[str]:
         """The images that are so far."""
-        return [name for name in self.images if self.status(name) in wanted]
+        return self.table.with_status(*wanted)
 
     def models(self) -> list[ModelEntry]:
         """The models one can choose: this project's own, then those that ship with the program."""
@@ -248,20 +307,37 @@ class Project:
         """Give the lock back; a thread that is late can't take it again."""
         with self._preparing:
             self.read_only = self.read_only or "It was closed."
+            if self._walk is not None:
+                self._walk.stopped = True
             self.lock.release()
 
     def _change(self, **fields: Any) -> None:
-        changed = replace(self._content, **fields)
         self.prepare()
-        write_json(self.folder / PROJECT_FILE, changed.to_json())
-        self._content = changed
+        with self._changing:  # the window and a rewrite that ends may both come
+            changed = replace(self._content, **fields)
+            write_json(self.folder / PROJECT_FILE, changed.to_json())
+            self._content = changed
 
     def set_classes(self, table: ClassTable) -> None:
         """Store other classes. Indices in use stay: a class is retired, never removed."""
         gone = {entry.index for entry in self.classes.classes} - {entry.index for entry in table.classes}
-        if gone and self._status:
+        if gone and self.table.any_work:
             raise StudioError(f"Class indices {sorted(gone)} can't vanish.", "Retire the classes instead.")
         self._change(classes=table)
+
+    def retire_class(self, index: int, becomes: int) -> None:
+        """Delete a class, or merge it into another: from now on its pixels read as class `becomes`, or 255.
+
+        One write of project.json does it, so it is done as a whole or not at all. The masks on disk follow
+        in core.class_change.rewrite_masks, which may be interrupted at any moment.
+        """
+        table = self.classes.retire(index, becomes)
+        self._change(classes=table, rewriting=(*self.rewriting, index))
+
+    def finish_rewriting(self, indices: Iterable[int]) -> None:
+        """No mask on disk holds these retired classes any more."""
+        done = set(indices)
+        self._change(rewriting=tuple(index for index in self.rewriting if index not in done))
 
     def set_thresholds(self, values: Mapping[int, float]) -> None:
         """Store other thresholds, class index -> 0..1."""
@@ -296,19 +372,29 @@ class Project:
         """Where what a model says of an image is stored."""
         return self.folder / "predictions" / model / f"{name}.png"
 
-    def read_annotation(self, name: str) -> tuple[NDArray[np.uint8], dict[str, str]] | None:
+    def read_annotation(self, name: str) -> Layer | None:
         """The painted pixels, uint8 (H, W), with their facts; None where nobody painted."""
-        path = self.annotation_path(name)
-        return read_index_png(path) if path.is_file() else None
+        return self.read_layers(name)[0] if self.rewriting else self._read_layer(self.annotation_path(name))
 
-    def read_approved(self, name: str) -> tuple[NDArray[np.uint8], dict[str, str]] | None:
+    def read_approved(self, name: str) -> Layer | None:
         """The finished mask, uint8 (H, W), with its facts; None where the image is not approved."""
-        path = self.approved_path(name)
-        return read_index_png(path) if path.is_file() else None
+        return self.read_layers(name)[1] if self.rewriting else self._read_layer(self.approved_path(name))
+
+    def _read_layer(self, path: Path) -> Layer | None:
+        """A stored layer; pixels of retired classes are what they became."""
+        found, now = stored_layer(path), self.classes.successors()
+        return found if found is None or now is None else (now[found[0]], found[1])
+
+    def read_layers(self, name: str) -> tuple[Layer | None, Layer | None]:
+        """Painted pixels and finished mask, None where there are none, as settled() leaves them."""
+        stored = stored_layer(self.annotation_path(name)), stored_layer(self.approved_path(name))
+        return settled(*stored, self.classes.successors())
 
     def read_prediction(self, model: str, name: str) -> Prediction | None:
         """What a model says of an image, if it is stored and whole; a broken file counts as none."""
-        return read_prediction(self.prediction_path(model, name))
+        found = read_prediction(self.prediction_path(model, name))
+        now = self.classes.successors()
+        return found if found is None or now is None else replace(found, labels=now[found.labels])
 
     def truth(self, name: str) -> NDArray[np.uint8] | None:
         """What may be learnt from: the finished mask, else the painted pixels (255 elsewhere), else None."""
@@ -323,11 +409,12 @@ class Project:
         facts: Mapping[str, str],
     ) -> None:
         """Store painted pixels and, of an approved image, the finished mask; uint8 (H, W) both."""
-        self._write_annotation(name, annotation, facts)
-        if finished is not None:
-            self.write_approved(name, finished, facts)
-        else:
-            self.remove_approved(name)
+        with self.layer_lock:
+            self._write_annotation(name, annotation, facts)
+            if finished is not None:
+                self.write_approved(name, finished, facts)
+            else:
+                self.remove_approved(name)
 
     def write_annotation(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         """Store painted pixels, uint8 (H, W); where none are left, the file goes."""
@@ -336,22 +423,25 @@ class Project:
 
     def _write_annotation(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         self.prepare()
-        if (labels == UNLABELLED).all():
-            self.annotation_path(name).unlink(missing_ok=True)
-        else:
-            write_index_png(self.annotation_path(name), labels, self.classes.palette(), facts)
+        with self.layer_lock:
+            if (labels == UNLABELLED).all():
+                self.annotation_path(name).unlink(missing_ok=True)
+            else:
+                write_index_png(self.annotation_path(name), labels, self.classes.palette(), facts)
 
     def write_approved(self, name: str, labels: NDArray[np.uint8], facts: Mapping[str, str]) -> None:
         """Store the finished mask, uint8 (H, W), and give the image its place in the split."""
         self.prepare()
         self.assign_split(name)
-        write_index_png(self.approved_path(name), labels, self.classes.palette(), facts)
-        self._status[name] = Status.APPROVED
+        with self.layer_lock:
+            write_index_png(self.approved_path(name), labels, self.classes.palette(), facts)
+        self.table.set_status(name, Status.APPROVED)
 
     def remove_approved(self, name: str) -> None:
         """Take the approval back."""
         self.prepare()
-        self.approved_path(name).unlink(missing_ok=True)
+        with self.layer_lock:
+            self.approved_path(name).unlink(missing_ok=True)
         self._refresh_status(name)
 
     def write_prediction(self, name: str, prediction: Prediction) -> None:
@@ -362,11 +452,13 @@ class Project:
     def append_journal(self, name: str, picture: journal.Picture, entry: journal.Entry) -> None:
         """Store an edit before the next save."""
         self.prepare()
-        journal.append(self.journal_path(name), picture, entry)
+        with self.journal_lock:
+            journal.append(self.journal_path(name), picture, entry)
 
     def drop_journal(self, name: str) -> None:
         """Forget the unsaved edits: they are saved."""
-        self.journal_path(name).unlink(missing_ok=True)
+        with self.journal_lock:
+            self.journal_path(name).unlink(missing_ok=True)
         self._refresh_status(name)
 
     def set_aside(self, name: str) -> list[Path]:
@@ -376,51 +468,32 @@ class Project:
         """
         self.prepare()
         moved = []
-        for path in (self.annotation_path(name), self.approved_path(name), self.journal_path(name)):
-            if path.is_file():
-                target = self.folder / "set-aside" / path.relative_to(self.folder)
-                target = _unused(target)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(path, target)
-                moved.append(target)
+        with self.layer_lock, self.journal_lock:
+            for path in (self.annotation_path(name), self.approved_path(name), self.journal_path(name)):
+                if path.is_file():
+                    target = self.folder / "set-aside" / path.relative_to(self.folder)
+                    target = _unused(target)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(path, target)
+                    moved.append(target)
         self._refresh_status(name)
         return moved
 
     def _refresh_status(self, name: str) -> None:
+        self.table.set_status(name, self._state(name))
+
+    def _state(self, name: str) -> Status:
+        """How far an image is as its files tell."""
         if self.approved_path(name).is_file():
-            self._status[name] = Status.APPROVED
-        elif self.annotation_path(name).is_file() or self.journal_path(name).is_file():
-            self._status[name] = Status.PAINTED
-        else:
-            self._status.pop(name, None)
+            return Status.APPROVED
+        painted = self.annotation_path(name).is_file() or self.journal_path(name).is_file()
+        return Status.PAINTED if painted else Status.UNLABELLED
 
     def mark(self, name: str, status: Status) -> None:
         """Note a status ahead of the file that will hold it, for the window."""
-        self._status[name] = status
+        self.table.set_status(name, status)
 
     # -- classes, split, runs -----------------------------------------------------------------------------
-
-    def replace_class(self, old: int, new: int) -> int:
-        """Give every stored pixel of a class another one (255: unlabelled). Returns the files rewritten.
-
-        An approved image can't keep its approval with unlabelled pixels: it becomes unfinished.
-        """
-        self.prepare()
-        rewritten = 0
-        for name in self.with_status(Status.PAINTED, Status.APPROVED):
-            for read, write in (
-                (self.read_annotation, self.write_annotation),
-                (self.read_approved, self.write_approved),
-            ):
-                found = read(name)
-                if found is None or not (found[0] == old).any():
-                    continue
-                rewritten += 1
-                if write == self.write_approved and new == UNLABELLED:
-                    self.remove_approved(name)
-                else:
-                    write(name, np.where(found[0] == old, np.uint8(new), found[0]), found[1])
-        return rewritten
 
     def drop_predictions(self, model: str | None = None) -> None:
         """Delete stored predictions, of one model or of all: they can be made again."""
@@ -428,35 +501,14 @@ class Project:
 
     def assign_split(self, name: str) -> Split:
         """The part an image belongs to; a new one gets its place: train, val, then five train to one val."""
-        if name not in self._split:
-            place = sum(1 for part in self._split.values() if part != "test")
-            validation = place == 1 or (place > 1 and (place - 2) % 6 == 5)
-            self.set_split(name, "val" if validation else "train")
-        return self._split[name]
-
-    def set_split(self, name: str, part: Split) -> None:
-        """Put an image into a part of the split."""
         self.prepare()
-        changed = {**self._split, name: part}
-        parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-        for image, where in changed.items():
-            parts[where].append(image)
-        write_json(self.folder / "split.json", parts)
-        self._split = changed
+        return self._split.assign(name)
 
-    def _read_split(self) -> dict[str, Split]:
-        path = self.folder / "split.json"
-        if not path.is_file():
-            return {}
-        value = read_json(path)
-        try:
-            found: dict[str, Split] = {}
-            parts: tuple[Split, ...] = ("train", "val", "test")
-            for part in parts:
-                found.update({str(name): part for name in value.get(part, [])})
-            return found
-        except (TypeError, AttributeError) as error:
-            raise StudioError(f"{path} is not a valid split.", "Restore it from a backup.") from error
+    def set_split(self, names: str | Iterable[str], part: Split | None) -> None:
+        """Put images into a part of the split; None: finished ones to where their turn is, others nowhere."""
+        self.prepare()
+        chosen = [names] if isinstance(names, str) else list(names)
+        self._split.set(chosen, part, [name for name in chosen if self.status(name) is Status.APPROVED])
 
     def new_run(self, name: str) -> Path:
         """A folder for a training that does not exist yet."""
@@ -471,25 +523,37 @@ class Project:
         return sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)
 
 
+def stored_layer(path: Path) -> Layer | None:
+    """A layer as its file says, whatever was done to the classes since; None where there is no file."""
+    return read_index_png(path) if path.is_file() else None
+
+
+def settled(
+    annotation: Layer | None, finished: Layer | None, now: NDArray[np.uint8] | None
+) -> tuple[Layer | None, Layer | None]:
+    """Painted pixels and finished mask of an image after classes were deleted. now: ClassTable.successors.
+
+    A finished mask that loses pixels is finished no more: what else it says counts as painted then, so that
+    nothing that a person approved is lost.
+    """
+    if now is None:
+        return annotation, finished
+    if annotation is not None:
+        annotation = now[annotation[0]], annotation[1]
+    if finished is None:
+        return annotation, None
+    labels = now[finished[0]]
+    if ((labels == UNLABELLED) & (finished[0] != UNLABELLED)).any():
+        return (labels, finished[1]), None
+    return annotation, (labels, finished[1])
+
+
 def _relative(root: Path, home: Path) -> str:
     """root as seen from home where both are on one drive, else absolute."""
     try:
         return Path(os.path.relpath(root, home)).as_posix()
     except ValueError:
         return str(root)
-
-
-def _stored(folder: Path, suffix: str = ".png") -> set[str]:
-    """The image names that a folder of layers holds files for."""
-    found = set()
-    for path, _, names in os.walk(folder):
-        base = Path(path).relative_to(folder)
-        found |= {
-            (base / name).as_posix()[: -len(suffix)]
-            for name in names
-            if name.endswith(suffix) and not name.startswith(".")
-        }
-    return found
 
 
 def _unused(path: Path) -> Path:

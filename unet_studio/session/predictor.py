@@ -39,6 +39,7 @@ class Predictor(QObject):
     modelChanged = Signal()
     stateChanged = Signal(object)  # PredictionState
     predicted = Signal(str)  # the document of that name shows another prediction
+    stored = Signal(str)  # another prediction of the image of that name is on disk
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
@@ -153,9 +154,9 @@ class Predictor(QObject):
             return
         if (document.prediction is None or self.stale) and not document.approved:
             self._submit([document.name], CURRENT)
-        if session.current in session.images:
-            place = session.images.index(session.current) + 1
-            self._submit(self._missing(session.images[place : place + 1]), NEIGHBOUR)
+        following = session.browser.beside(1)
+        if following is not None:
+            self._submit(self._missing([following]), NEIGHBOUR)
 
     def drag_ended(self) -> None:
         """Show the answer that came while a stroke was open."""
@@ -226,6 +227,8 @@ class Predictor(QObject):
     @Slot(object, object)
     def _answered(self, request: Request, prediction: Prediction) -> None:
         if request.project is self._session.project:
+            if request.store:
+                self.stored.emit(request.name)
             self._show(request, prediction)
 
     def _show(self, request: Request, prediction: Prediction) -> None:

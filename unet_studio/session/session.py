@@ -26,6 +26,7 @@ from unet_studio.jobs.documents import DocumentLoader
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.thumbnails import Thumbnails
 from unet_studio.jobs.writer import Writer
+from unet_studio.session.browser import LISTING_PATIENCE, Browser
 from unet_studio.session.class_editor import ClassEditor
 from unet_studio.session.displays import Displays
 from unet_studio.session.editor import Editor
@@ -77,6 +78,7 @@ class Session(QObject):
         self.displays = Displays(self)
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
+        self.browser = Browser(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
         self._patience.timeout.connect(self.documentChanged)
         self._heartbeat = QTimer(self, interval=int(HEARTBEAT_SECONDS * 1000))
@@ -86,12 +88,12 @@ class Session(QObject):
 
     def open_folder(self, folder: str | Path, project_dir: str | Path | None = None) -> None:
         """Open a folder of images; what is open is saved and closed first. Raises StudioError."""
-        project = Project.open(folder, project_dir)
+        project = Project.open(folder, project_dir, patience=LISTING_PATIENCE)
         again = self.project is not None and self.project.folder == project.folder
         self.close_project()
         if again:  # it was locked by ourselves, and what closing saved was not in it
             project.close()
-            project = Project.open(folder, project_dir)
+            project = Project.open(folder, project_dir, patience=LISTING_PATIENCE)
         self.project = project
         self._loader = DocumentLoader(project, self._in_use)
         self._loader.loaded.connect(self._loaded)
@@ -103,13 +105,17 @@ class Session(QObject):
         self._writer.saved.connect(self._saved)
         self._writer.failed.connect(self._save_failed)
         self._heartbeat.start()
+        self.browser.open(project)
         self.editor.ensure_active_class()
         for signal in (self.projectChanged, self.imagesChanged, self.classesChanged):
             signal.emit()
         self.predictor.open(project)
         self.trainer.open(project)
+        self.class_editor.open(project)
         if project.images:
             self.open_image(project.images[0])
+        else:
+            self.browser.list_rest()
 
     def close_project(self) -> bool:
         """Save and close. False where something could not be saved within CLOSE_SECONDS."""
@@ -121,6 +127,8 @@ class Session(QObject):
         for job in (self._loader, self._thumbnails, self._writer):
             if job is not None:
                 job.stop()
+        self.class_editor.close()
+        self.browser.close()
         self.trainer.close()
         self._heartbeat.stop()
         self.project.close()
@@ -137,6 +145,7 @@ class Session(QObject):
         saved = self.close_project()
         self.predictor.stop()
         self.trainer.stop_thread()
+        self.browser.stop()
         self.editor.stop()
         self.displays.stop()
         self._tasks.stop()
@@ -145,8 +154,7 @@ class Session(QObject):
     def refresh(self) -> None:
         """Look at the folder again."""
         if self.project is not None:
-            self.project.refresh()
-            self.imagesChanged.emit()
+            self.browser.refresh()
             self.predictor.refresh()
 
     @property
@@ -213,11 +221,8 @@ class Session(QObject):
         self._loader.request(name, self.predictor.model_name)
 
     def step_image(self, by: int) -> None:
-        """Show the image that comes `by` after the current one."""
-        if self.current in self.images:
-            place = self.images.index(self.current) + by
-            if 0 <= place < len(self.images):
-                self.open_image(self.images[place])
+        """Show the image that comes `by` after the current one, as they are listed."""
+        self.browser.step(by)
 
     def set_aside(self) -> None:
         """Move the mask of the current image out of the way and begin it anew: nothing is deleted."""
@@ -262,14 +267,14 @@ class Session(QObject):
         self.historyChanged.emit()
         self.savedChanged.emit(self._dirty())
         self._last_edit = 0.0
+        self.browser.list_rest()
         self.predictor.as_needed()
         self._prefetch()
 
     def _prefetch(self) -> None:
-        if self._loader is None or self.current not in self.images:
+        if self._loader is None:
             return
-        place = self.images.index(self.current)
-        near = [self.images[i] for i in (place + 1, place - 1) if 0 <= i < len(self.images)]
+        near = [name for name in map(self.browser.beside, (1, -1)) if name is not None]
         self._loader.prefetch([name for name in near if name not in self.broken], self.predictor.model_name)
 
     @Slot(str)
@@ -292,6 +297,7 @@ class Session(QObject):
             self._patience.stop()
             self.documentChanged.emit()
             self.documentFailed.emit(name, error.message, error.remedy)
+            self.browser.list_rest()
 
     @Slot(str, object)
     def _thumbnail_failed(self, name: str, error: StudioError) -> None:
@@ -318,10 +324,10 @@ class Session(QObject):
             writer.save(document)  # an approval is a decision: it goes to disk at once
         painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
         status = Status.APPROVED if document.approved else painted
-        if status is not self.project.status(document.name):
+        if status is not self.project.status(document.name):  # most strokes leave it, and panels need not know
             self._regraded.add(document.name)
-        self.project.mark(document.name, status)
-        self.statusChanged.emit(document.name)
+            self.project.mark(document.name, status)
+            self.statusChanged.emit(document.name)
         self.historyChanged.emit()
         self.savedChanged.emit(True)
 
@@ -347,6 +353,7 @@ class Session(QObject):
     def _saved(self, name: str, _version: int) -> None:
         self.statusChanged.emit(name)
         self.savedChanged.emit(self._dirty())
+        self.browser.look_again(name)
         if name in self._regraded:
             self._regraded.discard(name)
             self.trainer.forget_plan()
@@ -387,6 +394,13 @@ class Session(QObject):
     def say_failed(self, error: StudioError) -> None:
         """Announce what went wrong, with its remedy."""
         self.failed.emit(error.message, error.remedy)
+
+    def saved_soon(self) -> bool:
+        """Whether everything is on disk now; what is not is written next. Does not wait."""
+        if self._writer is not None:
+            self._writer.hurry()
+        drawing = self._document is not None and self._document.editing
+        return not drawing and not self._dirty()
 
     def saved_or_said(self) -> bool:
         """Whether everything is on disk now; where that fails, a person is told."""
