@@ -108,7 +108,7 @@ def test_keys_choose_tools_classes_images_and_sizes(opened, qtbot):
 
 def test_typing_in_a_field_starts_no_action(opened, qtbot):
     session = opened.session
-    field = opened.findChild(QLineEdit)
+    field = opened.panels["files"].findChild(QLineEdit)
     field.setFocus()
     qtbot.waitUntil(lambda: QApplication.focusWidget() is field)
     paint_all(session, 1)

@@ -69,7 +69,7 @@ def test_showing_the_window_leaves_heavy_packages_out(tmp_path):
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["canvas", "files", "classes", "tools", "model", "training"])
+@pytest.mark.parametrize("name", ["canvas", "files", "classes", "tools", "model", "training", "display"])
 def test_parts_are_found_by_name(window, name):
     assert isinstance(window.findChild(QWidget, name), QWidget)
 
@@ -84,7 +84,7 @@ def test_starts_with_the_welcome_page_alone(window):
 
 def test_opening_a_folder_shows_canvas_panels_and_title(opened, folder):
     assert opened.stack.currentWidget() is opened.canvas
-    assert len(visible(opened, QDockWidget)) == 4
+    assert len(visible(opened, QDockWidget)) == len(opened.panels)
     assert opened.windowTitle() == "0.png – images – U-Net Studio"
     assert opened.preferences.recent[0].folder == str(folder)
     assert not (folder / "unet-studio").exists()  # looking creates nothing

@@ -136,14 +136,21 @@ class Display:
                 return values
             import cv2
 
-            return np.asarray(cv2.LUT(values, _table(256, window, self.gamma))).reshape(values.shape)
+            looked_up = np.asarray(cv2.LUT(values, _table(256, window, self.gamma)), dtype=np.uint8)
+            return looked_up.reshape(values.shape)
         if values.dtype == np.uint16:
             table = _table(65536, window, self.gamma)
-            return np.take(table, values, mode="clip")  # "clip" looks up without checking first
+            return _looked_up(table, values)
         if self.gamma == 1:
             return _scaled(values, window, 255).astype(np.uint8)
         codes = _scaled(values, window, _CODES).astype(np.uint16)
-        return np.take(_table(_CODES + 1, (0.0, float(_CODES)), self.gamma), codes, mode="clip")
+        table = _table(_CODES + 1, (0.0, float(_CODES)), self.gamma)
+        return _looked_up(table, codes)
+
+
+def _looked_up(table: NDArray[np.uint8], codes: Pixels) -> NDArray[np.uint8]:
+    """The table's levels of uint16 codes, which it has one for each of: nothing needs to be checked."""
+    return np.asarray(np.take(table, codes, mode="clip"), dtype=np.uint8)
 
 
 def _three(pixels: Pixels) -> Pixels:
@@ -183,7 +190,7 @@ def _table(size: int, window: Window, gamma: float) -> NDArray[np.uint8]:
     low, high = window
     span = high - low if high > low else 1.0
     place = np.clip((np.arange(size) - low) / span, 0, 1)
-    table = np.rint(255 * place ** (1 / gamma)).astype(np.uint8)
+    table: NDArray[np.uint8] = np.rint(255 * place ** (1 / gamma)).astype(np.uint8)
     table.flags.writeable = False
     return table
 

@@ -34,6 +34,7 @@ class Displays(QObject):
         self.histogram: Histogram | None = None
         self.keep = False
         self.clip = CLIP
+        self._measuring = False
         self._chosen: dict[str, Display] = {}
         self._for_all: tuple[str, Display] | None = None  # dtype of the images it is for
         self._tasks = TaskThread("display")
@@ -93,15 +94,16 @@ class Displays(QObject):
             self._tasks.submit("auto", lambda: (image, current.stretched(image, clip, channels)))
 
     def measure(self) -> None:
-        """Make the histogram of the image on screen, unless it is there."""
+        """Make the histogram of the image on screen, unless it is there or being made."""
         document = self._session.document
-        if document is not None and self.histogram is None:
+        if document is not None and self.histogram is None and not self._measuring:
+            self._measuring = True
             image = document.image
             self._tasks.submit("histogram", lambda: (image, Histogram.of(image)))
 
     @Slot()
     def _document_changed(self) -> None:
-        self.histogram = None
+        self.histogram, self._measuring = None, False
 
     @Slot(object, object)
     def _task_done(self, key: Any, found: tuple[NDArray[Any], Any]) -> None:

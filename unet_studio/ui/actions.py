@@ -189,6 +189,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Keep zoom and place when going to another image", "lock", checkable=True,
     ),
     ActionSpec(
+        "auto_contrast", "Auto &Contrast", "contrast-box", "&View", "session.displays.auto_contrast",
+        ("Ctrl+Alt+A",), "document", "Choose black and white from this image; the file is not touched", line=True,
+    ),
+    ActionSpec(
+        "reset_display", "&Reset Display", "image-outline", "&View", "session.displays.reset",
+        ("Ctrl+Alt+R",), "document", "Show the image with its own brightness, contrast and channels",
+    ),
+    ActionSpec(
         "theme_system", "Follow the &System", "theme-light-dark", "&View/&Theme", "commands.choose_theme",
         argument="system", checkable=True, group="theme", tip="Light or dark, as the system is",
     ),
@@ -210,6 +218,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
             ("classes", "&Classes", "palette-outline"),
             ("model", "&Model", "graph-outline"),
             ("training", "&Training", "school-outline"),
+            ("display", "&Display", "contrast-box"),
         )
     ),
     ActionSpec(

@@ -8,7 +8,13 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 from unet_studio.ui.actions import Actions
 from unet_studio.ui.widgets import scrolling
 
-TITLES = {"files": "Images", "classes": "Classes", "model": "Model", "training": "Training"}
+TITLES = {
+    "files": "Images",
+    "classes": "Classes",
+    "model": "Model",
+    "training": "Training",
+    "display": "Display",
+}
 OWN_SCROLLING = ("files", "classes")  # their lists scroll by themselves
 LOW = 800  # px of window height below which model and training share a place
 LEFT, RIGHT = (216, 290), (272, 340)  # px, least and most of a dock's first width
@@ -47,20 +53,19 @@ class Docks:
     def arrange(self) -> None:
         """Put every panel in its first place."""
         window = self._window
-        files, classes, model, training = (self._docks[name] for name in TITLES)
+        files, classes, model, training, display = (self._docks[name] for name in TITLES)
         for dock in self._docks.values():
             dock.setFloating(False)
             window.removeDockWidget(dock)
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, files)
         for dock in (classes, model, training):
             window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        low = window.height() < LOW
-        if low:
+        if window.height() < LOW:
             window.tabifyDockWidget(model, training)
+        window.tabifyDockWidget(model, display)
         for dock in self._docks.values():
             dock.show()
-        if low:
-            model.raise_()
+        model.raise_()
         left, right = _between(window.width() // 6, LEFT), _between(window.width() // 5, RIGHT)
         window.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)
         heights = [window.height() * part // 10 for part in (2, 3, 5)]

@@ -32,6 +32,7 @@ from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
 from unet_studio.ui.notices import Notices
 from unet_studio.ui.panels.classes import ClassesPanel
+from unet_studio.ui.panels.display import DisplayPanel
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.panels.model import ModelPanel
 from unet_studio.ui.panels.training import TrainingPanel
@@ -75,6 +76,7 @@ class MainWindow(QMainWindow):
             "classes": ClassesPanel(session),
             "model": ModelPanel(session),
             "training": TrainingPanel(session),
+            "display": DisplayPanel(session),
         }
         self.commands = Commands(self)
         self.action_table = self._make_actions()
