@@ -36,8 +36,8 @@ def outgoing(table: ClassTable, samples: dict[str, Labels]) -> Outgoing:
     )
 
 
-def labels_of(table: ClassTable) -> st.SearchStrategy[Labels]:
-    values = st.sampled_from([*table.indices, UNLABELLED])
+def labels_of(table: ClassTable, unlabelled: bool = True) -> st.SearchStrategy[Labels]:
+    values = st.sampled_from([*table.indices, UNLABELLED] if unlabelled else table.indices)
     return SHAPES.flatmap(lambda shape: arrays.arrays(np.uint8, shape, elements=values))
 
 
@@ -48,13 +48,14 @@ def labels_of(table: ClassTable) -> st.SearchStrategy[Labels]:
 def test_everything_comes_back(name: str, table: ClassTable, data: st.DataObject) -> None:
     entry = FORMATS[name]
     names = ["a.jpg", "sub/a.jpg", "sub/a.tif", "Ünï 1.png"]
-    samples = {image: data.draw(labels_of(table)) for image in names}
+    # A format that loses something says what, and loses nothing else.
+    assert entry.loses in ("", "Pixels that nobody labelled become background.")
+    samples = {image: data.draw(labels_of(table, entry.lossless)) for image in names}
     with tempfile.TemporaryDirectory() as folder:
         out = outgoing(table, samples)
         files = entry.write(Path(folder) / "out", out)
         assert set(files) == set(names)
         proof = prove(entry, Path(folder) / "out", out)
-    assert entry.lossless
     assert proof.exact
     assert proof.images == len(names)
     assert set(proof.iou.values()) == {1.0}
@@ -84,7 +85,7 @@ def test_pixels_without_a_class_are_refused(name: str, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "yolo"])  # it holds no sizes
 def test_masks_of_another_size_are_refused(name: str, tmp_path: Path) -> None:
     FORMATS[name].write(
         tmp_path / "out", outgoing(ClassTable.binary(), {"a.jpg": np.zeros((2, 3), np.uint8)})

@@ -242,7 +242,7 @@ def _find(source: Path) -> Path:
 
 
 def _configured(path: Path) -> dict[str, str]:
-    """The labels and their colours, in the order of a labelling interface; none where there is no such file."""
+    """The labels and colours of a labelling interface, in its order; none where there is no such file."""
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text:  # the interface never has one, and an XML bomb needs it

@@ -12,11 +12,14 @@ from unet_studio.formats.label_studio import read_label_studio, write_label_stud
 from unet_studio.formats.labelme import read_labelme, write_labelme
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.voc import read_voc, write_voc
+from unet_studio.formats.yolo import read_yolo, write_yolo
 
 
 @dataclass(frozen=True)
 class Format:
-    """How masks go out and come in. title: what people read. lossless: whether every pixel survives.
+    """How masks go out and come in. title: what people read.
+
+    loses: what does not survive, as a sentence; "" where every pixel does.
 
     file_name: of the one file that it is, in a destination that is a folder; "" where it is a folder.
     """
@@ -25,8 +28,13 @@ class Format:
     title: str
     reader: Reader
     writer: Writer
-    lossless: bool = True
+    loses: str = ""
     file_name: str = ""
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every pixel survives."""
+        return not self.loses
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -61,6 +69,13 @@ FORMATS: dict[str, Format] = {
             file_name="annotations.json",
         ),
         Format("cvat", "CVAT for images 1.1 (XML)", read_cvat, write_cvat, file_name="annotations.xml"),
+        Format(
+            "yolo",
+            "YOLO segmentation (folder)",
+            read_yolo,
+            write_yolo,
+            loses="Pixels that nobody labelled become background.",
+        ),
     )
 }
 
