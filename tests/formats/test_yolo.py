@@ -1,4 +1,4 @@
-"""YOLO segmentation: rows as Ultralytics writes them, holes, files of other tools, and files that are wrong."""
+"""YOLO segmentation: rows as Ultralytics writes them, holes, other tools' files, and files that are wrong."""
 
 import json
 from pathlib import Path
