@@ -190,7 +190,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "auto_contrast", "Auto &Contrast", "contrast-box", "&View", "session.displays.auto_contrast",
-        ("Ctrl+Alt+A",), "document", "Choose black and white from this image; the file is not touched", line=True,
+        ("Ctrl+Alt+A",), "document", "Choose black and white from this image; the file is not touched",
+        line=True,
     ),
     ActionSpec(
         "reset_display", "&Reset Display", "image-outline", "&View", "session.displays.reset",
