@@ -108,7 +108,10 @@ class ViewButton(QToolButton):
     def open(self) -> None:
         """Show the panel below the button."""
         self.panel.adjustSize()
-        self.panel.move(self.mapToGlobal(QPoint(0, self.height() + 2)))
+        below = self.mapToGlobal(QPoint(0, self.height() + 2))
+        room = self.screen().availableGeometry()
+        below.setX(max(min(below.x(), room.right() - self.panel.width()), room.left()))
+        self.panel.move(below)
         self.panel.show()
 
     @Slot()
