@@ -45,7 +45,8 @@ class Outgoing:
     """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
 
     title: what the set is called. classes: what the pixel values mean. split: image name -> "train", "val"
-    or "test", for formats that have a place for it.
+    or "test", for formats that have a place for it. picture: where an image's file is, for formats that hold
+    the images as well; None where only masks go out.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Outgoing:
     names: Sequence[str]
     samples: Callable[[], Iterable[Sample]]
     split: Mapping[str, str] = field(default_factory=dict)
+    picture: Callable[[str], Path] | None = None
 
 
 # Writes a set to a place and says which file, relative to that place, holds each image's labels.

@@ -10,6 +10,7 @@ from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
+from unet_studio.formats.nnunet import read_nnunet, write_nnunet
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.voc import read_voc, write_voc
 from unet_studio.formats.yolo import read_yolo, write_yolo
@@ -60,6 +61,7 @@ FORMATS: dict[str, Format] = {
         Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
         Format("coco", "COCO instances (JSON)", read_coco, write_coco, file_name="annotations.json"),
         Format("voc", "Pascal VOC (folder)", read_voc, write_voc),
+        Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet),
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme),
         Format(
             "label-studio",
