@@ -126,7 +126,14 @@ def export_masks(
         advance(done, 2 * len(names))
 
     advance(0, 2 * len(names))
-    outgoing = Outgoing(project.name, project.classes, names, lambda: job.samples(names, seen), project.split)
+    outgoing = Outgoing(
+        project.name,
+        project.classes,
+        names,
+        lambda: job.samples(names, seen),
+        project.split,
+        project.image_path,
+    )
     files = entry.write(destination, outgoing)
     written = [name for name in names if name in job.facts]
     if not written:
