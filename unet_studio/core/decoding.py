@@ -1,5 +1,6 @@
-"""What every reader of picture files shares: a quiet Pillow, a memory limit, and errors in words."""
+"""What all readers of picture files share: a quiet Pillow, a memory limit, progress, and errors in words."""
 
+import os
 import re
 import stat
 import warnings
@@ -8,11 +9,13 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from PIL import Image, UnidentifiedImageError
 
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.memory import amount, free_memory
+from unet_studio.core.progress import Progress, unwatched
 
 # Honest pictures are larger than what Pillow takes for a bomb; ensure_fits measures memory instead.
 Image.MAX_IMAGE_PIXELS = None
@@ -36,6 +39,7 @@ _PLUGINS = {
 # The most bytes of pixels that a byte of file can hold: deflate's limit is 1032; a GIF's code of 12 bits
 # stands for at most 4096 - 256 pixels, so 2560 a byte; a run of 255 pixels in a BMP takes two.
 _DENSEST = {"PNG": 1032, "GIF": 2560, "BMP": 128, "DIB": 128, "PPM": 1}
+_PORTION = 1 << 24  # bytes read between two reports of progress
 _SUSPICIOUS = 1 << 26  # pixels; smaller claims do no harm
 
 # Pillow warns of broken metadata that don't touch the pixels. Set once and never taken back, because
@@ -61,13 +65,58 @@ def open_pillow(stream: IO[bytes], formats: tuple[str, ...] | None = None) -> Im
     return Image.open(stream, formats=formats or _formats())
 
 
+class Watched:
+    """A file that tells how much of it has been read, and stops a decoder: progress may raise Cancelled.
+
+    It has what Pillow and tifffile ask of a file. Large reads into memory that exists are done in portions.
+    """
+
+    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._size = max(os.fstat(stream.fileno()).st_size, 1)
+        self._furthest = 0
+        self.seek, self.tell, self.fileno = stream.seek, stream.tell, stream.fileno
+        self.close, self.name = stream.close, stream.name
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._stream.closed
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as from the file itself."""
+        data = self._stream.read(size)
+        self._report()
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill what buffer there is, as far as the file goes."""
+        view = memoryview(buffer).cast("B")
+        count = 0
+        while count < len(view):
+            got = self._stream.readinto(view[count : count + _PORTION])  # type: ignore[attr-defined]
+            if not got:
+                break
+            count += got
+            self._report()
+        return count
+
+    def _report(self) -> None:
+        self._furthest = max(self._furthest, self._stream.tell())
+        self._progress(self._furthest / self._size)
+
+
 @contextmanager
-def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; a pipe or a device, on which reading could wait for ever, is refused."""
+def open_regular(path: Path, progress: Progress = unwatched) -> Iterator[BinaryIO]:
+    """Open a file for reading; a pipe or a device, on which reading could wait for ever, is refused.
+
+    progress is told how much of it has been read, 0..1, and may raise Cancelled.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         raise StudioError(f"{path} is not a file.", "Choose a picture file.")
     with path.open("rb") as stream:
-        yield stream
+        yield stream if progress is unwatched else cast("BinaryIO", Watched(stream, progress))
 
 
 @contextmanager
@@ -79,7 +128,7 @@ def explained(
     """Turn whatever a decoder raises on this file into a StudioError that names it."""
     try:
         yield
-    except StudioError:
+    except (StudioError, Cancelled):
         raise
     except FileNotFoundError as error:
         raise StudioError(f"{path} does not exist.", "Check the name, or reload the folder.") from error
@@ -97,14 +146,12 @@ def explained(
 
 
 def ensure_fits(path: Path, width: int, height: int, need: int) -> None:
-    """Raise StudioError where need, in bytes, is more than the machine has free. Called before decoding."""
-    import psutil
-
-    free = psutil.virtual_memory().available
+    """Raise StudioError where need, in bytes, is more than there is free. Called before decoding."""
+    free = free_memory()
     if need > free:
         raise StudioError(
-            f"{path} claims {width} x {height} pixels and would need {_amount(need)} of memory; "
-            f"{_amount(free)} are free.",
+            f"{path} claims {width} x {height} pixels and would need {amount(need)} of memory; "
+            f"{amount(free)} are free.",
             "Close other programs, or cut it into smaller images; if it should be small, it is broken.",
         )
 
@@ -119,8 +166,3 @@ def ensure_plausible(path: Path, image: Image.Image) -> None:
             f"{path} claims {width} x {height} pixels, but {path.stat().st_size} bytes can't hold them.",
             "The file is broken or made to do harm: remove it, or copy it again from its source.",
         )
-
-
-def _amount(count: int) -> str:
-    """A number of bytes in words."""
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from unet_studio.core.pixels import Pixels, as_stored, oriented, working, working_type
+from unet_studio.core.progress import Progress, unwatched
 
 _BAND = 1 << 22  # pixels handed over at a time: Pillow's own hand-over holds two more copies of the whole
 
@@ -60,11 +61,13 @@ def layout(image: Image.Image) -> Layout:
     return _LAYOUTS[image.mode]
 
 
-def pixels_of(image: Image.Image, orientation: int = 1, dtype: str | None = None) -> Pixels:
+def pixels_of(
+    image: Image.Image, orientation: int = 1, dtype: str | None = None, progress: Progress = unwatched
+) -> Pixels:
     """Decode the picture: uint8, uint16 or float32, (H, W) or (H, W, C), as orientation says it is seen.
 
     dtype: what the values are, where that is known to differ from what Pillow takes them for: a signed
-    type, or the 16-bit values that Pillow widens to 32.
+    type, or the 16-bit values that Pillow widens to 32. progress(fraction): of handing over what is decoded.
     """
     image.load()
     form = layout(image)
@@ -77,6 +80,7 @@ def pixels_of(image: Image.Image, orientation: int = 1, dtype: str | None = None
     for top in range(0, height, rows):
         band = image.crop((0, top, width, min(top + rows, height))) if rows < height else image
         stored[top : top + rows] = working(_retyped(np.asarray(_converted(band, form.mode)), dtype))
+        progress(min(top + rows, height) / height)
     return out
 
 

@@ -40,6 +40,7 @@ _UNPACKERS: Mapping[int, Callable[[], Any]] = {
 }
 _DENSEST = 8000  # nothing honest unpacks to more times its size: deflate 1032, LZMA some 7000
 _HARMLESS = 1 << 26  # bytes that are unpacked unasked
+_BUFFER = 1 << 24  # bytes of packed parts that are read ahead: what is read tells the progress
 _SLACK = 1 << 16  # bytes that a part may be too long
 _FLOATING_PREDICTOR = 3  # also one of imagecodecs
 _ORIENTATION = 274
@@ -49,7 +50,10 @@ Route = Literal["tifffile", "pillow", "opencv"]
 
 @dataclass(frozen=True)
 class TiffFacts:
-    """What a page becomes. width, height: as seen, orientation applied. dtype: as read_page gives it."""
+    """What a page becomes. width, height: as seen, orientation applied. dtype: as read_page gives it.
+
+    working: bytes a pixel that decoding takes beside the result, at most.
+    """
 
     width: int
     height: int
@@ -57,6 +61,7 @@ class TiffFacts:
     dtype: str
     orientation: int
     pages: int
+    working: int
 
 
 def read_facts(path: Path, stream: BinaryIO) -> TiffFacts:
@@ -72,7 +77,9 @@ def read_facts(path: Path, stream: BinaryIO) -> TiffFacts:
             if opened is not None:
                 channels = layout(opened).channels
                 dtype = working_type(_pillow_dtype(page) or layout(opened).dtype)
-        return TiffFacts(width, height, channels, dtype, orientation, len(tif.pages))
+        each = page.samplesperpixel * page.dtype.itemsize
+        working = 0 if _handed_over(page) else max(4, each)
+        return TiffFacts(width, height, channels, dtype, orientation, len(tif.pages), working)
 
 
 def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
@@ -81,12 +88,13 @@ def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
         page = _page(path, tif, number)
         route = _route(page)
         _ensure_whole(path, stream, page)
-        each = 2 * max(4, page.samplesperpixel * page.dtype.itemsize)
+        result = page.samplesperpixel * page.dtype.itemsize
+        each = result if _handed_over(page) else 2 * max(4, result)
         area = page.imagewidth * page.imagelength
         ensure_fits(path, page.imagewidth, page.imagelength, each * area)
         if route == "tifffile":
             _ensure_no_bomb(path, stream, page)
-            stored = page.asarray()
+            stored = page.asarray(buffersize=_BUFFER)
             image = _seen(page, np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored)
         elif route == "pillow" and (opened := _by_pillow(stream, number)) is not None:
             image = pixels_of(opened, dtype=_pillow_dtype(page))  # Pillow applies the orientation itself
@@ -207,6 +215,15 @@ def _route(page: Any) -> Route:
     if exact and decodes and page.predictor != _FLOATING_PREDICTOR:
         return "tifffile"
     return "opencv" if plain and beyond_pillow and not planar else "pillow"
+
+
+def _handed_over(page: Any) -> bool:
+    """Whether what tifffile decodes is the result itself, without a second array."""
+    plain = page.photometric in (_BLACK_IS_ZERO, _RGB) and page.dtype.name in ("uint8", "uint16", "float32")
+    turned = _orientation(page) != 1 or page.axes == "SYX"
+    small = 8 * math.prod(page.chunks) < page.imagewidth * page.imagelength * page.samplesperpixel
+    whole = page.is_contiguous or small  # a part is unpacked before it is put in its place
+    return bool(plain and not turned and whole and not page.extrasamples and _route(page) == "tifffile")
 
 
 def _pillow_dtype(page: Any) -> str | None:
