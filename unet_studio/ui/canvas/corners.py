@@ -41,7 +41,7 @@ class Corners:
         self.overview.setVisible(wanted)
         right, bottom = canvas.width() - MARGIN, canvas.height() - MARGIN
         self.overview.move(right - self.overview.width(), bottom - self.overview.height())
-        self.legend.move(MARGIN, bottom - self.legend.height())
+        self.legend.move(MARGIN, MARGIN)
 
     def restyled(self) -> None:
         """Another document, or the same with other colours, another layer or another prediction."""
