@@ -3,7 +3,10 @@
 Mouse      left: tool; right, or left with Alt: tool, erasing; middle, or left with Space: pan.
 Wheel      zoom to the pointer; with Shift pan; with Ctrl the size of the brush.
 Touchpad   two fingers pan, pinch zooms; two fingers with Ctrl zoom as well.
+Pen        as the left button; its other end erases; its pressure goes to the tool.
+Touch      two fingers pan and zoom, one is the tool, or pans where a pen was seen.
 Keys       Space held: pan. H or Tab held: no mask. Escape: take the stroke back. + - F: zoom in, out, fit.
+           Enter, Backspace and Escape go to a tool that is in the middle of its work.
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +21,8 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 
+from unet_studio.ui.canvas.touch import Touch
+
 if TYPE_CHECKING:
     from unet_studio.ui.canvas.widget import Canvas
 
@@ -25,6 +30,7 @@ NOTCH = 120  # units of QWheelEvent.angleDelta in one step of a mouse wheel
 NOTCH_ZOOM = 1.25
 NOTCH_SIZE = 1.15
 NOTCH_PAN = 60  # logical px
+REACH = 7.0  # logical px; so near the pointer is on a point
 
 Button = Qt.MouseButton
 Keys = Qt.KeyboardModifier
@@ -35,6 +41,13 @@ MODIFIERS = {
     Keys.AltModifier: "alt",
 }
 PEEKING = (Qt.Key.Key_H, Qt.Key.Key_Tab)
+TOOL_KEYS = {
+    Qt.Key.Key_Return: "enter",
+    Qt.Key.Key_Enter: "enter",
+    Qt.Key.Key_Backspace: "backspace",
+    Qt.Key.Key_Delete: "backspace",
+    Qt.Key.Key_Escape: "escape",
+}
 
 
 class Hand:
@@ -46,6 +59,7 @@ class Hand:
 
     def __init__(self, canvas: "Canvas") -> None:
         self._canvas = canvas
+        self.touch = Touch(canvas, self)
         self.at: QPointF | None = None
         self.space = False
         self.peeking = False
@@ -54,6 +68,7 @@ class Hand:
         self._panning: Qt.MouseButton | None = None
         self._grip = QPointF()
         self._size_steps = 0.0
+        self._pressure = 1.0  # of a pen
 
     @property
     def drawing(self) -> bool:
@@ -65,8 +80,15 @@ class Hand:
         """Whether a drag moves the image."""
         return self._panning is not None
 
-    def press(self, at: QPointF, button: Qt.MouseButton, keys: Qt.KeyboardModifier, pen: str = "") -> None:
-        """A button went down, or a pen touched. pen: "eraser" for its other end."""
+    def press(
+        self,
+        at: QPointF,
+        button: Qt.MouseButton,
+        keys: Qt.KeyboardModifier,
+        pen: str = "",
+        kind: str = "press",
+    ) -> None:
+        """A button went down, or a pen touched. pen: "eraser" for its other end. kind: or "double"."""
         self.at = at
         if self.drawing or self.panning:
             return
@@ -76,7 +98,7 @@ class Hand:
             self._drawing = button
             right = "right" if button == Button.RightButton else ""
             self._marks = frozenset({right, pen} - {""})
-            self._send("press", at, keys)
+            self._send(kind, at, keys)
 
     def move(self, at: QPointF, buttons: Qt.MouseButton, keys: Qt.KeyboardModifier) -> None:
         """The pointer moved."""
@@ -89,6 +111,9 @@ class Hand:
             self._canvas.pan_by(delta.x(), delta.y())
         elif self.drawing:
             self._send("move", at, keys)
+        elif self._canvas.session.editor.hovers:
+            self._marks = frozenset()
+            self._send("hover", at, keys)
 
     def release(self, at: QPointF, button: Qt.MouseButton, keys: Qt.KeyboardModifier) -> None:
         """A button went up."""
@@ -101,12 +126,16 @@ class Hand:
 
     def tablet(self, event: QTabletEvent) -> None:
         """A pen: the same as a mouse, at every position it reports."""
+        self.touch.pen_near()
         eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
         if event.type() == event.Type.TabletPress:
+            self._pressure = event.pressure()
             self.press(event.position(), event.button(), event.modifiers(), "eraser" if eraser else "")
-        elif event.type() == event.Type.TabletRelease:
+        elif event.type() == event.Type.TabletRelease:  # with the last pressure: its own is none at all
             self.release(event.position(), event.button(), event.modifiers())
+            self._pressure = 1.0
         else:
+            self._pressure = event.pressure() if self.drawing else 1.0
             self.move(event.position(), event.buttons(), event.modifiers())
 
     def let_go(self) -> None:
@@ -157,11 +186,18 @@ class Hand:
             return False
         return True
 
+    def claims(self, event: QKeyEvent) -> bool:
+        """Whether a key is the tool's now and no shortcut of the window."""
+        plain = not event.modifiers() & (Keys.ControlModifier | Keys.AltModifier)
+        return plain and event.key() in TOOL_KEYS and self._canvas.session.editor.busy
+
     def key_press(self, event: QKeyEvent) -> bool:
         """Returns whether the key means something here."""
         key = event.key()
         if key == Qt.Key.Key_Escape and self.drawing:
             self.abandon()
+        elif self.claims(event):
+            self._canvas.session.editor.tool_key(TOOL_KEYS[Qt.Key(key)])
         elif key == Qt.Key.Key_Space:
             self.space = True
         elif key in PEEKING:
@@ -198,5 +234,7 @@ class Hand:
 
     def _send(self, kind: str, at: QPointF, keys: Qt.KeyboardModifier) -> None:
         row, column = self._canvas.to_image(at)
+        editor = self._canvas.session.editor
+        editor.reach = REACH * self._canvas.picture.ratio / self._canvas.zoom
         names = frozenset(name for key, name in MODIFIERS.items() if keys & key)
-        self._canvas.session.editor.pointer(kind, row, column, names | self._marks)
+        editor.pointer(kind, row, column, names | self._marks, self._pressure)

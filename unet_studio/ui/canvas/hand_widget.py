@@ -1,4 +1,4 @@
-"""A widget whose mouse, pen, wheel, touchpad and keys go to a Hand."""
+"""A widget whose mouse, pen, wheel, touchpad, fingers and keys go to a Hand."""
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import (
@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QNativeGestureEvent,
     QTabletEvent,
+    QTouchEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
@@ -43,8 +44,9 @@ class HandWidget(QWidget):
         self.pointed()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """A quick second press is a press."""
-        self.mousePressEvent(event)
+        """A quick second press: a press for most tools."""
+        self.hand.press(event.position(), event.button(), event.modifiers(), kind="double")
+        self.pointed()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with it."""
@@ -100,11 +102,16 @@ class HandWidget(QWidget):
         super().hideEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Tab peeks instead of leaving; a stroke under way keeps all keys; touchpad gestures."""
+        """Tab peeks instead of leaving; work under way keeps its keys; touchpad gestures and fingers."""
         if isinstance(event, QNativeGestureEvent):
             return self.hand.gesture(event)
+        if isinstance(event, QTouchEvent):
+            event.setAccepted(self.hand.touch.handle(event))
+            self.pointed()
+            return event.isAccepted()
         if isinstance(event, QKeyEvent):
-            if event.type() == QEvent.Type.ShortcutOverride and self.hand.drawing:
+            override = event.type() == QEvent.Type.ShortcutOverride
+            if override and (self.hand.drawing or self.hand.claims(event)):
                 event.accept()
                 return True
             if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab:

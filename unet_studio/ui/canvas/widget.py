@@ -15,6 +15,7 @@ from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
 from unet_studio.ui.canvas.hand_widget import HandWidget
 from unet_studio.ui.canvas.layers import LAYERS
 from unet_studio.ui.canvas.memory import ViewMemory
+from unet_studio.ui.canvas.outlines import Outlines
 from unet_studio.ui.canvas.overlay import Overlay
 from unet_studio.ui.canvas.picture import Picture
 from unet_studio.ui.canvas.view import View
@@ -58,6 +59,7 @@ class Canvas(HandWidget):
         self._message = ("", "")
         self.memory = ViewMemory()
         self.corners = Corners(self)
+        self.outlines = Outlines(self)
         session.projectChanged.connect(self.memory.clear)
         session.documentChanged.connect(self._document_changed)
         session.displayChanged.connect(self._display_changed)
@@ -65,6 +67,7 @@ class Canvas(HandWidget):
         session.predictor.predicted.connect(self._prediction_changed)
         session.classesChanged.connect(self._restyle)
         session.editor.toolChanged.connect(self._tool_changed)
+        session.editor.landing.changed.connect(self._tool_changed)
         theme().changed.connect(self._redraw)
         self._document_changed()
 
@@ -296,6 +299,7 @@ class Canvas(HandWidget):
         look = theme().tokens
         painter = QPainter(self)
         painter.drawImage(0, 0, self._picture.image(QColor(look.canvas)))
+        self.outlines.paint(painter, event.rect())
         radius = self._ring_radius()
         if radius is not None and self.hand.at is not None:
             paint_ring(painter, self.hand.at, radius, self._picture.ratio)
@@ -344,6 +348,8 @@ class Canvas(HandWidget):
             wanted = Cursor.OpenHandCursor
         elif self.session.document is None:
             wanted = Cursor.ArrowCursor
+        elif self.session.editor.landing.under_way:
+            wanted = Cursor.BusyCursor
         elif radius is None or radius < SMALL_RING:
             wanted = Cursor.CrossCursor
         else:
