@@ -131,13 +131,15 @@ def test_a_stroke_costs_its_tiles_and_not_the_mask():
     assert diff.nbytes < 20_000
 
 
-def test_tiles_copied_after_an_edit_restore_it_elsewhere():
+def test_tiles_read_after_an_edit_restore_it_elsewhere():
     mask, other = Mask.full(SHAPE, 255), Mask.full(SHAPE, 255)
-    mask.begin()
-    mask.paint(Rect(250, 500, 300, 520), np.ones((50, 20), bool), 4)
-    diff = mask.commit()
-    assert diff is not None
-    other.restore_tiles(mask.copy_tiles(diff))
+    watch = mask.watch()
+    with mask.edit():
+        mask.paint(Rect(250, 500, 300, 520), np.ones((50, 20), bool), 4)
+    tiles = {}
+    assert mask.read_changes(watch, tiles.update, lambda: "at that moment") == "at that moment"
+    assert sorted(tiles) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    other.restore_tiles(tiles)
     assert np.array_equal(mask.pixels, other.pixels)
     with pytest.raises(ValueError, match="does not fit"):
         other.restore_tiles({(9, 9): np.zeros((1, 1), np.uint8)})

@@ -5,6 +5,7 @@ of this mask is right; it pins the prediction under the annotation and copies no
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ from unet_studio.core.prediction import Prediction, Thresholds
 
 STEP_BYTES = 600  # of a step without its tiles, about
 BAND = 1 << 22  # px that are looked at in one go
+
+FILL_REST, FORGET_ALL = "Fill the rest", "Forget all corrections"  # what undo calls them
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,10 @@ class Document:
     """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
 
     facts: what is stored beside the mask (image hash, seconds spent). replayed: whether a journal of unsaved
-    edits was found and applied. version: counts the changes, so that a save knows whether it is the newest.
-    saved_as: digest of the annotation that was saved last. unjournalled and unsaved: the tiles that changed
-    since they were written to the journal or to the PNG. One thread at a time edits, under annotation.lock.
+    edits was found and applied. version: counts the changes, so that a save knows whether it is the newest;
+    journalled: the last one that is in the journal or saved. saved_as: digest of the annotation that was
+    saved last. unjournalled and unsaved: the tiles that changed since they were written to the journal or to
+    the PNG. One thread at a time edits, under annotation.lock.
     """
 
     name: str
@@ -118,6 +122,7 @@ class Document:
     replayed: bool = False
     history: History[DocumentStep] = field(default_factory=lambda: History(HISTORY_BYTES))
     version: int = 0
+    journalled: int = 0
     saved_as: str = ""
     _open: str | None = None
     _painted: tuple[int, bool] | None = None
@@ -213,32 +218,39 @@ class Document:
         """Do the step last undone again."""
         return self.jump(self.history.place + 1)
 
-    def jump(self, place: int) -> Change | None:
+    def jump(self, place: int, plan: Plan | None = None) -> Change | None:
         """Undo or redo until so many steps are done; None where there are not so many, or they are already.
 
-        What it costs is the sum of distance().
+        It costs what distance() says; plan: what plan_jump worked out before.
         """
         history = self.history
         if not 0 <= place <= len(history) or place == history.place:
             return None
-        rect, approval, step = EMPTY, self.approval, None
-        while history.place != place:
-            with self.annotation.lock:  # step by step: each of them is a state that was
-                back = place < history.place
-                step = history.undo() if back else history.redo()
-                if step is None:
-                    break
-                rect = rect.union(self.annotation.apply(step.diff) if step.diff else EMPTY)
+        before = self.approval
+        with self.annotation.lock:
+            back, steps = self._between(place)
+            rect = self.annotation.land(plan).rect if plan is not None else EMPTY
+            for step in steps:
+                if plan is None and step.diff is not None:
+                    rect = rect.union(self.annotation.apply(step.diff))
                 self._set_approval(step.before if back else step.after)
-        if step is None:
-            return None
-        changed = self.approval is not approval
-        return Change(Rect.of(self.shape) if changed else rect, changed, step)
+            history.place = place
+        changed = self.approval is not before
+        return Change(Rect.of(self.shape) if changed else rect, changed, steps[-1])
+
+    def plan_jump(self, place: int, progress: Callable[[float], None] = lambda _: None) -> Plan:
+        """Work out a long jump; reads alone, so it may run in another thread. See land for the version."""
+        _, steps = self._between(place)
+        return self.annotation.plan_back([step.diff for step in steps if step.diff is not None], progress)
 
     def distance(self, place: int) -> int:
         """How many tiles a jump writes."""
-        first, last = sorted((place, self.history.place))
-        return sum(step.tiles for step in self.history.steps[first:last])
+        return sum(step.tiles for step in self._between(place)[1])
+
+    def _between(self, place: int) -> tuple[bool, list[DocumentStep]]:
+        """Whether a jump goes back, and its steps in order."""
+        now, steps = self.history.place, self.history.steps
+        return place < now, list(steps[place:now][::-1] if place < now else steps[now:place])
 
     def judge(self) -> Judgement:
         """Look at the whole mask as approval needs it. Reads alone, so it may run in another thread."""
@@ -283,7 +295,7 @@ class Document:
 
     def fill_rest(self, class_index: int) -> Change | None:
         """Label every pixel of the mask that has no class yet, as one step; None where all have one."""
-        self.begin("Fill the rest")
+        self.begin(FILL_REST)
         for rect in self._tiles():
             rest = self.mask_region(rect) == UNLABELLED
             if rest.any():
@@ -292,7 +304,7 @@ class Document:
 
     def forget_all(self) -> Change | None:
         """Return every painted pixel to unlabelled, as one step."""
-        self.begin("Forget all corrections")
+        self.begin(FORGET_ALL)
         for rect in self._tiles():
             if (self.annotation.pixels[rect.slices] != UNLABELLED).any():
                 self.annotation.write(rect, UNLABELLED)

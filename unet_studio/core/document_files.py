@@ -1,21 +1,23 @@
 """A document from its files and back: image, annotation, approval, prediction and the journal of a crash."""
 
+import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED
-from unet_studio.core.document import Approval, Document
+from unet_studio.core.document import BAND, Approval, Document
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import pixel_hash, read_image
-from unet_studio.core.mask import Mask
-from unet_studio.core.prediction import Prediction
+from unet_studio.core.mask import Mask, Tile
+from unet_studio.core.prediction import Prediction, Thresholds
+from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.project import Project
 
 IMAGE_HASH, SIZE, SECONDS, MODEL, DICE = "image-hash", "size", "seconds", "model", "corrective-dice"
+_DECODED, _HASHED = 0.8, 0.9  # of the time of loading that is over then
 
 
 def picture_of(document: Document) -> journal.Picture:
@@ -23,19 +25,21 @@ def picture_of(document: Document) -> journal.Picture:
     return journal.Picture(document.shape, document.facts[IMAGE_HASH])
 
 
-def load_document(project: Project, name: str, model: str | None = None) -> Document:
+def load_document(
+    project: Project, name: str, model: str | None = None, progress: Progress = unwatched
+) -> Document:
     """Open one image with its layers; edits that a crash left in the journal are applied.
 
     model: whose stored prediction lies under the annotation; an image with painted pixels keeps the one it
-    was corrected against. Raises StudioError where the image can't be read, or where what is stored does not
-    fit it: such an image is never opened as blank.
+    was corrected against. progress(fraction) may raise Cancelled. Raises StudioError where the image can't be
+    read, or where what is stored does not fit it: such an image is never opened as blank.
     """
-    image = read_image(project.image_path(name))
+    image = read_image(project.image_path(name), progress=part(progress, 0.0, _DECODED))
     shape = (image.shape[0], image.shape[1])
-    digest = pixel_hash(image)
+    digest = pixel_hash(image, part(progress, _DECODED, _HASHED))
     annotation, facts = _stored_layer(project.read_annotation(name), name, shape, digest)
     finished, finished_facts = _stored_layer(project.read_approved(name), name, shape, digest)
-    mask = Mask(annotation) if annotation is not None else Mask.full(shape, UNLABELLED)
+    mask = Mask(annotation, copy=False) if annotation is not None else Mask.full(shape, UNLABELLED)
     last = journal.replay(
         project.journal_path(name), journal.Picture(shape, digest), mask, project.read_only is None
     )
@@ -63,7 +67,7 @@ def _set_truth(
     facts = document.facts
     pinned = None
     if finished is not None:
-        full = np.full(document.shape, 255, dtype=np.uint8)
+        full = np.broadcast_to(np.uint8(255), document.shape)  # certain everywhere, in no memory
         pinned = Prediction(finished, full, facts.get(MODEL, ""), {IMAGE_HASH: facts[IMAGE_HASH]})
     # What was approved is never exchanged for what another model says meanwhile.
     of_the_same = pinned is None or (stored is not None and stored.model == pinned.model)
@@ -118,32 +122,60 @@ def _stored_layer(
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a save writes: copies, so that painting may go on. mask: the finished mask, or None."""
+    """What a save writes: copies, so that painting may go on. mask: the finished mask, or None.
+
+    tiles: which ones changed since the save before.
+    """
 
     name: str
     version: int
     annotation: NDArray[np.uint8]
     mask: NDArray[np.uint8] | None
     facts: dict[str, str]
+    tiles: frozenset[Tile] = frozenset()
 
 
 def snapshot(document: Document) -> Snapshot:
-    """Copy what is to be saved. May run beside painting: what changes meanwhile is in the journal."""
-    version = document.version
-    facts = dict(document.facts)
-    approval = document.approval
-    under: Any = document.under
+    """Copy what is to be saved, as it is after the last step. May run beside painting, in another thread.
+
+    The document's unsaved tiles count as saved from now on; put them back where the save fails.
+    """
+
+    def state() -> tuple[int, Approval | None, Prediction | None, dict[str, str], set[Tile]]:
+        facts = dict(document.facts)
+        return document.version, document.approval, document.under, facts, document.unsaved.take()
+
+    annotation, (version, approval, under, facts, tiles) = document.annotation.copy(state)
     facts.pop(DICE, None)
     if under is not None and under.model:
         facts[MODEL] = under.model
     if approval is not None and approval.corrective_dice is not None:
         facts[DICE] = f"{approval.corrective_dice:.6f}"
-    mask = document.mask() if approval is not None else None
-    return Snapshot(document.name, version, document.annotation.pixels.copy(), mask, facts)
+    mask = _composed(annotation, under, document.thresholds) if approval is not None else None
+    return Snapshot(document.name, version, annotation, mask, facts, frozenset(tiles))
+
+
+def _composed(
+    annotation: NDArray[np.uint8], under: Prediction | None, thresholds: Thresholds
+) -> NDArray[np.uint8]:
+    """The annotation where it is labelled, else the prediction under it, uint8 (H, W)."""
+    mask = annotation.copy()
+    rows = max(BAND // annotation.shape[1], 1)
+    for top in range(0, len(mask) if under is not None else 0, rows):
+        band = np.s_[top : top + rows]
+        bare = mask[band] == UNLABELLED
+        if under is not None and bare.any():
+            mask[band][bare] = thresholds.shown(under.labels[band], under.confidence[band])[bare]
+    return mask
+
+
+def digest(labels: NDArray[np.uint8]) -> str:
+    """Tells class indices, uint8 (H, W), from all others."""
+    return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).hexdigest()
 
 
 def save_snapshot(project: Project, saved: Snapshot) -> None:
-    """Write annotation and approval; the journal stays for drop_journal, once nothing newer is in it."""
+    """Write annotation and approval; the journal stays, until what is newer in it is told from the rest."""
     project.write_layers(saved.name, saved.annotation, saved.mask, saved.facts)
 
 

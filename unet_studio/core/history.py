@@ -100,8 +100,14 @@ class History(Generic[S]):
 
     @property
     def place(self) -> int:
-        """How many steps are done; the others were undone."""
+        """How many steps are done; the others were undone. Whoever carries steps out sets it."""
         return self._place
+
+    @place.setter
+    def place(self, place: int) -> None:
+        if not 0 <= place <= len(self._steps):
+            raise ValueError(f"there are {len(self._steps)} steps, not {place}")
+        self._place = place
 
     @property
     def last(self) -> S | None:
@@ -137,17 +143,16 @@ class History(Generic[S]):
 
     def undo(self) -> S | None:
         """Move back over the last step and return it, or None."""
-        if not self._place:
-            return None
-        self._place -= 1
-        return self._steps[self._place]
+        step = self.last
+        self._place = max(self._place - 1, 0)
+        return step
 
     def redo(self) -> S | None:
         """Move forward over the step last undone and return it, or None."""
         if self._place == len(self._steps):
             return None
         self._place += 1
-        return self._steps[self._place - 1]
+        return self.last
 
     def forget(self, number: int) -> int:
         """Forget the step of this number if it is the oldest one. Returns the bytes that this gave.

@@ -48,90 +48,162 @@ class Picture:
         return (json.dumps({"shape": self.shape, "image-hash": self.image_hash}) + "\n").encode()
 
 
+class Packer:
+    """Makes one frame of tiles that come in portions; of a tile that comes twice, the last one counts."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.compressobj(1)
+        self._parts: list[bytes] = []
+
+    def add(self, tiles: Tiles) -> None:
+        """Put some tiles in."""
+        for key, pixels in tiles.items():
+            self._parts.append(self._zlib.compress(_TILE.pack(*key)))
+            self._parts.append(self._zlib.compress(np.ascontiguousarray(pixels).data))
+
+    def frame(self, kind: bytes) -> bytes:
+        """The frame; ends the packing."""
+        payload = b"".join((*self._parts, self._zlib.flush()))
+        return _FRAME.pack(kind, len(payload), zlib.crc32(payload)) + payload
+
+
 def pack(entry: Entry) -> bytes:
     """One frame."""
-    raw = b"".join(_TILE.pack(*key) + pixels.tobytes() for key, pixels in sorted(entry.tiles.items()))
-    payload = zlib.compress(raw, 1)
-    return _FRAME.pack(entry.kind, len(payload), zlib.crc32(payload)) + payload
+    packer = Packer()
+    packer.add(dict(sorted(entry.tiles.items())))
+    return packer.frame(entry.kind)
 
 
 def append(path: Path, picture: Picture, entry: Entry) -> None:
-    """Add one entry to a journal; starts the file where there is none. One that fails leaves no trace."""
+    """Add one entry to a journal and bring it to the disk; starts the file where there is none."""
+    append_frame(path, picture, pack(entry))
+    sync(path)
+
+
+def append_frame(path: Path, picture: Picture, frame: bytes) -> int:
+    """Add a frame to a journal, which outlives this process from then on. Returns the size of the file.
+
+    Starts the file where there is none. One that fails leaves no trace.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as stream:
         start = stream.tell()
-        rest = memoryview((b"" if start else MAGIC + picture.line()) + pack(entry))
+        rest = memoryview((b"" if start else MAGIC + picture.line()) + frame)
         try:
             while rest:
                 rest = rest[stream.write(rest) :]
-            os.fsync(stream.fileno())
         except OSError:
             with suppress(OSError):
                 stream.truncate(start)  # half an entry would hide all that come after it
             raise
+        return stream.tell()
 
 
-def replay(path: Path, picture: Picture, mask: Mask, repair: bool = True) -> bytes | None:
+def sync(path: Path) -> None:
+    """Wait until a journal outlives a loss of power too. Takes long where the disk is busy."""
+    with suppress(FileNotFoundError), path.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def keep_last(path: Path, count: int) -> int:
+    """Forget all entries but so many of the last ones. Returns the size of the file, 0 without one."""
+    data = _read(path)
+    frames = _frames(data)
+    if len(frames) <= count:
+        return len(data)
+    kept = data[: frames[0].start] + data[frames[-count].start : frames[-1].end]
+    with atomic_write(path, sync=False) as stream:
+        stream.write(kept)
+    return len(kept)
+
+
+def repair(path: Path) -> None:
+    """Cut a half-written end away, so that entries after it can be found."""
+    with suppress(FileNotFoundError):
+        data = path.read_bytes()
+        frames = _frames(data)
+        end = frames[-1].end if frames else _head(data)
+        if end < len(data):
+            os.truncate(path, end)
+
+
+def replay(path: Path, picture: Picture, mask: Mask, mend: bool = True) -> bytes | None:
     """Bring mask up to date with its journal. Returns the kind of the last entry, or None without any.
 
-    repair: cut a half-written end away, so that later entries can be found. Raises StudioError where the
-    journal belongs to another picture.
+    mend: cut a half-written end away. Raises StudioError where the journal belongs to another picture.
     """
-    entries, end, size = _read(path, picture)
-    for entry in entries:
-        mask.restore_tiles(entry.tiles)
-    if repair and end < size:
-        os.truncate(path, end)
-    return entries[-1].kind if entries else None
+    data = _read(path, picture)
+    frames = _frames(data)
+    for frame in frames:
+        mask.restore_tiles(_unpack(frame.payload(data), picture.shape))
+    if mend:
+        repair(path)
+    return frames[-1].kind if frames else None
 
 
 def exchange(path: Path, now: NDArray[np.uint8]) -> bool:
     """Make now[v] of every pixel value v in a journal. now: uint8 (256,). Returns whether it changed."""
-    entries, _, _ = _read(path)
-    changed = [
-        Entry(entry.kind, {key: now[pixels] for key, pixels in entry.tiles.items()}) for entry in entries
-    ]
-    same = all(
-        np.array_equal(pixels, new.tiles[key])
-        for old, new in zip(entries, changed, strict=True)
-        for key, pixels in old.tiles.items()
-    )
-    if same:
+    data = _read(path)
+    head = data[: _head(data)]
+    if not head:
         return False
-    with path.open("rb") as stream:
-        head = stream.readline() + stream.readline()
-    with atomic_write(path) as stream:
-        stream.write(head + b"".join(map(pack, changed)))
-    return True
+    shape = tuple(json.loads(head[len(MAGIC) :])["shape"])
+    changed, packed = False, [head]
+    for frame in _frames(data):
+        tiles = _unpack(frame.payload(data), shape)
+        new = {key: now[pixels] for key, pixels in tiles.items()}
+        changed |= any(not np.array_equal(pixels, new[key]) for key, pixels in tiles.items())
+        packed.append(pack(Entry(frame.kind, new)))
+    if changed:
+        with atomic_write(path) as stream:
+            stream.write(b"".join(packed))
+    return changed
 
 
-def _read(path: Path, picture: Picture | None = None) -> tuple[list[Entry], int, int]:
-    """The whole entries, oldest first; where they end; the size of the file; both in bytes.
+@dataclass(frozen=True)
+class _Found:
+    """A whole frame. start and end: where it lies in the file, in bytes."""
 
-    picture: the one that the journal must belong to; None for whichever it is.
-    """
+    kind: bytes
+    start: int
+    end: int
+
+    def payload(self, data: bytes) -> bytes:
+        """What it holds."""
+        return zlib.decompress(memoryview(data)[self.start + _FRAME.size : self.end])
+
+
+def _read(path: Path, picture: Picture | None = None) -> bytes:
+    """A journal, which must belong to picture, or to whichever. Nothing where there is none."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return [], 0, 0
-    header = data.find(b"\n", len(MAGIC)) + 1
-    if not data.startswith(MAGIC) or not header:
-        return [], 0, len(data)
-    if picture is not None and data[len(MAGIC) : header] != picture.line():
+        return b""
+    head = _head(data)
+    if picture is not None and head and data[len(MAGIC) : head] != picture.line():
         raise StudioError(
             f"The unsaved edits in {path} belong to another version of this picture.",
             "Restore the picture as it was, or move that file away to go on without those edits.",
         )
-    entries = []
-    shape = tuple(json.loads(data[len(MAGIC) : header])["shape"]) if picture is None else picture.shape
-    while header + _FRAME.size <= len(data):
-        kind, length, check = _FRAME.unpack_from(data, header)
-        payload = data[header + _FRAME.size : header + _FRAME.size + length]
-        if len(payload) < length or zlib.crc32(payload) != check:
+    return data
+
+
+def _head(data: bytes) -> int:
+    """Where the first frame begins; 0 where not even the first lines are whole."""
+    return data.find(b"\n", len(MAGIC)) + 1 if data.startswith(MAGIC) else 0
+
+
+def _frames(data: bytes) -> list[_Found]:
+    """The whole frames of a journal, oldest first, up to the first that is not."""
+    frames, start = [], _head(data)
+    while start and start + _FRAME.size <= len(data):
+        kind, length, check = _FRAME.unpack_from(data, start)
+        end = start + _FRAME.size + length
+        if end > len(data) or zlib.crc32(memoryview(data)[start + _FRAME.size : end]) != check:
             break
-        entries.append(Entry(kind, _unpack(zlib.decompress(payload), shape)))
-        header += _FRAME.size + length
-    return entries, header, len(data)
+        frames.append(_Found(kind, start, end))
+        start = end
+    return frames
 
 
 def _unpack(raw: bytes, shape: tuple[int, int]) -> Tiles:

@@ -10,7 +10,7 @@ which tiles changed since they were read.
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,6 +78,11 @@ class Watch:
         with self._lock:
             self._keys.update(keys)
 
+    def peek(self) -> set[Tile]:
+        """The tiles, which go on counting as changed."""
+        with self._lock:
+            return set(self._keys)
+
     def take(self) -> set[Tile]:
         """The tiles, which count as read from now on."""
         with self._lock:
@@ -92,8 +97,9 @@ class Mask:
     or `with mask.edit():`, which rolls back when the block raises.
     """
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        own = np.array(pixels, dtype=np.uint8, order="C")
+    def __init__(self, pixels: NDArray[np.uint8], copy: bool = True) -> None:
+        """copy: without it, a C-contiguous uint8 array becomes the mask's own; nobody else may change it."""
+        own = np.array(pixels, dtype=np.uint8, order="C", copy=True if copy else None)
         if own.ndim != 2:
             raise ValueError(f"a mask has two dimensions, not {own.ndim}")
         self._show(own)
@@ -105,7 +111,7 @@ class Mask:
     @classmethod
     def full(cls, shape: tuple[int, int], value: int) -> "Mask":
         """A mask of one value."""
-        return cls(np.full(shape, value, dtype=np.uint8))
+        return cls(np.full(shape, value, dtype=np.uint8), copy=False)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -209,6 +215,23 @@ class Mask:
                 after[key] = _put(whole, key, pixels)
         return Plan(TileDiff(rect, packed, count), after, whole) if packed else None
 
+    def plan_back(
+        self, diffs: Sequence[TileDiff], progress: Callable[[float], None] = lambda _: None
+    ) -> Plan:
+        """Work out what undoing or redoing all of these makes; reads alone, like plan."""
+        rect, tiles = EMPTY, Tiles()
+        many = len({key for diff in diffs for key in diff.tiles}) >= WHOLE
+        whole = self._pixels.copy() if many else None
+        for number, diff in enumerate(diffs):
+            progress(number / len(diffs))
+            rect = rect.union(diff.rect)
+            for key, packed in diff.tiles.items():
+                if key not in tiles:
+                    pixels = (self._pixels if whole is None else whole)[tile_rect(*key, self.shape).slices]
+                    tiles[key] = pixels.copy() if whole is None else pixels
+                tile_codec.exchange(packed, tiles[key])
+        return Plan(TileDiff(rect, {}), tiles, whole)
+
     def land(self, plan: Plan) -> TileDiff:
         """Do what was planned on these very pixels. Raises RuntimeError while an edit is open."""
         with self._between_edits(plan.tiles):
@@ -218,10 +241,6 @@ class Mask:
                 for key, pixels in plan.tiles.items():
                     _put(self._pixels, key, pixels)
         return plan.diff
-
-    def copy_tiles(self, diff: TileDiff) -> Tiles:
-        """The present pixels of the tiles that diff names, as copies."""
-        return {key: self._pixels[tile_rect(*key, self.shape).slices].copy() for key in diff.tiles}
 
     def restore_tiles(self, tiles: Tiles) -> None:
         """Put whole tiles back outside any edit, for a replay. Raises ValueError on a wrong shape."""
@@ -241,17 +260,33 @@ class Mask:
             self._watches.append(watch)
         return watch
 
-    def read_changes(self, watch: Watch, finish: Callable[[], T]) -> tuple[Tiles, T]:
-        """The committed pixels of the tiles that changed since watch was asked last, all of one moment.
+    def read_changes(self, watch: Watch, put: Callable[[Tiles], object], finish: Callable[[], T]) -> T:
+        """Hand over copies of the tiles that changed since watch was asked last, as they are committed.
 
-        finish: is called at that moment, before any other step is taken; what it returns comes back too.
+        put: gets them in portions; one that comes again has changed meanwhile, so that the last ones are all
+        of one moment. finish: is called at that moment, before any other step is taken, and what it returns
+        comes back. Where put raises, all of them count as changed again.
         """
-        tiles: Tiles = {}
-
-        def put(key: Tile, pixels: NDArray[np.uint8]) -> None:
-            tiles[key] = pixels.copy()
-
-        return tiles, self._follow(watch, put, finish)
+        taken: set[Tile] = set()
+        try:
+            while True:
+                with self.lock:
+                    keys = watch.take()
+                    taken |= keys
+                    few = self._committed(keys) if len(keys) <= AT_ONCE else {}
+                    if len(keys) <= AT_ONCE:
+                        result = finish()
+                if len(keys) <= AT_ONCE:
+                    put(few)
+                    return result
+                rest = iter(keys)
+                while some := list(islice(rest, AT_ONCE)):
+                    with self.lock:
+                        part = self._committed(some)
+                    put(part)
+        except BaseException:
+            watch.add(taken)
+            raise
 
     def copy(self, finish: Callable[[], T]) -> tuple[NDArray[np.uint8], T]:
         """The committed pixels of one moment, uint8 (H, W), also while a drag is open. finish: as above."""
@@ -261,36 +296,22 @@ class Mask:
             with self.lock:
                 watch.add(self._before or ())
 
-            def put(key: Tile, pixels: NDArray[np.uint8]) -> None:
-                copied[tile_rect(*key, self.shape).slices] = pixels
+            def put(tiles: Tiles) -> None:
+                for key, pixels in tiles.items():
+                    _put(copied, key, pixels)
 
-            return copied, self._follow(watch, put, finish)
+            return copied, self.read_changes(watch, put, finish)
         finally:
             with self.lock:
                 self._watches.remove(watch)
 
-    def _follow(
-        self, watch: Watch, put: Callable[[Tile, NDArray[np.uint8]], None], finish: Callable[[], T]
-    ) -> T:
-        """Hand over changed tiles until so few are left that they can be read in one go with finish."""
-        while True:
-            with self.lock:
-                keys = watch.take()
-                if len(keys) <= AT_ONCE:
-                    for key in keys:
-                        put(key, self._committed(key))
-                    return finish()
-            rest = iter(keys)
-            while some := list(islice(rest, AT_ONCE)):
-                with self.lock:
-                    for key in some:
-                        put(key, self._committed(key))
-
-    def _committed(self, key: Tile) -> NDArray[np.uint8]:
-        """A tile without what an open edit did to it. Hold the lock."""
-        if self._before is not None and key in self._before:
-            return self._before[key]
-        return self._pixels[tile_rect(*key, self.shape).slices]
+    def _committed(self, keys: Iterable[Tile]) -> Tiles:
+        """Copies of tiles without what an open edit did to them. Hold the lock."""
+        before = self._before or {}
+        return {
+            key: before[key] if key in before else self._pixels[tile_rect(*key, self.shape).slices].copy()
+            for key in keys
+        }
 
     # -- inside -------------------------------------------------------------------------------------------
 

@@ -20,8 +20,11 @@ _GREY_STEP = {"L;2": 85, "L;4": 17}  # Pillow spreads grey of 2 and 4 bit over 0
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside path; on success it replaces path, on any error path stays as it was."""
+def atomic_write(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside path; on success it replaces path, on any error path stays as it was.
+
+    sync: wait for the disk, so that a loss of power leaves the one or the other as well.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkstemp: it makes files private, and threads can't ask for the umask that would mend it.
     temporary = path.parent / f".{uuid4().hex}.tmp"
@@ -29,7 +32,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         with temporary.open("xb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the one call documented as atomic on every platform
     except BaseException:
         with suppress(OSError):

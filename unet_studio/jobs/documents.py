@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from unet_studio.core.document import Document
 from unet_studio.core.document_files import load_document
 from unet_studio.core.errors import StudioError
+from unet_studio.core.kept_histories import Histories
 from unet_studio.core.project import Project
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.jobs.tasks import TaskThread
@@ -36,8 +37,9 @@ class DocumentLoader(QObject):
     loaded = Signal(str)
     failed = Signal(str, object)
 
-    def __init__(self, project: Project, in_use: Callable[[str], bool]) -> None:
+    def __init__(self, project: Project, in_use: Callable[[str], bool], histories: Histories) -> None:
         super().__init__()
+        self._histories = histories
         self._project = project
         self._in_use = in_use
         self._thread = TaskThread("documents")
@@ -78,7 +80,7 @@ class DocumentLoader(QObject):
     def clear(self) -> None:
         """Forget every document that is not in use."""
         for name in [name for name in self._kept if not self._in_use(name)]:
-            del self._kept[name]
+            self._leave(name)
 
     def stop(self) -> None:
         """End the thread."""
@@ -86,6 +88,7 @@ class DocumentLoader(QObject):
 
     def _open(self, name: str, model: str | None) -> Opened:
         document = load_document(self._project, name, model)
+        self._histories.enter(document)
         return Opened(document, Pyramid.build(document.image))
 
     @Slot(object, object)
@@ -109,4 +112,10 @@ class DocumentLoader(QObject):
             if total <= CACHE_BYTES:
                 return
             if not self._in_use(name):
-                total -= self._kept.pop(name).nbytes
+                total -= self._leave(name).nbytes
+
+    def _leave(self, name: str) -> Opened:
+        """Forget a document, but not its history."""
+        opened = self._kept.pop(name)
+        self._histories.leave(opened.document)
+        return opened

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from unet_studio.core.document import Document
+from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.mask import Plan
 from unet_studio.jobs.tasks import TaskThread
@@ -16,17 +17,20 @@ from unet_studio.tools.tool import Work
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
 
+Land = Callable[[Plan | None], Change | None]
+
 TELLING = 0.1  # s between two words about how far it is
 
 
 @dataclass(frozen=True, eq=False)
 class _Flight:
-    """One edit under way. version: of the document when its planning began."""
+    """One edit under way. version: of the document when its planning began. land: makes the plan real."""
 
     document: Document
     name: str
     work: Work
     version: int
+    land: Land
 
 
 class Landing(QObject):
@@ -52,13 +56,17 @@ class Landing(QObject):
         """Whether an edit is being planned."""
         return self._flight is not None
 
-    def begin(self, name: str, work: Work) -> None:
-        """Plan an edit of the document on screen in the thread, and land it; name: what undo calls it."""
+    def begin(self, name: str, work: Work, land: Land | None = None) -> None:
+        """Plan an edit of the document on screen in the thread, and land it; name: what undo calls it.
+
+        land: how, if not as a new step.
+        """
         document = self._session.document
         if document is None:
             return
         self.settle()
-        self._start(_Flight(document, name, work, document.version))
+        new_step = partial(document.land, name)
+        self._start(_Flight(document, name, work, document.version, land or new_step))
         self.changed.emit(name, 0.0)
 
     def cancel(self) -> None:
@@ -112,13 +120,13 @@ class Landing(QObject):
         if flight is not self._flight:
             return
         if flight.version != flight.document.version:  # a prediction came, or an approval
-            self._start(_Flight(flight.document, flight.name, flight.work, flight.document.version))
+            self._start(replace(flight, version=flight.document.version))
         else:
             self._land(flight, plan)
 
     def _land(self, flight: _Flight, plan: Plan | None) -> None:
         self._flight = None
-        change = flight.document.land(flight.name, plan)
+        change = flight.land(plan)
         if change is not None:
             self._session.maskChanged.emit(change.rect)
             self._session.announce(change)

@@ -14,11 +14,11 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
-from unet_studio.core import journal
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.display import Display
 from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import StudioError
+from unet_studio.core.kept_histories import Histories
 from unet_studio.core.lock import HEARTBEAT_SECONDS
 from unet_studio.core.project import Project, Status
 from unet_studio.core.pyramid import Pyramid
@@ -67,6 +67,7 @@ class Session(QObject):
         self._pyramid: Pyramid | None = None
         self._last_edit = 0.0
         self._regraded: set[str] = set()  # images of another status than on disk
+        self.histories = Histories()
         self._loader: DocumentLoader | None = None
         self._thumbnails: Thumbnails | None = None
         self._writer: Writer | None = None
@@ -95,7 +96,7 @@ class Session(QObject):
             project.close()
             project = Project.open(folder, project_dir, patience=LISTING_PATIENCE)
         self.project = project
-        self._loader = DocumentLoader(project, self._in_use)
+        self._loader = DocumentLoader(project, self._in_use, self.histories)
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._load_failed)
         self._thumbnails = Thumbnails(project)
@@ -104,6 +105,7 @@ class Session(QObject):
         self._writer = Writer(project)
         self._writer.saved.connect(self._saved)
         self._writer.failed.connect(self._save_failed)
+        self._writer.recovered.connect(self._save_recovered)
         self._heartbeat.start()
         self.browser.open(project)
         self.editor.ensure_active_class()
@@ -135,6 +137,7 @@ class Session(QObject):
         self.project = self._loader = self._thumbnails = self._writer = None
         self.current = self._document = self._pyramid = None
         self.broken.clear()
+        self.histories.clear()
         self.displays.forget()
         self.documentChanged.emit()
         self.projectChanged.emit()
@@ -252,6 +255,7 @@ class Session(QObject):
         name, self.current, self._document = self.current, None, None
         if self._loader is not None:
             self._loader.drop_all()
+        self.histories.clear()
         yield
         if name is not None:
             self.open_image(name)
@@ -317,9 +321,7 @@ class Session(QObject):
         if document is None or writer is None or self.project is None:
             return
         self._count_time(document)
-        tiles = document.annotation.copy_tiles(change.step.diff) if change.step.diff else {}
-        kind = journal.APPROVED if document.approved else journal.EDIT
-        writer.record(document, journal.Entry(kind, tiles))
+        writer.record(document)
         if change.approval_changed:
             writer.save(document)  # an approval is a decision: it goes to disk at once
         painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
@@ -357,6 +359,10 @@ class Session(QObject):
         if name in self._regraded:
             self._regraded.discard(name)
             self.trainer.forget_plan()
+
+    @Slot()
+    def _save_recovered(self) -> None:
+        self.message.emit("What could not be saved is saved now.")
 
     @Slot(str, object)
     def _save_failed(self, name: str, error: StudioError) -> None:
