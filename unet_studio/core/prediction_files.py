@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.storage import atomic_write
 
 _KEY = "unet-studio"
+_BAND = 1 << 22  # pixels handed over at a time
 
 
 def write_prediction(path: Path, prediction: Prediction) -> None:
@@ -28,13 +30,19 @@ def read_prediction(path: Path) -> Prediction | None:
             if image.mode != "LA":
                 return None
             image.load()
-            pixels = np.asarray(image)
+            labels, confidence = _layers(image)
             facts = json.loads(getattr(image, "text", {}).get(_KEY, ""))
-        return Prediction(
-            np.ascontiguousarray(pixels[..., 0]),
-            np.ascontiguousarray(pixels[..., 1]),
-            str(facts["model"]),
-            facts["made"],
-        )
+        return Prediction(labels, confidence, str(facts["model"]), facts["made"])
     except (OSError, ValueError, SyntaxError, KeyError, TypeError):
         return None
+
+
+def _layers(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Labels and confidence, uint8 (H, W), handed over in bands: a copy of the whole takes much memory."""
+    width, height = image.size
+    labels, confidence = (np.empty((height, width), dtype=np.uint8) for _ in range(2))
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        band = np.asarray(image.crop((0, top, width, min(top + rows, height))))
+        labels[top : top + rows], confidence[top : top + rows] = band[..., 0], band[..., 1]
+    return labels, confidence
