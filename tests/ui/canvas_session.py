@@ -9,6 +9,7 @@ from unet_studio.core.mask import Mask
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.pyramid import Pyramid
 from unet_studio.session.editor import Editor
+from unet_studio.session.operator import Operator
 
 
 class CanvasPredictor(QObject):
@@ -50,6 +51,7 @@ class CanvasSession(QObject):
         self.editable = True
         self.classes = ClassTable.binary().recolored(1, "#ff0000")
         self.announced = []
+        self.operator = Operator(self)
         self.editor = SeenEditor(self)
 
     def open(self, document):

@@ -334,8 +334,9 @@ class Operation:
     """One operation. title: what menus and undo call it; icon: in qtawesome; hint: one sentence.
 
     change: the mask as wanted, in bands. what_to: the annotation to be. local: what a px becomes depends on
-    nothing farther away than the value "radius", 0 without one. everything: what it is about without a class.
-    copies: whether it takes from another mask.
+    nothing farther away than the value "radius", 0 without one. everything: what it is about without a class;
+    mostly_everything: whether that is what people mean unless they say otherwise. copies: whether it takes
+    from another mask.
     """
 
     name: str
@@ -347,6 +348,7 @@ class Operation:
     what_to: Callable[[Labels, Layers], Labels] = repaint
     local: bool = False
     everything: str = "All classes but the background"
+    mostly_everything: bool = False
     copies: bool = False
 
     @property
@@ -408,12 +410,12 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             "clear", "Clear to Prediction", "mdi6.backup-restore",
             "Takes painted pixels back, so that the prediction shows again.", clear,
-            what_to=forget, local=True, everything="All classes",
+            what_to=forget, local=True, everything="All classes", mostly_everything=True,
         ),
         Operation(
             "accept", "Accept Prediction", "mdi6.check-decagram-outline",
             "Paints what the model says wherever nobody painted.", accept_prediction,
-            what_to=accept, local=True, everything="All classes",
+            what_to=accept, local=True, everything="All classes", mostly_everything=True,
         ),
         Operation(
             "copy", "Copy from Previous Image", "mdi6.content-copy",
@@ -424,7 +426,7 @@ OPERATIONS: dict[str, Operation] = {
                     "Whether classes that the mask shows here are painted over", "bool",
                 ),
             ),
-            what_to=stamp, local=True, copies=True,
+            what_to=stamp, local=True, mostly_everything=True, copies=True,
         ),
     )
 }  # fmt: skip

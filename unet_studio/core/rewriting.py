@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_studio.core.classes import ClassTable
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import TILE, Rect, tile_rect
 from unet_studio.core.mask import Plan, Tile
@@ -26,6 +27,7 @@ class Basis:
 
     version: int
     thresholds: Thresholds
+    classes: ClassTable
     locked: frozenset[int]
 
 
@@ -80,7 +82,7 @@ def _next(start: int, origin: int, step: int) -> int:
 
 def basis_of(document: Document, locked: Collection[int]) -> Basis:
     """What a step prepared now would rest on."""
-    return Basis(document.version, document.thresholds, frozenset(locked))
+    return Basis(document.version, document.thresholds, document.classes, frozenset(locked))
 
 
 def in_whole_tiles(rect: Rect, shape: tuple[int, int]) -> Rect:

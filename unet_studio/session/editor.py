@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
-from unet_studio.core.document import Change, Document, UnfinishedError
+from unet_studio.core.classes import UNLABELLED
+from unet_studio.core.document import FILL_REST, FORGET_ALL, Change, Document, UnfinishedError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.session.landing import Landing
+from unet_studio.session.operator import Request
 from unet_studio.tools import TOOLS, Outline, PaintRule, Tool, ToolContext
 
 if TYPE_CHECKING:
@@ -130,6 +132,8 @@ class Editor(QObject):
         """
         document, tool = self._session.document, self.tools[self.tool]
         if document is None or (tool.paints and (not self._session.editable or self.landing.under_way)):
+            if kind == "press":
+                self._session.operator.say_running()
             return
         weight = PRESSURE_WEIGHT if kind in ("move", "release") else 1.0
         self._pressure += (pressure - self._pressure) * weight
@@ -148,9 +152,10 @@ class Editor(QObject):
     def tool_key(self, name: str) -> bool:
         """Give "enter", "escape" or "backspace" to what is unfinished. Returns whether anything was."""
         document, tool = self._session.document, self.tools[self.tool]
-        if self.landing.under_way:
+        if self.landing.under_way or self._session.operator.running:
             if name == "escape":
                 self.landing.cancel()
+                self._session.operator.cancel()
             return True
         if document is None or not tool.busy:
             return False
@@ -164,7 +169,8 @@ class Editor(QObject):
     @property
     def busy(self) -> bool:
         """Whether Enter, Escape and Backspace belong to the tool now."""
-        return self.landing.under_way or self.tools[self.tool].busy
+        lands = self.landing.under_way or bool(self._session.operator.running)
+        return lands or self.tools[self.tool].busy
 
     @property
     def hovers(self) -> bool:
@@ -345,14 +351,26 @@ class Editor(QObject):
         )
 
     def clear_annotation(self) -> None:
-        """Return every painted pixel of this image to unlabelled, as one step."""
-        self.edit(Document.forget_all)
+        """Return every painted pixel of this image to unlabelled, as one step; of large ones in a thread."""
+        if self._large or self.rule.locked:
+            self._session.operator.apply(Request("clear", title=FORGET_ALL))
+        else:
+            self.edit(Document.forget_all)
 
     def fill_rest(self) -> None:
-        """Make background, or else the active class, of every pixel that has no class yet."""
+        """Make background, or else the active class, of every pixel that has no class yet; see above."""
         background = self._session.classes.background
         value = self.active_class if background is None else background
-        self.edit(lambda document: document.fill_rest(value))
+        if self._large:
+            self._session.operator.apply(Request("relabel", UNLABELLED, {"into": value}, FILL_REST))
+        else:
+            self.edit(lambda document: document.fill_rest(value))
+
+    @property
+    def _large(self) -> bool:
+        """Whether looking at all of the mask would hold the window up."""
+        document = self._session.document
+        return document is not None and document.shape[0] * document.shape[1] > LARGE_IMAGE
 
     def unapprove(self) -> None:
         """Take the approval back."""
@@ -368,7 +386,7 @@ class Editor(QObject):
                 "The prediction shown is of another model.",
                 "Wait until it is renewed, or predict this image.",
             )
-        elif document.shape[0] * document.shape[1] > LARGE_IMAGE:
+        elif self._large:
             self._tasks.submit("approve", lambda: (document, document.judge()))
         else:
             self.edit(Document.approve)

@@ -1,8 +1,8 @@
 """The open project and document: the one place that changes them and announces it.
 
 Widgets call methods and listen to signals; nothing else holds state. Long work runs in the jobs; what they
-find comes back to slots here, in the window's thread. Tools and undo are the editor's affair, classes the
-class editor's, the model the predictor's, fine-tuning the trainer's.
+find comes back to slots here, in the window's thread. Tools and undo are the editor's affair, work on a whole
+mask the operator's, classes the class editor's, the model the predictor's, fine-tuning the trainer's.
 """
 
 import time
@@ -30,6 +30,7 @@ from unet_studio.session.browser import LISTING_PATIENCE, Browser
 from unet_studio.session.class_editor import ClassEditor
 from unet_studio.session.displays import Displays
 from unet_studio.session.editor import Editor
+from unet_studio.session.operator import Operator
 from unet_studio.session.predictor import Predictor
 from unet_studio.session.trainer import Trainer
 
@@ -75,6 +76,7 @@ class Session(QObject):
         self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._task_failed)
         self.editor = Editor(self)
+        self.operator = Operator(self)
         self.class_editor = ClassEditor(self)
         self.displays = Displays(self)
         self.trainer = Trainer(self)
@@ -123,6 +125,7 @@ class Session(QObject):
         """Save and close. False where something could not be saved within CLOSE_SECONDS."""
         if self.project is None:
             return True
+        self.operator.abandon()
         self.editor.abandon()
         self.predictor.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
@@ -149,6 +152,7 @@ class Session(QObject):
         self.predictor.stop()
         self.trainer.stop_thread()
         self.browser.stop()
+        self.operator.stop()
         self.editor.stop()
         self.displays.stop()
         self._tasks.stop()
@@ -245,6 +249,7 @@ class Session(QObject):
         self.open_image(name)
 
     def _leave_document(self) -> None:
+        self.operator.abandon()
         self.editor.abandon()
         if self._writer is not None:
             self._writer.hurry()
@@ -252,6 +257,7 @@ class Session(QObject):
     @contextmanager
     def reread(self) -> Iterator[None]:
         """Forget every document while all masks become others, and open the current image again after."""
+        self.operator.abandon()
         name, self.current, self._document = self.current, None, None
         if self._loader is not None:
             self._loader.drop_all()
@@ -312,8 +318,8 @@ class Session(QObject):
 
     @property
     def editable(self) -> bool:
-        """Whether a person may change the document on screen."""
-        return self._document is not None and self.read_only is None
+        """Whether a person may change the document on screen now."""
+        return self._document is not None and self.read_only is None and not self.operator.running
 
     def announce(self, change: Change) -> None:
         """After a step: journal it, save it some time, tell the views."""

@@ -139,6 +139,7 @@ class Composer:
         self.tiles.clear()
         self.plain_tiles.clear()
         self._patch, self._overlay = Scratch(), Scratch()
+        self._foreseen: Document | None = None
         self._colors = colors
         self._name = layer
         self._level = 0
@@ -164,6 +165,11 @@ class Composer:
         """The marks of the pixels, uint8 (rect.height, rect.width), in px of a level; None without."""
         source = LAYERS[self._name].marks if self.marked else None
         return None if source is None else self._codes(source, level, rect)
+
+    def foresee(self, document: Document | None) -> None:
+        """Show the layers of a document as it would become, or again as they are."""
+        self._foreseen = document
+        self.forget()
 
     def show_picture(self, pyramid: Pyramid) -> None:
         """Show the same picture in another way: brightness, contrast, channels."""
@@ -238,7 +244,7 @@ class Composer:
         """What a layer says about part, in px of a level: every 2**level-th pixel of the image."""
         step = 1 << level
         whole = Rect(part.top * step, part.left * step, part.bottom * step, part.right * step)
-        return source(self.document, whole.clip(self.document.shape), step)
+        return source(self._foreseen or self.document, whole.clip(self.document.shape), step)
 
     def _enter(self, level: int) -> None:
         """Make a level the one that is kept up to date; what it missed is forgotten."""

@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from unet_studio.core.document import Document
 from unet_studio.core.geometry import Rect
 from unet_studio.session import Session
 from unet_studio.ui.canvas.corners import Corners
@@ -31,13 +32,16 @@ class Canvas(HandWidget):
     """The image and its mask at any zoom, the brush's ring, and messages.
 
     pointerMoved(row, column): where the pointer is, in image px, also beside the image; pointerLeft: nowhere.
-    zoomChanged(zoom): device px an image px. A paint event copies a ready frame; what a person changes costs
-    the pixels that changed, and a new view costs the pixels on screen, whatever the size of the image.
+    zoomChanged(zoom): device px an image px. viewChanged: another part is in view.
+
+    A paint event copies a ready frame; what a person changes costs the pixels that changed, and a new view
+    costs the pixels on screen, whatever the size of the image.
     """
 
     pointerMoved = Signal(float, float)
     pointerLeft = Signal()
     zoomChanged = Signal(float)
+    viewChanged = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,6 +123,13 @@ class Canvas(HandWidget):
     def set_hidden_classes(self, indices: frozenset[int]) -> None:
         """Classes that are not shown, beside the background, which never is."""
         self.set_overlay(replace(self._overlay, hidden=frozenset(indices)))
+
+    def foresee(self, document: Document | None) -> None:
+        """Show the mask as it would become, see Foreseen, or again as it is. Tools work on what is."""
+        composer = self._picture.composer
+        if composer is not None:
+            composer.foresee(document)
+            self._redraw()
 
     def set_overview(self, wanted: bool) -> None:
         """Show the map while a part of the image is out of view, or never."""
@@ -222,6 +233,7 @@ class Canvas(HandWidget):
         self._choose_cursor()
         if self._seen.zoom != before.zoom:
             self.zoomChanged.emit(self._seen.zoom)
+        self.viewChanged.emit()
         if self.hand.at is not None:
             self.pointerMoved.emit(*self.to_image(self.hand.at))
 
