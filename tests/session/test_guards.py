@@ -105,8 +105,8 @@ def test_a_document_read_before_a_class_was_deleted_is_not_shown_after(session, 
     reading, go_on = threading.Event(), threading.Event()
     load = documents.load_document
 
-    def slow(project, name, model):
-        found = load(project, name, model)
+    def slow(project, name, model, progress):
+        found = load(project, name, model, progress)
         if name == "1.png" and not go_on.is_set():
             reading.set()
             go_on.wait(20)
