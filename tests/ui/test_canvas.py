@@ -531,7 +531,7 @@ def test_layers_are_chosen_by_name(canvas, session, mouse):
     mouse.drag((100.5, 500.5))
     expected = {  # painted background, painted object, predicted object
         "mask": (GREY, RED_OVER_GREY, RED_OVER_GREY),
-        "annotation": (GREY, RED_OVER_GREY, GREY),
+        "annotation": ((70, 70, 70), RED_OVER_GREY, GREY),
         "prediction": (RED_OVER_GREY, GREY, RED_OVER_GREY),
         "image": (GREY, GREY, GREY),
     }

@@ -103,8 +103,8 @@ def test_a_change_mends_the_visible_tiles_it_touches_and_no_other():
     composer.region(0, whole)
     composer.composed = 0
     changed = Rect(250, 250, 262, 262)  # a corner of four tiles
-    paint(composer.document, changed, 1)
-    composer.changed(changed, whole)
+    paint(composer.document, changed, 0)
+    assert len(composer.changed(changed, whole)) == 4
     assert composer.composed == 4
     expected = blended(composer.document.image, composer.document.mask())
     np.testing.assert_allclose(rgb(composer.region(0, whole).pixels), expected, atol=1.01)
@@ -123,6 +123,41 @@ def test_a_change_out_of_sight_costs_nothing_until_it_is_seen():
     np.testing.assert_allclose(
         seen, blended(composer.document.image, composer.document.mask())[1500:1520, 1500:1520], atol=1.01
     )
+
+
+def test_of_a_dab_only_what_is_new_is_drawn_again():
+    composer = composer_of((1024, 1024), labels=False)
+    whole = Rect.of((1024, 1024))
+    composer.region(0, whole)
+    composer.composed = 0
+    paint(composer.document, Rect(300, 300, 500, 500), 1)
+    composer.changed(Rect(290, 290, 520, 520), whole)
+    assert composer.composed == 1
+    paint(composer.document, Rect(310, 300, 510, 500), 1)
+    assert composer.changed(Rect(290, 290, 520, 520), whole) == [Rect(500, 300, 510, 500)]
+    assert composer.changed(Rect(290, 290, 520, 520), whole) == []
+    assert composer.composed == 2
+    expected = blended(composer.document.image, composer.document.mask())
+    np.testing.assert_allclose(rgb(composer.region(0, whole).pixels), expected, atol=1.01)
+
+
+def test_marks_and_hidden_masks_ask_for_what_they_need():
+    composer = composer_of((1024, 1024))
+    whole, rect = Rect.of((1024, 1024)), Rect(0, 0, 30, 60)
+    composer.region(0, whole)
+    paint(composer.document, rect, 0)  # as predicted: the same colour, but painted
+    assert composer.changed(rect, whole) == []
+    composer.marked = True
+    assert composer.changed(rect, whole) == [rect]
+    composer.marked, composer.plain = False, True
+    paint(composer.document, rect, 1)
+    assert composer.changed(rect, whole) == []
+    composer.lines = COLORS
+    paint(composer.document, rect, 0)
+    assert composer.changed(rect, whole) == [rect]
+    composer.lines, composer.plain = None, False
+    expected = blended(composer.document.image, composer.document.mask())
+    np.testing.assert_allclose(rgb(composer.region(0, whole).pixels), expected, atol=1.01)
 
 
 def test_levels_that_are_not_shown_learn_of_changes_when_they_are():

@@ -34,7 +34,7 @@ class Picture:
         self.ratio = ratio
         self.exact = View()
         self._frame = Frame(1, 1, ratio)
-        self._caches = TileCache(), TileCache()
+        self._caches = TileCache(coded=True), TileCache()
         self._changed: list[Rect] = []  # pixels of the image whose mask changed since the last frame
 
     def open(self, document: Document, pyramid: Pyramid, colors: Table, layer: str) -> None:
@@ -133,11 +133,12 @@ class Picture:
     def image(self, background: QColor, seconds: float = PAINT_SECONDS) -> QImage:
         """The frame, not to be kept: with all changes of the mask, and of a new view what the time allows."""
         frame, view, composer = self._frame, self.view, self.composer
-        changed, self._changed = self._changed, []
+        changed: list[Rect] = []
         if composer is not None:
             composer.make_room(ROOM * self.size[0] * self.size[1])
-            for rect in changed:
-                composer.changed(rect, self.visible)
+            for rect in self._changed:
+                changed += composer.changed(rect, self.visible)
+        self._changed = []
         frame.show(view, composer, background, seconds)
         for rect in changed:
             frame.draw(self._on_screen(rect), view, composer, background)

@@ -28,22 +28,30 @@ Key = tuple[int, int, int]  # level, tile row, tile column
 class Tile:
     """pixels, uint32 (height, width), own the memory; image, of 32 bits a pixel, shows the same memory.
 
-    Keep the tile for as long as its image is in use.
+    codes: what lies over the picture, uint8 (height, width), where that is kept. Keep the tile for as long as
+    its image is in use.
     """
 
     pixels: NDArray[np.uint32]
     image: QImage
+    codes: NDArray[np.uint8] | None = None
 
     @classmethod
-    def on(cls, pixels: NDArray[np.uint32]) -> "Tile":
+    def on(cls, pixels: NDArray[np.uint32], codes: NDArray[np.uint8] | None = None) -> "Tile":
         """A tile in memory that exists, C-contiguous."""
         height, width = pixels.shape
-        return cls(pixels, QImage(pixels.data, width, height, 4 * width, PICTURE))
+        return cls(pixels, QImage(pixels.data, width, height, 4 * width, PICTURE), codes)
 
     @classmethod
-    def blank(cls, height: int, width: int) -> "Tile":
-        """A tile whose pixels are still to be written."""
-        return cls.on(np.empty((height, width), dtype=np.uint32))
+    def blank(cls, height: int, width: int, coded: bool = False) -> "Tile":
+        """A tile whose pixels, and codes if it has any, are still to be written."""
+        codes = np.empty((height, width), dtype=np.uint8) if coded else None
+        return cls.on(np.empty((height, width), dtype=np.uint32), codes)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory it takes, in bytes."""
+        return self.pixels.nbytes + (0 if self.codes is None else self.codes.nbytes)
 
 
 class Scratch:
@@ -60,10 +68,14 @@ class Scratch:
 
 
 class TileCache:
-    """Tiles by key, bounded in bytes; what was used longest ago goes first, and its memory is used again."""
+    """Tiles by key, bounded in bytes; what was used longest ago goes first, and its memory is used again.
 
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
+    coded: whether they keep their codes.
+    """
+
+    def __init__(self, limit: int = CACHE_BYTES, coded: bool = False) -> None:
         self.limit = limit
+        self.bytes_per_pixel = 5 if coded else 4
         self.nbytes = 0
         self._tiles: OrderedDict[Key, Tile] = OrderedDict()
         self._free: list[Tile] = []  # of full size
@@ -88,11 +100,12 @@ class TileCache:
     def make(self, key: Key, height: int, width: int) -> Tile:
         """A new tile, kept under that key, whose pixels are still to be written; drops old ones."""
         self.discard(key)
-        size = 4 * height * width
+        size = self.bytes_per_pixel * height * width
         while self._tiles and self.nbytes + size > self.limit:
             self.discard(next(iter(self._tiles)))
         full = (height, width) == (TILE, TILE)
-        tile = self._free.pop() if full and self._free else Tile.blank(height, width)
+        coded = self.bytes_per_pixel > 4
+        tile = self._free.pop() if full and self._free else Tile.blank(height, width, coded)
         self._tiles[key] = tile
         self.nbytes += size
         return tile
@@ -101,8 +114,8 @@ class TileCache:
         """Forget a tile, if it is there."""
         tile = self._tiles.pop(key, None)
         if tile is not None:
-            self.nbytes -= tile.pixels.nbytes
-            free = len(self._free) * 4 * TILE * TILE
+            self.nbytes -= tile.nbytes
+            free = len(self._free) * self.bytes_per_pixel * TILE * TILE
             if tile.pixels.shape == (TILE, TILE) and self.nbytes + free < self.limit:
                 self._free.append(tile)
 
@@ -135,7 +148,7 @@ class Composer:
         self.lines: Table | None = None
         self.marked = False
         self.composed = 0
-        self.tiles, self.plain_tiles = caches or (TileCache(), TileCache())
+        self.tiles, self.plain_tiles = caches or (TileCache(coded=True), TileCache())
         self.tiles.clear()
         self.plain_tiles.clear()
         self._patch, self._overlay = Scratch(), Scratch()
@@ -182,17 +195,28 @@ class Composer:
         self.tiles.clear()
         self._later.clear()
 
-    def changed(self, rect: Rect, visible: Rect) -> None:
-        """The mask changed in rect; tiles in visible are mended, others forgotten. Both in image px."""
+    def changed(self, rect: Rect, visible: Rect) -> list[Rect]:
+        """The mask may have changed in rect; tiles in visible are mended, others forgotten.
+
+        Returns where the picture did change, which is often much less. All in image px.
+        """
         for level in range(len(self.pyramid.levels)):
             if level != self._level:
                 self._later[level] = self._later.get(level, EMPTY).union(rect)
-        self._mend(rect, visible)
+        step, mended = 1 << self._level, self._mend(rect, visible)
+        layer = LAYERS[self._name]
+        if self.decorated and (self.marked or layer.lines is not layer.fill):
+            return [rect]  # borders and marks may have changed where the fill did not
+        if self.plain and not self.decorated:
+            return []
+        return [
+            Rect(part.top * step, part.left * step, part.bottom * step, part.right * step) for part in mended
+        ]
 
     def make_room(self, pixels: int) -> None:
         """Let the caches hold twice that many pixels: what a window shows, and where it came from."""
         for cache in (self.tiles, self.plain_tiles):
-            cache.limit = max(CACHE_BYTES, 2 * 4 * pixels)
+            cache.limit = max(CACHE_BYTES, 2 * cache.bytes_per_pixel * pixels)
 
     def region(self, level: int, rect: Rect) -> Tile:
         """A rectangle of a level, in px of that level, put together from its tiles.
@@ -222,19 +246,21 @@ class Composer:
             return found
         area = self._area(key)
         tile = cache.make(key, area.height, area.width)
-        self._paint(key, tile, area, self.plain)
+        codes = None if self.plain else self._codes(LAYERS[self._name].fill, key[0], area)
+        if codes is not None and tile.codes is not None:
+            tile.codes[...] = codes
+        self._paint(key, tile, area, codes)
         return tile
 
-    def _paint(self, key: Key, tile: Tile, part: Rect, plain: bool = False) -> None:
-        """Write part, in px of the level, of a tile: the picture, and the layer's colours over it."""
+    def _paint(self, key: Key, tile: Tile, part: Rect, codes: NDArray[np.uint8] | None) -> None:
+        """Write part, in px of the level, of a tile: the picture, and over it the colours of codes."""
         inside = _inside(part, self._area(key))
         width, height = part.width, part.height
         picture = np.ascontiguousarray(self.pyramid.region(key[0], part))
         painter = QPainter(tile.image)
         painter.drawImage(inside.left, inside.top, QImage(picture.data, width, height, 3 * width, RGB))
-        if not plain:
+        if codes is not None:
             self.composed += 1
-            codes = self._codes(LAYERS[self._name].fill, key[0], part)
             colors = self._overlay.array(height, width)
             np.take(self._colors, codes, out=colors, mode="clip")  # "clip" needs no buffer, "raise" does
             painter.drawImage(inside.left, inside.top, QImage(colors.data, width, height, 4 * width, OVERLAY))
@@ -255,18 +281,41 @@ class Composer:
         if not missed.empty:
             self._mend(missed, EMPTY)
 
-    def _mend(self, rect: Rect, visible: Rect) -> None:
-        """Bring the present level's kept tiles up to date where the mask changed."""
+    def _mend(self, rect: Rect, visible: Rect) -> list[Rect]:
+        """Bring the present level's kept tiles up to date where the mask changed.
+
+        Returns what is to be drawn again, in px of the level.
+        """
         scaled, seen = self._in_level(rect), self._in_level(visible)
+        mended = []
         for row, column in scaled.tiles(TILE):
             key = (self._level, row, column)
             tile, area = self.tiles.peek(key), self._area(key)
-            if tile is None:
-                continue
-            if area.intersect(seen).empty:
+            part = area.intersect(scaled)
+            if tile is not None and area.intersect(seen).empty:
                 self.tiles.discard(key)
-            else:
-                self._paint(key, tile, area.intersect(scaled))
+            elif tile is not None and tile.codes is not None:
+                part = self._mend_tile(key, tile, tile.codes, part)
+            if not part.empty:
+                mended.append(part)
+        return mended
+
+    def _mend_tile(self, key: Key, tile: Tile, kept: NDArray[np.uint8], part: Rect) -> Rect:
+        """Paint what changed in part, in px of the level. Returns what that is: of a dab the new crescent."""
+        area = self._area(key)
+        fresh, before = self._codes(LAYERS[self._name].fill, key[0], part), kept[_inside(part, area).slices]
+        changed = _bounds(fresh != before)
+        if changed.empty:
+            return EMPTY
+        before[...] = fresh
+        moved = Rect(
+            part.top + changed.top,
+            part.left + changed.left,
+            part.top + changed.bottom,
+            part.left + changed.right,
+        )
+        self._paint(key, tile, moved, fresh[changed.slices])
+        return moved
 
     def _area(self, key: Key) -> Rect:
         """The pixels of a tile in its level."""
@@ -278,6 +327,15 @@ class Composer:
         bottom, right = -(-rect.bottom // step), -(-rect.right // step)
         whole = self.pyramid.level_shape(self._level)
         return Rect(rect.top // step, rect.left // step, bottom, right).clip(whole)
+
+
+def _bounds(marked: NDArray[np.bool_]) -> Rect:
+    """The smallest rectangle around what is true."""
+    rows = np.flatnonzero(marked.any(axis=1))
+    if not rows.size:
+        return EMPTY
+    columns = np.flatnonzero(marked[rows[0] : rows[-1] + 1].any(axis=0))
+    return Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
 def _inside(part: Rect, outer: Rect) -> Rect:
