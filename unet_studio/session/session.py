@@ -36,6 +36,7 @@ from unet_studio.session.trainer import Trainer
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
+AHEAD = (1, 2, -1)  # the images read ahead, counted in the direction a person goes
 CLOSE_SECONDS = 30.0  # so long closing waits for the last save
 
 
@@ -46,6 +47,7 @@ class Session(QObject):
     imagesChanged = Signal()
     documentChanged = Signal()
     documentLoading = Signal(str)
+    documentProgress = Signal(str, float)
     documentFailed = Signal(str, str, str)
     displayChanged = Signal()
     maskChanged = Signal(object)
@@ -66,6 +68,8 @@ class Session(QObject):
         self.broken: dict[str, str] = {}
         self._document: Document | None = None
         self._pyramid: Pyramid | None = None
+        self._cancelled: str | None = None  # the image whose opening a person cancelled last
+        self._direction = 1  # in which a person goes through the images
         self._last_edit = 0.0
         self._regraded: set[str] = set()  # images of another status than on disk
         self.histories = Histories()
@@ -101,6 +105,7 @@ class Session(QObject):
         self._loader = DocumentLoader(project, self._in_use, self.histories)
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._load_failed)
+        self._loader.progressed.connect(self.documentProgress)
         self._thumbnails = Thumbnails(project)
         self._thumbnails.ready.connect(self.thumbnailReady)
         self._thumbnails.failed.connect(self._thumbnail_failed)
@@ -214,9 +219,12 @@ class Session(QObject):
 
     def open_image(self, name: str) -> None:
         """Show an image. It is read in a thread where it is not in memory."""
-        if self.project is None or self._loader is None or name == self.current:
+        again = name == self.current and name != self._cancelled
+        if self.project is None or self._loader is None or again:
             return
         self._leave_document()
+        self._cancelled = None
+        self._turn(name)
         self.current = name
         if self._loader.get(name) is not None:
             self._show(name)
@@ -226,6 +234,28 @@ class Session(QObject):
         self.documentLoading.emit(name)
         self.historyChanged.emit()
         self._loader.request(name, self.predictor.model_name)
+
+    @property
+    def opening(self) -> str | None:
+        """The image that is being read to be shown."""
+        reading = self._document is None and self.current not in self.broken
+        return self.current if reading and self.current != self._cancelled else None
+
+    def cancel_opening(self) -> None:
+        """Stop reading the image that is to be shown; read_again() or open_image() begins anew."""
+        if self.opening is None or self._loader is None:
+            return
+        self._cancelled = self.current
+        self._loader.cancel()
+        self._patience.stop()
+        self.documentChanged.emit()
+        self.browser.list_rest()
+
+    def _turn(self, name: str) -> None:
+        """Note in which direction a person goes through the images: the next ones are read ahead."""
+        before, now = self.browser.order.row(self.current), self.browser.order.row(name)
+        if before is not None and now is not None and before != now:
+            self._direction = 1 if now > before else -1
 
     def step_image(self, by: int) -> None:
         """Show the image that comes `by` after the current one, as they are listed."""
@@ -284,8 +314,9 @@ class Session(QObject):
     def _prefetch(self) -> None:
         if self._loader is None:
             return
-        near = [name for name in map(self.browser.beside, (1, -1)) if name is not None]
-        self._loader.prefetch([name for name in near if name not in self.broken], self.predictor.model_name)
+        beside = (self.browser.beside(by * self._direction) for by in AHEAD)
+        near = [name for name in beside if name is not None and name not in self.broken]
+        self._loader.prefetch(near, self.predictor.model_name)
 
     @Slot(str)
     def _loaded(self, name: str) -> None:

@@ -67,8 +67,10 @@ class Notices(QObject):
                 "PNG, JPEG, TIFF, BMP and WebP files are found, also in its sub-folders. "
                 "Put some there and open it again, or open another folder.",
             )
+        elif session.opening is not None:
+            self._canvas.set_message("Opening…", session.opening)
         elif name is not None and name not in session.broken:
-            self._canvas.set_message("Opening…", name)
+            self._canvas.set_message("This image was not opened", f"Reading {name} was cancelled.")
 
     @Slot(str, str, str)
     def _document_failed(self, name: str, message: str, remedy: str) -> None:
