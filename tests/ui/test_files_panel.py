@@ -6,6 +6,7 @@ from PySide6.QtGui import QImage
 
 from tests.helpers import make_folder
 from tests.ui.conftest import paint_all, shown
+from unet_studio.core.catalogue import Wish
 from unet_studio.core.project import Status
 from unet_studio.ui.panels.file_list import KEPT_PICTURES, STATE_ROLE, WORDS, FileList
 
@@ -106,11 +107,12 @@ def test_twenty_thousand_images_are_listed_and_filtered_without_looking_at_each(
     model.set_names(everything)
     assert model.rowCount() == 20_000
     assert asked == []  # states are asked for when a row is drawn
-    model.set_filter("WELL 1999", "All")
+    model.set_wish(Wish(text="WELL 1999"))
     assert names(model) == ["plate 20/well 1999.tif", *(f"plate 208/well 1999{n}.tif" for n in range(10))]
     assert model.index_of(everything[1999]).row() == 0
     assert not model.index_of(everything[5]).isValid()
-    model.set_filter("", "Painted")
+    assert asked == []
+    model.set_wish(Wish(states=frozenset({"painted"})))
     assert model.rowCount() == 0
 
 

@@ -35,6 +35,11 @@ class ImageTable:
         self._since: set[str] | None = None  # what was set while a listing is being made
         self._lock = threading.Lock()
 
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Where each image comes in the order."""
+        return self._places
+
     def place(self, name: str | None) -> int | None:
         """Where an image comes in the order; None where it is not listed."""
         return self._places.get(name) if name is not None else None

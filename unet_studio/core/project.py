@@ -479,6 +479,10 @@ class Project:
         self._refresh_status(name)
         return moved
 
+    def look_again(self, name: str) -> None:
+        """See how far an image is from its files, which another program may have changed."""
+        self._refresh_status(name)
+
     def _refresh_status(self, name: str) -> None:
         self.table.set_status(name, self._state(name))
 

@@ -22,11 +22,13 @@ LISTING_PATIENCE = 0.03  # seconds that opening a folder lists its images before
 class Browser(QObject):
     """The session's images. Stepping follows the order that a person sees, filtered and sorted.
 
-    splitChanged(): images are in other parts. factsFound(list of MaskFacts), factsProgressed(done, total):
+    splitChanged(): images are in other parts. fileChanged(name): an image's file may be another one.
+    factsFound(list of MaskFacts), factsProgressed(done, total):
     what was found in masks, after want_facts(). datesFound(names, dates): after want_dates().
     """
 
     splitChanged = Signal()
+    fileChanged = Signal(str)
     factsFound = Signal(object)
     factsProgressed = Signal(int, int)
     datesFound = Signal(object, object)

@@ -25,11 +25,12 @@ class ClassEditor(QObject):
     """Each method changes project.json at once; the session's classesChanged announces it.
 
     rewritingChanged(done, total): how many images' masks follow a deleted class already; 0, 0 when all do.
-    shownChanged(): other classes are hidden.
+    shownChanged(): other classes are hidden. opened(): a project is open, with nothing hidden or locked yet.
     """
 
     rewritingChanged = Signal(int, int)
     shownChanged = Signal()
+    opened = Signal()
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
@@ -48,6 +49,7 @@ class ClassEditor(QObject):
         """Go on with a rewrite that was interrupted."""
         self.set_hidden(())
         self.set_locked(())
+        self.opened.emit()
         if project.rewriting and project.read_only is None:
             self._rewrite(project)
 

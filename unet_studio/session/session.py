@@ -261,22 +261,39 @@ class Session(QObject):
         """Show the image that comes `by` after the current one, as they are listed."""
         self.browser.step(by)
 
-    def set_aside(self) -> None:
-        """Move the mask of the current image out of the way and begin it anew: nothing is deleted."""
-        if self.project is None or self._loader is None or self.current is None:
+    def set_aside(self, name: str | None = None) -> None:
+        """Move the mask of an image, or the current one, out of the way: nothing is deleted."""
+        name = name or self.current
+        if self.project is None or name is None or not self._at_rest(name):
             return
-        name = self.current
         try:
             moved = self.project.set_aside(name)
         except (StudioError, OSError) as error:
             self.say_failed(as_studio_error(error))
             return
-        self.current = None
+        self.message.emit(f"The mask of {name} was moved to {moved[0].parent}." if moved else "")
+        self.read_again(name)
+
+    def read_again(self, name: str) -> None:
+        """Forget what is known of an image and its mask, and read both from disk."""
+        if self.project is None or self._loader is None or not self._at_rest(name):
+            return
         self._loader.drop(name)
         self.broken.pop(name, None)
+        self.project.look_again(name)
+        self.browser.fileChanged.emit(name)
         self.statusChanged.emit(name)
-        self.message.emit(f"The mask of {name} was moved to {moved[0].parent}." if moved else "")
-        self.open_image(name)
+        if name == self.current:
+            self.current = None
+            self.open_image(name)
+
+    def _at_rest(self, name: str) -> bool:
+        """Whether no work on an image waits to be saved; where some does, a person is told."""
+        if self._writer is None or name not in self._writer.dirty():
+            return True
+        self._writer.hurry()
+        self.failed.emit(f"{name} is being saved.", "Try again in a moment.")
+        return False
 
     def _leave_document(self) -> None:
         self.operator.abandon()

@@ -26,10 +26,10 @@ BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 class ActionSpec:
     """One row of the table.
 
-    handler: "owner.method", owner session, canvas, view, window, commands, classes or training. argument: its
-    own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions. toolbar: its place
-    in the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator comes before it.
-    listed: whether menus show it (the keys of classes are in the panel of classes).
+    handler: "owner.method", owner session, canvas, view, window, commands, files, classes or training.
+    argument: its own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions.
+    toolbar: its place in the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator
+    comes before it. listed: whether menus show it (the keys of classes are in the panel of classes).
     """
 
     id: str
@@ -91,6 +91,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
         tip="Open a small project with a model that comes with the program",
     ),
     ActionSpec(
+        "refresh", "Look at the Folder A&gain", "refresh", "&File", "session.refresh",
+        ("F5",), "project", "Find images that came or went since the folder was opened", line=True,
+    ),
+    ActionSpec(
         "export", "&Export Masks…", "export-variant", "&File", "commands.show_export",
         ("Ctrl+E",), "project", "Write masks for other programs", line=True,
     ),
@@ -126,6 +130,20 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "next_image", "&Next Image", "chevron-right", "&Image", "session.step_image",
         ("D", "PgDown"), "images", "Go to the image after", 1, toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "previous_unfinished", "Previous &Unfinished", "page-previous-outline", "&Image",
+        "session.browser.step_unfinished", ("Shift+A",), "images",
+        "Go back to the last image in the list that is not approved", -1, repeat=True,
+    ),
+    ActionSpec(
+        "next_unfinished", "Ne&xt Unfinished", "page-next-outline", "&Image",
+        "session.browser.step_unfinished", ("Shift+D",), "images",
+        "Go on to the next image in the list that is not approved", 1, repeat=True,
+    ),
+    ActionSpec(
+        "find_image", "Fin&d Image", "magnify", "&Image", "files.find_image",
+        ("Ctrl+F",), "images", "Type a part of an image's name",
     ),
     ActionSpec(
         "approve", "&Approve", "check-bold", "&Image", "session.editor.approve",
@@ -241,6 +259,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "add_class", "&Add Class", "plus", "&Tools", "classes.add_class",
         enabled="writable", tip="Give the project one more class", line=True,
+    ),
+    ActionSpec(
+        "find_class", "Find &Class", "magnify", "&Tools", "classes.find_class",
+        ("/",), "project", "Type a part of a class's name; Enter paints with it",
     ),
     ActionSpec(
         "predict", "&Predict This Image", "auto-fix", "&Model", "session.predictor.predict_current",

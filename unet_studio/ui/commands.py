@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.project import Status
 from unet_studio.ui.dialogs.messages import ask, ask_folder
 from unet_studio.ui.theme import theme
 
@@ -43,18 +42,7 @@ class Commands:
         session.editor.approve()
         if session.current is None or session.document is None or not session.document.approved:
             return
-        place = session.images.index(session.current)
-        order = session.images[place + 1 :] + session.images[:place]
-        wanted = (
-            name
-            for name in order
-            if session.status(name) is not Status.APPROVED and name not in session.broken
-        )
-        following = next(wanted, None)
-        if following is None:
-            session.message.emit("Every image is approved.")
-        else:
-            session.open_image(following)
+        session.browser.step_unfinished(1)
 
     def hide_mask(self) -> None:
         """Hide the mask, or show it again."""

@@ -26,12 +26,12 @@ from unet_studio.session import Session
 from unet_studio.ui.actions import Actions, all_actions
 from unet_studio.ui.banner import Banner
 from unet_studio.ui.canvas.widget import Canvas
+from unet_studio.ui.class_signs import ClassSigns
 from unet_studio.ui.commands import Commands
 from unet_studio.ui.dialogs.messages import show_error
 from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
 from unet_studio.ui.notices import Notices
-from unet_studio.ui.opening_strip import OpeningStrip
 from unet_studio.ui.panels.classes import ClassesPanel
 from unet_studio.ui.panels.display import DisplayPanel
 from unet_studio.ui.panels.files import FilesPanel
@@ -70,7 +70,6 @@ class MainWindow(QMainWindow):
         self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
         self.canvas = Canvas(session, self)
         self.view = ViewOptions(self.canvas, self.preferences, self)
-        self.opening = OpeningStrip(session, self.canvas)
         self.banner = Banner()
         self.welcome = Welcome()
         self.panels: dict[str, QWidget] = {
@@ -87,6 +86,7 @@ class MainWindow(QMainWindow):
         self.menus["&File"].insertMenu(self.action_table["open_sample"], self.recent_menu)
         self._build_centre()
         self._build_bars()
+        self.class_signs = ClassSigns(session, self.canvas, self.preferences, self)
         self.docks = Docks(self, self.panels, self.action_table)
         self.notices = Notices(session, self.banner, self.canvas, self.open_folder, self)
         self._connect()
@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
             "view": self.view,
             "window": self,
             "commands": self.commands,
+            "files": self.panels["files"],
             "classes": self.panels["classes"],
             "training": self.panels["training"],
         }
@@ -175,7 +176,7 @@ class MainWindow(QMainWindow):
         if isinstance(training, TrainingPanel):
             training.discardAsked.connect(self.commands.discard_training)
         for name in ("files", "classes"):
-            self.panels[name].view.clicked.connect(self._to_canvas)  # type: ignore[attr-defined]
+            self.panels[name].view.left.connect(self._to_canvas)  # type: ignore[attr-defined]
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._focus_changed)
@@ -253,7 +254,7 @@ class MainWindow(QMainWindow):
         if before is not None and now is not None and self._left_behind(before, now):
             self._to_canvas()  # not the next field, which would swallow keys that nobody meant for it
             return
-        self.action_table.set_typing(isinstance(now, TYPING))
+        self.action_table.set_typing(isinstance(now, TYPING) or bool(now and now.property("typing")))
 
     def _left_behind(self, before: QWidget, now: QWidget) -> bool:
         """Whether the focus moved on by itself, because what had it was hidden or disabled."""

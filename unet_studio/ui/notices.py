@@ -61,6 +61,8 @@ class Notices(QObject):
         name = session.current
         if session.document is not None or session.project is None:
             self._canvas.set_message("")
+        elif not session.project.listed and name is None:
+            self._canvas.set_message("Looking for images…", str(session.project.image_root))
         elif not session.images:
             self._canvas.set_message(
                 "There are no images in this folder",

@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, QSettings
 
 ORGANISATION = "U-Net Studio"
 RECENT = 10  # folders remembered
+SIGNED = 100  # projects whose hidden and locked classes are remembered
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,25 @@ class Preferences:
     def _store_recent(self, entries: list[Recent]) -> None:
         value = [[entry.folder, entry.project_dir] for entry in entries[:RECENT]]
         self._settings.setValue("recent", json.dumps(value))
+
+    def signs(self, folder: Path) -> tuple[frozenset[int], frozenset[int]]:
+        """Which classes of a project are hidden, and which are locked."""
+        try:
+            hidden, locked = dict(json.loads(self._text("signs", "{}")))[str(folder)]
+            return frozenset(map(int, hidden)), frozenset(map(int, locked))
+        except (ValueError, TypeError, KeyError):
+            return frozenset(), frozenset()
+
+    def store_signs(self, folder: Path, hidden: frozenset[int], locked: frozenset[int]) -> None:
+        """Store which classes are hidden and locked, of the projects that were open last."""
+        try:
+            known = dict(json.loads(self._text("signs", "{}")))
+        except (ValueError, TypeError):
+            known = {}
+        known.pop(str(folder), None)
+        if hidden or locked:
+            known[str(folder)] = [sorted(hidden), sorted(locked)]
+        self._settings.setValue("signs", json.dumps(dict(list(known.items())[-SIGNED:])))
 
     def layout(self, name: str) -> QByteArray | None:
         """A stored window geometry or state, if there is one."""

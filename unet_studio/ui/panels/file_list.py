@@ -1,10 +1,13 @@
 """The list behind the files panel: names, states and pictures of many images, and how a row looks."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
@@ -15,17 +18,21 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from unet_studio.core.catalogue import BROKEN, STATES, Catalogue, ImageOrder, Wish
 from unet_studio.core.project import Status
+from unet_studio.core.split import Split
 from unet_studio.ui.icons import icons
 from unet_studio.ui.theme import Tokens, theme
 
 Index = QModelIndex | QPersistentModelIndex
 
-BROKEN = "broken"
 STATE_ROLE = Qt.ItemDataRole.UserRole + 1
+SPLIT_ROLE = Qt.ItemDataRole.UserRole + 2
+OPEN_ROLE = Qt.ItemDataRole.UserRole + 3
+NOTE_ROLE = Qt.ItemDataRole.UserRole + 4
 WORDS = {
     Status.UNLABELLED.value: "not started",
     Status.PAINTED.value: "painted",
@@ -39,81 +46,130 @@ TOKENS = {
     BROKEN: "danger",
 }
 # What the filter offers: text -> the states that it lets through.
-FILTERS: dict[str, frozenset[str]] = {
-    "All": frozenset(WORDS),
+FILTERS: dict[str, frozenset[str] | None] = {
+    "All": None,
     "Unfinished": frozenset({Status.UNLABELLED.value, Status.PAINTED.value}),
     "Not started": frozenset({Status.UNLABELLED.value}),
     "Painted": frozenset({Status.PAINTED.value}),
     "Approved": frozenset({Status.APPROVED.value}),
     "Broken": frozenset({BROKEN}),
 }
+PARTS: dict[Split, str] = {"train": "Train", "val": "Validation", "test": "Test"}
+CHIPS: dict[Split, str] = {"train": "Train", "val": "Val", "test": "Test"}
 KEPT_PICTURES = 600
 THUMB = 44  # px of the square picture in a row
 ROW = 56  # px a row
 
 
 class FileList(QAbstractListModel):
-    """The images that the filter lets through. state: asks for the state of an image by name."""
+    """The images that the filter lets through, in the order that is asked for.
 
-    def __init__(self, state: Callable[[str], str], parent: QWidget | None = None) -> None:
+    state: asks for the state of an image by name. codes: asks for those of all, places in STATES; without
+    it, state is asked for each where a filter needs it. split: asks for the part that an image is in.
+    """
+
+    def __init__(
+        self,
+        state: Callable[[str], str],
+        codes: Callable[[], NDArray[np.uint8]] | None = None,
+        split: Callable[[str], Split | None] = lambda _name: None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._state = state
-        self._names: list[str] = []
-        self._shown: list[str] = []
-        self._rows: dict[str, int] = {}
-        self._text = ""
-        self._filter = "All"
+        self._codes = codes
+        self._split = split
+        self.catalogue = Catalogue()
+        self.wish = Wish()
+        self.order = ImageOrder()
+        self._open: str | None = None
         self._pictures: OrderedDict[str, QPixmap] = OrderedDict()
 
-    def set_names(self, names: Iterable[str]) -> None:
-        """Show other images; pictures of images that are still there stay."""
-        self._names = list(names)
-        self._filter_now()
+    def set_names(self, names: Sequence[str], places: Mapping[str, int] | None = None) -> None:
+        """Show other images; pictures and facts of those that are still there stay. places: of every name."""
+        self.catalogue.set_names(names, places)
+        self.arrange()
 
-    def set_filter(self, text: str, states: str) -> None:
-        """Show the names that contain text, without regard to case, in a state of FILTERS[states]."""
-        self._text, self._filter = text.casefold(), states
-        self._filter_now()
+    def set_wish(self, wish: Wish) -> None:
+        """Filter and sort as a person wishes."""
+        self.wish = wish
+        self.arrange()
 
-    def _filter_now(self) -> None:
+    def arrange(self) -> bool:
+        """Filter and sort again, after states or facts changed. Returns whether the list is another one."""
+        order = self.catalogue.order(self.wish, self._codes_if_needed())
+        if order.names is self.order.names and np.array_equal(order.shown, self.order.shown):
+            return False
         self.beginResetModel()
-        shown = self._names
-        if self._text:
-            shown = [name for name in shown if self._text in name.casefold()]
-        if self._filter != "All":
-            wanted = FILTERS[self._filter]
-            shown = [name for name in shown if self._state(name) in wanted]
-        self._shown = list(shown)
-        self._rows = {name: row for row, name in enumerate(self._shown)}
+        self.order = order
         self.endResetModel()
+        return True
+
+    def _codes_if_needed(self) -> NDArray[np.uint8]:
+        if self.wish.states is None and self.wish.sort != "status":
+            return np.zeros(0, dtype=np.uint8)
+        if self._codes is not None:
+            return self._codes()
+        return np.array([STATES.index(self._state(name)) for name in self.catalogue.names], dtype=np.uint8)
 
     def rowCount(self, parent: Index | None = None) -> int:
         """How many images are shown."""
-        return 0 if parent is not None and parent.isValid() else len(self._shown)
+        return 0 if parent is not None and parent.isValid() else len(self.order)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Name, tooltip, picture and state of a row."""
+        """Name, tooltip, picture, state and part of the split of a row."""
         if not index.isValid():
             return None
-        name = self._shown[index.row()]
+        name = self.order.name(index.row())
         if role == Qt.ItemDataRole.DisplayRole:
             return name
         if role == STATE_ROLE:
             return self._state(name)
+        if role == SPLIT_ROLE:
+            return self._split(name)
+        if role == OPEN_ROLE:
+            return name == self._open
+        if role == NOTE_ROLE:
+            return self._note(name)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._pictures.get(name)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{name}\n{WORDS[self._state(name)]}"
+            part, sure = self._split(name), self._note(name)
+            return "\n".join(
+                [name, WORDS[self._state(name)]]
+                + ([f"For {PARTS[part].lower()}"] if part else [])
+                + ([f"Prediction {sure}"] if sure else [])
+            )
         return None
+
+    def _note(self, name: str) -> str:
+        """How sure the model is, where the list is sorted by that."""
+        sure = self.catalogue.confidence(name) if self.wish.sort in ("least_sure", "surest") else None
+        return "" if sure is None else f"{100 * sure:.1f} % sure"
 
     def name(self, row: int) -> str:
         """The image of a row."""
-        return self._shown[row]
+        return self.order.name(row)
 
     def index_of(self, name: str | None) -> QModelIndex:
         """The row of an image; an invalid index where the filter hides it."""
-        row = self._rows.get(name) if name is not None else None
+        row = self.order.row(name)
         return QModelIndex() if row is None else self.index(row, 0)
+
+    def find(self, text: str, start: int) -> int | None:
+        """The first row from start on, and then from the top, whose file name begins with text."""
+        wanted, order = text.casefold(), self.order
+        for row in chain(range(start, len(order)), range(min(start, len(order)))):
+            name = order.name(row)
+            if name[name.rfind("/") + 1 :][: len(wanted)].casefold() == wanted:
+                return row
+        return None
+
+    def set_open(self, name: str | None) -> None:
+        """Mark the image that is on screen."""
+        before, self._open = self._open, name
+        for one in {before, name} - {None}:
+            self.touch(str(one))
 
     def has_picture(self, name: str) -> bool:
         """Whether its picture need not be asked for."""
@@ -128,6 +184,11 @@ class FileList(QAbstractListModel):
             self._pictures.popitem(last=False)
         self.touch(name)
 
+    def forget_picture(self, name: str) -> None:
+        """The file of an image may be another one."""
+        self._pictures.pop(name, None)
+        self.touch(name)
+
     def forget_pictures(self) -> None:
         """Another folder is open."""
         self._pictures.clear()
@@ -137,6 +198,11 @@ class FileList(QAbstractListModel):
         index = self.index_of(name)
         if index.isValid():
             self.dataChanged.emit(index, index)
+
+    def touch_all(self) -> None:
+        """Draw every row in view anew."""
+        if len(self.order):
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.order) - 1, 0))
 
 
 def _square(picture: QImage, size: int, ratio: float) -> QPixmap:
@@ -174,29 +240,37 @@ class FileRow(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(tokens.selection if selected else tokens.hover))
             painter.drawRoundedRect(QRectF(rect).adjusted(4, 1, -4, -1), 7, 7)
-        thumb = QRect(rect.left() + 10, rect.top() + (ROW - THUMB) // 2, THUMB, THUMB)
+        if index.data(OPEN_ROLE):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(tokens.accent))
+            painter.drawRoundedRect(QRectF(rect.left() + 4, rect.top() + 12, 3, ROW - 24), 1.5, 1.5)
+        thumb = QRect(rect.left() + 12, rect.top() + (ROW - THUMB) // 2, THUMB, THUMB)
         _draw_picture(painter, thumb, index.data(Qt.ItemDataRole.DecorationRole), state == BROKEN, tokens)
-        badge = QRectF(rect.right() - 28, rect.center().y() - 7.5, 16, 16)
+        badge = QRectF(rect.right() - 28, rect.top() + 10, 16, 16)
         draw_badge(painter, badge, state, tokens)
-        text = QRect(thumb.right() + 10, rect.top(), int(badge.left()) - thumb.right() - 16, ROW)
-        self._draw_text(painter, text, view, PurePosixPath(str(index.data())), state)
+        part = index.data(SPLIT_ROLE)
+        chip = draw_chip(painter, rect, CHIPS[part], tokens, view.font) if part else 0
+        left = thumb.right() + 10
+        first = QRect(left, rect.top() + 8, int(badge.left()) - left - 6, 20)
+        second = QRect(left, rect.top() + 29, rect.right() - 12 - chip - left, 18)
+        self._draw_text(painter, first, second, view, index, state)
         painter.restore()
 
-    def _draw_text(self, painter: QPainter, rect: QRect, view: Any, path: PurePosixPath, state: str) -> None:
+    def _draw_text(
+        self, painter: QPainter, first: QRect, second: QRect, view: Any, index: Index, state: str
+    ) -> None:
         tokens = theme().tokens
+        path = PurePosixPath(str(index.data()))
         metrics = view.fontMetrics
-        first = QRect(rect.left(), rect.top() + 9, rect.width(), ROW // 2 - 9)
-        second = QRect(rect.left(), first.bottom() + 2, rect.width(), ROW // 2 - 9)
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        middle = Qt.TextElideMode.ElideMiddle
         painter.setFont(view.font)
         painter.setPen(QColor(tokens.text))
-        painter.drawText(
-            first, left, metrics.elidedText(path.name, Qt.TextElideMode.ElideMiddle, rect.width())
-        )
+        painter.drawText(first, left, metrics.elidedText(path.name, middle, first.width()))
         painter.setPen(QColor(getattr(tokens, TOKENS[state])))
-        folder = "" if str(path.parent) == "." else f" · {path.parent}"
-        words = metrics.elidedText(WORDS[state] + folder, Qt.TextElideMode.ElideMiddle, rect.width())
-        painter.drawText(second, left, words)
+        folder = "" if str(path.parent) == "." else str(path.parent)
+        words = " · ".join([part for part in (index.data(NOTE_ROLE) or WORDS[state], folder) if part])
+        painter.drawText(second, left, metrics.elidedText(words, middle, second.width()))
 
 
 def _draw_picture(
@@ -213,6 +287,21 @@ def _draw_picture(
     painter.setClipPath(shape)
     painter.drawPixmap(rect.topLeft(), picture)
     painter.restore()
+
+
+def draw_chip(painter: QPainter, row: QRect, text: str, tokens: Tokens, font: QFont) -> int:
+    """A word in a box at the lower right of a row; returns its width with the gap before it, in px."""
+    small = QFont(font)
+    small.setPointSizeF(max(6.0, font.pointSizeF() * 0.85))
+    painter.setFont(small)
+    width = painter.fontMetrics().horizontalAdvance(text) + 10
+    chip = QRectF(row.right() - 12 - width, row.top() + 30, width, 16)
+    painter.setPen(QPen(QColor(tokens.strong_border), 1))
+    painter.setBrush(QColor(tokens.field))
+    painter.drawRoundedRect(chip, 4, 4)
+    painter.setPen(QColor(tokens.muted))
+    painter.drawText(chip, text, Qt.AlignmentFlag.AlignCenter)
+    return width + 6
 
 
 def draw_badge(painter: QPainter, rect: QRectF, state: str, tokens: Tokens) -> None:
