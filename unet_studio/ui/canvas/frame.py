@@ -69,7 +69,7 @@ class Frame:
         elif before != view:
             self._scroll(round(view.y - before.y), round(view.x - before.x))
         deadline = time.perf_counter() + seconds
-        while self._todo:
+        while self._todo and self._prepared(self._todo[-1], view, composer, deadline):
             self.draw(self._todo.pop(), view, composer, background)
             if time.perf_counter() > deadline:
                 break
@@ -92,6 +92,14 @@ class Frame:
             draw(strip, view, level, composer)
             if composer.decorated:
                 self._decorate(strip, view, level, composer)
+
+    def _prepared(self, rect: Rect, view: View, composer: Composer | None, deadline: float) -> bool:
+        """Make the tiles that rect needs, at least one, until the deadline. Returns whether all are there."""
+        if composer is None:
+            return True
+        inside = rect.intersect(_image_area(view, composer.pyramid.shape))
+        level = view.level(len(composer.pyramid.levels))
+        return inside.empty or composer.prepare(level, _source(inside, view, level, composer), deadline)
 
     def _strips(self) -> list[Rect]:
         """All of the frame in strips, the middle one last: it is drawn first."""
@@ -164,13 +172,7 @@ class Frame:
 
     def _draw_smooth(self, rect: Rect, view: View, level: int, composer: Composer) -> None:
         """Bilinear from a level that has at least one px for every device px."""
-        scale = view.zoom * (1 << level)
-        source = Rect(
-            math.floor((rect.top - view.y) / scale) - REACH,
-            math.floor((rect.left - view.x) / scale) - REACH,
-            math.ceil((rect.bottom - view.y) / scale) + REACH,
-            math.ceil((rect.right - view.x) / scale) + REACH,
-        ).clip(composer.pyramid.level_shape(level))
+        scale, source = view.zoom * (1 << level), _source(rect, view, level, composer)
         patch = composer.region(level, source)
         painter = self._painter()
         painter.setClipRect(QRect(rect.left, rect.top, rect.width, rect.height))
@@ -196,6 +198,17 @@ def _image_area(view: View, shape: tuple[int, int]) -> Rect:
     bottom = math.ceil(view.y + shape[0] * view.zoom - 0.5)
     right = math.ceil(view.x + shape[1] * view.zoom - 0.5)
     return Rect(top, left, max(bottom, top + 1), max(right, left + 1))
+
+
+def _source(rect: Rect, view: View, level: int, composer: Composer) -> Rect:
+    """The pixels of a level that rect, in device px, is drawn from."""
+    scale = view.zoom * (1 << level)
+    return Rect(
+        math.floor((rect.top - view.y) / scale) - REACH,
+        math.floor((rect.left - view.x) / scale) - REACH,
+        math.ceil((rect.bottom - view.y) / scale) + REACH,
+        math.ceil((rect.right - view.x) / scale) + REACH,
+    ).clip(composer.pyramid.level_shape(level))
 
 
 def _moved(rect: Rect, down: int, right: int) -> Rect:

@@ -21,7 +21,7 @@ from unet_studio.ui.canvas.view import View, zoom_range
 SPREAD = 3  # device px around a changed pixel that smooth scaling may touch
 MANY = 32  # changed rectangles between two frames that are drawn one by one
 ROOM = 4  # px of a level that a device px may need, at most
-PAINT_SECONDS = 0.011  # for what a new view brings; the rest of it is drawn in the next frames
+PAINT_SECONDS = 0.009  # for what a new view brings; the rest of it is drawn in the next frames
 
 
 class Picture:

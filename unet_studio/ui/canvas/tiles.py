@@ -4,6 +4,7 @@ A tile of level n shows every 2**n-th pixel of the mask over level n of the imag
 scaling costs one scaling instead of two, and leaves mask and image seamless at any zoom.
 """
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -237,6 +238,20 @@ class Composer:
             left, right = max(rect.left, before), min(rect.right, before + TILE)
             part = pixels[top - above : bottom - above, left - before : right - before]
             target[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left] = part
+
+    def prepare(self, level: int, rect: Rect, deadline: float) -> bool:
+        """Make the tiles of a rectangle of a level, at least one, until time.perf_counter() is deadline.
+
+        Returns whether all are there.
+        """
+        self._enter(level)
+        cache = self.plain_tiles if self.plain else self.tiles
+        missing = [key for tile in rect.tiles(TILE) if (key := (level, *tile)) not in cache]
+        for left, key in enumerate(missing, 1 - len(missing)):
+            self.tile(key)
+            if time.perf_counter() > deadline:
+                return left == 0
+        return True
 
     def tile(self, key: Key) -> Tile:
         """A finished tile, from the cache or made now."""
