@@ -378,7 +378,7 @@ def test_the_status_bar_tells_who_set_the_pixel(opened, qtbot):
     qtbot.waitUntil(lambda: status.pixel.text() == "unlabelled")
     assert status.position.text() == "x 50  y 40"
     paint_all(session, 1)
-    qtbot.waitUntil(lambda: status.pixel.text().endswith("object · painted"))
+    qtbot.waitUntil(lambda: status.pixel.text().endswith("object · painted by a person"))
     assert session.classes.get(1).color in status.pixel.text()
     opened.canvas.pointerMoved.emit(-3.0, 50.0)
     qtbot.waitUntil(lambda: status.pixel.text() == "")

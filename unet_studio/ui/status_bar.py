@@ -1,8 +1,10 @@
-"""The status bar: what is under the pointer and who set it, zoom, whether all is saved, what is predicted."""
+"""The status bar: what is under the pointer, its class and who set it, zoom, saved, what is predicted."""
 
 import html
 import math
+from typing import Any
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStatusBar, QWidget
 
@@ -13,6 +15,8 @@ from unet_studio.session import PredictionState, Session
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.widgets import label
 
+VALUE_TIP = "Values of the pixel under the pointer, one a channel"
+VALUE_WIDTH = 220  # px that they may take; more is in the tooltip
 POINTER_DELAY = 30  # ms between two looks at the pixel under the pointer
 MESSAGE_TIME = 8000  # ms a message stays
 
@@ -28,6 +32,7 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.pixel = label("", wrap=False)
         self.position = label("", wrap=False)
+        self.value = label("", wrap=False)
         self.image = label("", wrap=False)
         self.zoom = label("", wrap=False)
         self.saved = label("", wrap=False)
@@ -37,6 +42,7 @@ class StatusBar(QStatusBar):
             (self.predicting, "What the prediction thread does"),
             (self.pixel, "Class of the pixel under the pointer, and who said so"),
             (self.position, "Position of the pointer in image pixels"),
+            (self.value, VALUE_TIP),
             (self.image, "Size of the image"),
             (self.zoom, "Screen pixels an image pixel"),
             (self.saved, "Whether all work is on disk"),
@@ -81,7 +87,7 @@ class StatusBar(QStatusBar):
         """Another document is on screen, or none."""
         document = self._session.document
         open_ = document is not None
-        for widget in (self.pixel, self.position, self.image, self.zoom, self.saved):
+        for widget in (self.pixel, self.position, self.value, self.image, self.zoom, self.saved):
             widget.setVisible(open_)
         if document is not None:
             self.image.setText(f"{document.shape[1]:,} × {document.shape[0]:,} px")
@@ -92,13 +98,17 @@ class StatusBar(QStatusBar):
     def _show_pixel(self) -> None:
         document = self._session.document
         if document is None or self._at is None:
-            self.pixel.setText("")
-            self.position.setText("")
+            for part in (self.pixel, self.position, self.value):
+                part.setText("")
             return
         row, column = math.floor(self._at[0]), math.floor(self._at[1])
         inside = 0 <= row < document.shape[0] and 0 <= column < document.shape[1]
         self.position.setText(f"x {column:,}  y {row:,}" if inside else "")
         self.pixel.setText(self._describe(document, row, column) if inside else "")
+        values = values_text(document.image[row, column]) if inside else ""
+        short = self.value.fontMetrics().elidedText(values, Qt.TextElideMode.ElideRight, VALUE_WIDTH)
+        self.value.setText(short)
+        self.value.setToolTip(VALUE_TIP if short == values else f"{VALUE_TIP}: {values}")
 
     def _describe(self, document: Document, row: int, column: int) -> str:
         """Class and author of a pixel, as rich text."""
@@ -111,9 +121,12 @@ class StatusBar(QStatusBar):
         painted = int(document.annotation_region(spot)[0, 0]) != UNLABELLED
         under = document.under
         if painted or under is None:
-            return f"{name} · painted"
+            return f"{name} · painted by a person"
+        model = html.escape(under.model or "a model")
+        if document.approved:
+            return f"{name} · {model}, approved by a person"
         sure = round(100 * int(under.confidence[row, column]) / 255)
-        return f"{name} · {html.escape(under.model or 'model')}, {sure} % sure"
+        return f"{name} · {model}, {sure} % sure"
 
     @Slot(float)
     def _zoomed(self, zoom: float) -> None:
@@ -140,3 +153,9 @@ class StatusBar(QStatusBar):
     def _say(self, text: str) -> None:
         if text:
             self.showMessage(text, MESSAGE_TIME)
+
+
+def values_text(pixel: Any) -> str:
+    """The values of a pixel, one or an array of them, in the image's own type."""
+    channels = np.atleast_1d(pixel)
+    return "  ".join(f"{value:.6g}" if value.dtype.kind == "f" else str(value) for value in channels)
