@@ -188,7 +188,12 @@ def test_the_legend_names_what_is_not_the_mask(canvas, session):
     assert legend.entries == ()
     canvas.set_mask_visible(False)
     assert legend.title == "Mask hidden"
-    assert canvas.rect().contains(legend.geometry())
+    canvas.set_overlay(Overlay("difference"))
+    for wide, high in ((800, 600), (230, 300)):
+        canvas.resize(wide, high)
+        assert canvas.rect().contains(legend.geometry())
+        assert (legend.height() > 60) == (wide == 230)
+    canvas.set_mask_visible(False)
     canvas.set_mask_visible(True)
     canvas.set_show("mask")
     assert legend.isHidden()
@@ -345,6 +350,20 @@ def test_the_map_shows_the_image_its_mask_and_what_is_on_screen(canvas, session)
     canvas.set_mask_visible(False)
     settle(canvas)
     assert tuple(shot(overview)[high // 2, wide // 4]) == GREY
+
+
+def test_the_map_shows_the_image_as_the_canvas_does(canvas, session, qtbot):
+    canvas.set_zoom(8.0)
+    settle(canvas)
+    overview = canvas.corners.overview
+    before = overview.drawn
+    session.pyramid = session.pyramid.with_display(
+        session.pyramid.display.with_window((0.0, 200.0), {0, 1, 2})
+    )
+    session.displayChanged.emit()
+    qtbot.waitUntil(lambda: overview.drawn > before, timeout=5000)
+    middle = overview.height() // 2, overview.width() // 2
+    assert tuple(shot(overview)[middle]) == color_at(canvas, 200.5, 300.5) == (128, 128, 128)
 
 
 def test_the_map_follows_a_stroke_a_moment_later_and_draws_what_changed(canvas, session, qtbot):

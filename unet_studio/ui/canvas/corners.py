@@ -41,6 +41,7 @@ class Corners:
         self.overview.setVisible(wanted)
         right, bottom = canvas.width() - MARGIN, canvas.height() - MARGIN
         self.overview.move(right - self.overview.width(), bottom - self.overview.height())
+        self.legend.lay_out(canvas.width() - 2 * MARGIN)
         self.legend.move(MARGIN, MARGIN)
 
     def restyled(self) -> None:

@@ -11,6 +11,8 @@ GAP = 12  # between two entries
 SWATCH = 11  # side of a colour
 SCALE = 90  # length of a scale of colours
 
+MIDDLE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+
 Entry = tuple[str, str]  # colour, meaning
 
 
@@ -28,6 +30,7 @@ class Legend(QWidget):
         self.title = ""
         self.entries: tuple[Entry, ...] = ()
         self._heat = False
+        self._lines: list[list[Entry]] = [[]]
         self.hide()
 
     def say(self, title: str, entries: tuple[Entry, ...] = (), heat: bool = False) -> None:
@@ -36,41 +39,43 @@ class Legend(QWidget):
             return
         self.title, self.entries, self._heat = title, entries, heat
         self.setAccessibleName(", ".join([title, *(text for _, text in entries if text)]))
-        self.resize(self.sizeHint())
         self.setVisible(bool(title))
         self.update()
 
+    def lay_out(self, room: int) -> None:
+        """Take a size: one line, or where that is wider than room, in logical px, one below the other."""
+        parts = self._parts()
+        self._lines = [parts]
+        if self.sizeHint().width() > room:
+            self._lines = [[], parts] if self._heat else [[], *([part] for part in parts)]
+        self.resize(self.sizeHint())
+
     def sizeHint(self) -> QSize:
-        """Room for all of it in one line."""
-        width = self._bold().horizontalAdvance(self.title)
-        for color, text in self._parts():
-            width += GAP + (SCALE if self._heat and color else 0) + self.fontMetrics().horizontalAdvance(text)
-            width += SWATCH + 5 if color and not self._heat else 0
-        return QSize(width + 2 * PADDING, self.fontMetrics().height() + PADDING)
+        """Room for all lines."""
+        widths = [sum(self._width(part) + GAP for part in line) for line in self._lines]
+        widths[0] += self._bold().horizontalAdvance(self.title) + GAP
+        return QSize(max(widths) - GAP + 2 * PADDING, self._line_height() * len(self._lines) + PADDING // 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """A rounded card with everything in one line."""
+        """A rounded card with the title and what follows."""
         look = theme().tokens
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(QPen(QColor(look.border), 1))
         painter.setBrush(QColor(look.surface))
-        painter.drawRoundedRect(card, 6, 6)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.setFont(self._bold_font())
         painter.setPen(QColor(look.text))
-        left = float(PADDING)
-        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(left, 0, card.width(), card.height() + 1), middle, self.title)
-        left += self._bold().horizontalAdvance(self.title)
+        box = QRectF(PADDING, PADDING // 4, self.width(), self._line_height())
+        painter.drawText(box, MIDDLE, self.title)
         painter.setFont(self.font())
-        for color, text in self._parts():
-            left += GAP
-            if color:
-                left += self._paint_colors(painter, color, left, card.height() / 2 + 0.5)
-            painter.setPen(QColor(look.muted))
-            painter.drawText(QRectF(left, 0, card.width(), card.height() + 1), middle, text)
-            left += self.fontMetrics().horizontalAdvance(text)
+        box.setLeft(PADDING + self._bold().horizontalAdvance(self.title) + GAP)
+        for line in self._lines:
+            for part in line:
+                self._paint_part(painter, part, box)
+                box.setLeft(box.left() + self._width(part) + GAP)
+            box.moveTop(box.top() + self._line_height())
+            box.setLeft(PADDING)
         painter.end()
 
     def _parts(self) -> list[Entry]:
@@ -78,6 +83,23 @@ class Legend(QWidget):
         if not self._heat:
             return list(self.entries)
         return [("", self.entries[0][1]), ("scale", ""), ("", self.entries[-1][1])]
+
+    def _line_height(self) -> int:
+        return self.fontMetrics().height() + PADDING // 2
+
+    def _width(self, part: Entry) -> int:
+        color, text = part
+        wide = self.fontMetrics().horizontalAdvance(text)
+        return wide + (SCALE if self._heat and color else SWATCH + 5 if color else 0)
+
+    def _paint_part(self, painter: QPainter, part: Entry, box: QRectF) -> None:
+        """A colour, if any, and its meaning at the left of box."""
+        color, text = part
+        left = box.left()
+        if color:
+            left += self._paint_colors(painter, color, left, box.center().y())
+        painter.setPen(QColor(theme().tokens.muted))
+        painter.drawText(QRectF(left, box.top(), self.width(), box.height()), MIDDLE, text)
 
     def _paint_colors(self, painter: QPainter, color: str, left: float, middle: float) -> float:
         """A swatch or the scale; returns the width it took."""

@@ -266,6 +266,7 @@ class Canvas(HandWidget):
         composer, pyramid = self._picture.composer, self.session.pyramid
         if composer is not None and pyramid is not None:
             composer.show_picture(pyramid)
+            self.corners.overview.all_changed()
             self._redraw()
 
     @Slot(object)
