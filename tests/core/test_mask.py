@@ -1,14 +1,19 @@
 """Masks: every edit against a whole-copy oracle."""
 
+import threading
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unet_studio.core import geometry, tile_codec
+from unet_studio.core import mask as mask_module
 from unet_studio.core.geometry import Rect, tile_rect
-from unet_studio.core.history import History
 from unet_studio.core.mask import Mask, TileDiff
 
+KEEPERS = {mask_module.__file__, tile_codec.__file__, geometry.__file__}
 SHAPE = (300, 520)  # two rows and three columns of tiles, the last ones cut
 
 
@@ -145,41 +150,6 @@ def test_tiles_read_after_an_edit_restore_it_elsewhere():
         other.restore_tiles({(9, 9): np.zeros((1, 1), np.uint8)})
 
 
-class Step:
-    def __init__(self, name, nbytes):
-        self.name, self.nbytes = name, nbytes
-
-
-def test_history_is_bounded_in_bytes_and_keeps_the_newest():
-    history = History(limit=100)
-    for number in range(10):
-        history.push(Step(str(number), 30))
-    assert history.nbytes == 90
-    assert [history.undo().name for _ in range(3)] == ["9", "8", "7"]
-    assert history.undo() is None
-    history.push(Step("big", 1000))
-    assert history.undo_name == "big"
-    assert history.redo_name is None
-    assert history.last is not None
-    assert history.nbytes == 1000
-
-
-def test_history_forgets_what_was_undone_when_something_new_is_done():
-    history = History()
-    for name in "abc":
-        history.push(Step(name, 1))
-    history.undo()
-    history.undo()
-    assert (history.undo_name, history.redo_name) == ("a", "b")
-    assert history.redo().name == "b"
-    history.push(Step("d", 1))
-    assert history.redo() is None
-    assert history.nbytes == 3
-    history.clear()
-    assert history.nbytes == 0
-    assert history.last is None
-
-
 @settings(max_examples=30, deadline=None)
 @given(dabs(), dabs())
 def test_a_plan_lands_as_the_edit_it_stands_for(first, second):
@@ -212,3 +182,120 @@ def test_a_plan_does_not_land_in_an_open_edit():
     mask.begin()
     with pytest.raises(RuntimeError, match="open"):
         mask.land(plan)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (256 * 24, 256 * 24)])
+def test_a_large_plan_lands_by_itself_and_its_way_back_too(shape):
+    mask = Mask.full(shape, 255)
+    watch = mask.watch()
+    keys = list(Rect.of(shape).tiles())
+    wanted = np.full((256, 256), 2, np.uint8)
+    wanted[::3, 5:] = 1
+    plan = mask.plan((key, wanted[tile_rect(0, 0, _tile_shape(key, shape)).slices]) for key in keys)
+    assert (plan.pixels is not None) == (len(keys) >= 512)
+    diff = mask.land(plan)
+    assert (mask.pixels[:256, :256] == wanted).all()
+    assert not mask.pixels.flags.writeable
+    assert watch.peek() == set(keys)
+    assert diff.pixels == int((mask.pixels != 255).sum())
+    back = mask.plan_back([diff])
+    mask.land(back)
+    assert (mask.pixels == 255).all()
+    mask.land(mask.plan_back([diff, diff, diff]))
+    assert (mask.pixels[:256, :256] == wanted).all()
+
+
+def _tile_shape(key, shape):
+    rect = tile_rect(*key, shape)
+    return rect.height, rect.width
+
+
+def test_what_is_read_beside_painting_is_always_a_state_that_was():
+    """One thread paints, takes back and undoes; another copies and follows the changes all the while."""
+    mask = Mask.full((900, 900), 255)
+    watch, chance = mask.watch(), np.random.default_rng(0)
+    number, stop, found = 0, threading.Event(), []
+    states = {(mask.pixels.tobytes(), number)}
+
+    def read():
+        followed = mask.pixels.copy()
+
+        def put(tiles):
+            for key, pixels in tiles.items():
+                followed[tile_rect(*key, mask.shape).slices] = pixels
+
+        while not stop.is_set():
+            copied, moment = mask.copy(lambda: number)
+            found.append((copied.tobytes(), moment))
+            moment = mask.read_changes(watch, put, lambda: number)
+            found.append((followed.tobytes(), moment))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    diffs = []
+    try:
+        for turn in range(120):
+            if diffs and chance.random() < 0.2:
+                with mask.lock:
+                    mask.apply(diffs.pop())
+                    number = turn + 1
+                    states.add((mask.pixels.tobytes(), number))
+                continue
+            mask.begin()
+            for _ in range(3):
+                top, left, size = chance.integers(0, 800, 3)
+                rect = Rect(int(top), int(left), int(top + size), int(left + size))
+                mask.paint(rect, np.ones((rect.height, rect.width), bool), int(chance.integers(0, 3)))
+            if chance.random() < 0.3:
+                mask.rollback()
+                continue
+            with mask.lock:
+                diff = mask.commit()
+                if diff is not None:
+                    diffs.append(diff)
+                number = turn + 1
+                states.add((mask.pixels.tobytes(), number))
+    finally:
+        stop.set()
+        reader.join()
+    assert len(found) > 10
+    assert set(found) <= states
+
+
+def test_changes_that_were_read_in_vain_come_again():
+    mask = Mask.full(SHAPE, 255)
+    watch = mask.watch()
+    with mask.edit():
+        mask.write(Rect(0, 0, 2, 2), 1)
+
+    def fail(_tiles):
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - whatever it is
+        mask.read_changes(watch, fail, lambda: None)
+    assert watch.peek() == {(0, 0)}
+    tiles = {}
+    mask.read_changes(watch, tiles.update, lambda: None)
+    assert tiles[0, 0][1, 1] == 1
+    assert not len(watch)
+
+
+def test_a_step_says_what_it_takes():
+    mask, chance = Mask.full((4096, 4096), 255), np.random.default_rng(1)
+    diffs = []
+    tracemalloc.start()
+    try:
+        for _ in range(150):
+            mask.begin()
+            for _ in range(4):
+                top, left = chance.integers(0, 3900, 2)
+                size = int(chance.integers(20, 190))
+                rect = Rect(int(top), int(left), int(top) + size, int(left) + size)
+                mask.paint(rect, chance.random((size, size)) < 0.9, 1)
+            diffs.append(mask.commit())
+        taken = tracemalloc.take_snapshot()
+    finally:
+        tracemalloc.stop()
+    real = sum(stat.size for stat in taken.statistics("filename") if stat.traceback[0].filename in KEEPERS)
+    said = sum(diff.nbytes for diff in diffs)
+    assert 0.8 * real < said < 1.3 * real
