@@ -33,8 +33,8 @@ Value = bool | int | str
 class Parameter:
     """One choice that an operation leaves to people, from which its form builds a control.
 
-    kind: "int" (low to high, shown with unit), "bool", "choice" (one of choices) or "class" (a class index).
-    tip: one sentence.
+    kind: "int" (low to high, shown with unit; low itself as `lowest`, where that is given), "bool", "choice"
+    (one of choices) or "class" (a class index). tip: one sentence.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Parameter:
     low: int = 0
     high: int = 100
     unit: str = ""
+    lowest: str = ""
     choices: tuple[str, ...] = ()
 
 
@@ -321,8 +322,8 @@ BECOMES = Parameter(
 OVER = Parameter("over", "Also over other classes", False, "Whether pixels of other classes change", "bool")
 
 
-def _size(text: str, default: int, low: int, tip: str) -> Parameter:
-    return Parameter("size", text, default, tip, low=low, high=1_000_000, unit="px")
+def _size(text: str, default: int, low: int, tip: str, lowest: str = "") -> Parameter:
+    return Parameter("size", text, default, tip, low=low, high=1_000_000, unit="px", lowest=lowest)
 
 
 def _radius(default: int, high: int) -> Parameter:
@@ -368,7 +369,7 @@ OPERATIONS: dict[str, Operation] = {
             "fill_holes", "Fill Holes", "mdi6.circle-slice-8",
             "Fills what a class encloses.", fill_holes,
             (
-                _size("Only up to", 0, 0, "Larger holes stay; 0 fills holes of any size"),
+                _size("Only up to", 0, 0, "Larger holes stay", "any size"),
                 OVER, DIAGONAL,
             ),
         ),

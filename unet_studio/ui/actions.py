@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QWidget
 
 from unet_studio.core.errors import StudioError
+from unet_studio.core.operations import OPERATIONS
 from unet_studio.session import Session
 from unet_studio.tools import Tool
 from unet_studio.ui.canvas.layers import LAYERS
@@ -50,7 +51,7 @@ class ActionSpec:
 
 
 def _editable(session: Session) -> bool:
-    return session.document is not None and not _read_only(session)
+    return session.editable
 
 
 def _read_only(session: Session) -> bool:
@@ -64,6 +65,10 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     "images": lambda session: bool(session.images),
     "document": lambda session: session.document is not None,
     "editable": _editable,
+    "masked": lambda session: _editable(session) and (_painted(session) or _predicted(session)),
+    "painted": lambda session: _editable(session) and _painted(session),
+    "predicted": lambda session: _editable(session) and _predicted(session),
+    "follower": lambda session: _editable(session) and session.browser.beside(-1) is not None,
     "undo": lambda session: session.editor.can_undo,
     "redo": lambda session: session.editor.can_redo,
     "approvable": lambda session: _editable(session) and not _approved(session),
@@ -75,6 +80,14 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     ),
     "training": lambda session: not _read_only(session) and session.trainer.state in ("running", "paused"),
 }
+
+
+def _painted(session: Session) -> bool:
+    return session.document is not None and session.document.painted
+
+
+def _predicted(session: Session) -> bool:
+    return session.document is not None and session.document.under is not None
 
 
 def _approved(session: Session) -> bool:
@@ -113,14 +126,38 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "redo", "&Redo", "redo", "&Edit", "session.editor.redo",
         ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do again what was undone", toolbar="icon", repeat=True,
     ),
-    ActionSpec(
-        "fill_rest", "F&ill the Rest", "format-color-fill", "&Edit", "session.editor.fill_rest",
-        ("Ctrl+B",), "editable",
-        "Make background of every pixel that has no class yet (can be undone)", line=True,
+    *(
+        ActionSpec(
+            f"operation_{name}", text, OPERATIONS[name].icon, "&Mask", "commands.show_operation",
+            keys, enabled, OPERATIONS[name].hint, name, line=line,
+        )
+        for name, text, keys, enabled, line in (
+            ("fill_holes", "&Fill Holes…", ("Ctrl+Shift+F",), "masked", False),
+            ("drop_specks", "&Drop Specks…", ("Ctrl+Shift+D",), "masked", False),
+            ("keep_largest", "&Keep Largest…", (), "masked", False),
+            ("smooth", "S&mooth…", ("Ctrl+Shift+M",), "masked", False),
+            ("grow", "&Grow…", ("Ctrl+Shift+G",), "masked", True),
+            ("shrink", "&Shrink…", ("Ctrl+Shift+S",), "masked", False),
+            ("relabel", "&Relabel…", ("Ctrl+Shift+R",), "masked", True),
+            ("copy", "Cop&y from Previous Image…", ("Ctrl+Shift+V",), "follower", False),
+            ("accept", "Accept &Prediction…", (), "predicted", True),
+        )
     ),
     ActionSpec(
-        "forget_all", "&Forget All Corrections", "eraser-variant", "&Edit", "session.editor.clear_annotation",
-        ("Ctrl+Backspace",), "editable",
+        "accept_all", "&Accept All Predictions", "check-decagram-outline", "&Mask", "commands.accept_all",
+        ("Ctrl+Shift+A",), "predicted", "Paint what the model says wherever nobody painted (can be undone)",
+    ),
+    ActionSpec(
+        "fill_rest", "F&ill the Rest", "format-color-fill", "&Mask", "session.editor.fill_rest",
+        ("Ctrl+B",), "editable", "Make background of every pixel that has no class yet (can be undone)",
+    ),
+    ActionSpec(
+        "operation_clear", "&Clear to Prediction…", OPERATIONS["clear"].icon, "&Mask",
+        "commands.show_operation", (), "painted", OPERATIONS["clear"].hint, "clear", line=True,
+    ),
+    ActionSpec(
+        "forget_all", "F&orget All Corrections", "eraser-variant", "&Mask", "session.editor.clear_annotation",
+        ("Ctrl+Backspace",), "painted",
         "Return every painted pixel of this image to what the model says (can be undone)",
     ),
     ActionSpec(
@@ -311,7 +348,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
 )  # fmt: skip
 
-MENUS = ("&File", "&Edit", "&Image", "&View", "&Tools", "&Model", "T&raining", "&Help")
+MENUS = ("&File", "&Edit", "&Mask", "&Image", "&View", "&Tools", "&Model", "T&raining", "&Help")
 
 
 def tool_actions(tools: Mapping[str, Tool]) -> list[ActionSpec]:

@@ -1,11 +1,13 @@
 """What the actions of the window do, as far as neither the session nor a panel does it by itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
 from unet_studio.core.errors import StudioError
+from unet_studio.session.operator import Request
 from unet_studio.ui.dialogs.messages import ask, ask_folder
 from unet_studio.ui.theme import theme
 
@@ -18,6 +20,7 @@ class Commands:
 
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
+        self._operations: dict[str, Mapping[str, Any]] = {}  # what was chosen last, by operation
 
     def choose_folder(self) -> None:
         """Ask for a folder of images."""
@@ -43,6 +46,23 @@ class Commands:
         if session.current is None or session.document is None or not session.document.approved:
             return
         session.browser.step_unfinished(1)
+
+    def show_operation(self, name: str) -> None:
+        """Ask how an operation on the mask is to be done; one box at a time."""
+        from unet_studio.ui.dialogs.operation import OperationDialog
+
+        window = self._window
+        for other in window.findChildren(OperationDialog):
+            if other.isVisible():
+                other.reject()
+        values = self._operations.get(name, {})
+        dialog = OperationDialog(window.session, window.canvas, name, values, window)
+        dialog.accepted.connect(lambda: self._operations.update({name: dialog.values}))
+        dialog.show_over()
+
+    def accept_all(self) -> None:
+        """Paint the prediction wherever nobody painted."""
+        self._window.session.operator.apply(Request("accept", title="Accept All Predictions"))
 
     def hide_mask(self) -> None:
         """Hide the mask, or show it again."""

@@ -45,6 +45,7 @@ from unet_studio.ui.view_button import ViewButton
 from unet_studio.ui.view_options import ViewOptions
 from unet_studio.ui.welcome import Welcome
 from unet_studio.ui.widgets import set_role
+from unet_studio.ui.work_strip import WorkStrip
 
 TITLE = "U-Net Studio"
 LAYOUT_VERSION = 1
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
         self.canvas = Canvas(session, self)
         self.view = ViewOptions(self.canvas, self.preferences, self)
+        self.work = WorkStrip(session, self.canvas)
         self.banner = Banner()
         self.welcome = Welcome()
         self.panels: dict[str, QWidget] = {
@@ -164,6 +166,8 @@ class MainWindow(QMainWindow):
             session.predictor.modelChanged,
             session.trainer.changed,
             session.statusChanged,
+            session.operator.changed,
+            session.predictor.predicted,
         ):
             signal.connect(self._refresh_actions)
         self.welcome.openAsked.connect(self.commands.choose_folder)
