@@ -212,6 +212,16 @@ def test_another_tool_finishes_what_was_begun_or_drops_it(canvas, session, mouse
     assert session.editor.outlines == ()
 
 
+def test_a_tool_that_changes_its_own_setting_is_heard(canvas, session, mouse, qtbot):
+    tool = session.editor.tools["brush"]
+    mouse.drag((100.5, 100.5))
+    tool.values["tolerance"] = 3
+    with qtbot.waitSignal(session.editor.toolChanged):
+        mouse.drag((120.5, 100.5))
+    with qtbot.assertNotEmitted(session.editor.toolChanged):
+        mouse.drag((140.5, 100.5))
+
+
 def test_another_image_drops_what_was_begun(canvas, session, mouse):
     session.editor.set_tool("polygon")
     click(mouse, *SQUARE)

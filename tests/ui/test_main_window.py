@@ -358,6 +358,7 @@ def test_every_control_says_what_it_is(opened):
             opened.centralWidget().findChildren(kind)
             + [found for panel in opened.panels.values() for found in panel.findChildren(kind)]
             + opened.tool_bar.findChildren(kind)
+            + opened.option_bar.findChildren(kind)
         ):
             inner = widget.objectName().startswith("qt_") or type(widget).__name__ == "QScrollBar"
             text = getattr(widget, "text", lambda: "")()
@@ -389,10 +390,9 @@ def test_the_status_bar_tells_who_set_the_pixel(opened, qtbot):
 
 
 def test_the_brush_slider_and_the_session_agree(opened):
-    bar, session = opened.tool_bar, opened.session
+    bar, session = opened.option_bar, opened.session
     session.editor.set_brush_radius(1000)
     assert bar.size_slider.value() == bar.size_slider.maximum()
-    assert bar.size_label.text() == "1000"
     bar.size_slider.setValue(0)
     assert session.editor.brush_radius == 1
     for radius in (2, 3, 17, 120):

@@ -54,6 +54,7 @@ class Editor(QObject):
         self._pressure = 1.0
         self._outlines: tuple[Outline, ...] = ()
         self._was_busy = False
+        self._values: dict[str, object] = {}  # of the tool in hand when it was heard of last
         self._pressed_at = 0  # the version of the document when the button went down
         self._project: object = None  # whose classes the rule is about
         self._tasks = TaskThread("tools")
@@ -92,7 +93,7 @@ class Editor(QObject):
         if name in self.tools and name != self.tool:
             self.tool_key("enter")
             self._cancel_tool()
-            self.tool = name
+            self.tool, self._values = name, dict(self.tools[name].values)
             self.toolChanged.emit(name)
             self._follow_outlines()
 
@@ -242,6 +243,10 @@ class Editor(QObject):
         """After an event of the tool: tell the views."""
         self._changed(changed)
         self._follow_outlines()
+        values = self.tools[self.tool].values
+        if values != self._values:  # a drag sets a tolerance, say
+            self._values = dict(values)
+            self.toolChanged.emit(self.tool)
         if not document.editing:
             self._session.predictor.drag_ended()
 

@@ -32,6 +32,7 @@ from unet_studio.ui.dialogs.messages import show_error
 from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
 from unet_studio.ui.notices import Notices
+from unet_studio.ui.option_bar import OptionBar
 from unet_studio.ui.panels.classes import ClassesPanel
 from unet_studio.ui.panels.display import DisplayPanel
 from unet_studio.ui.panels.files import FilesPanel
@@ -48,7 +49,7 @@ from unet_studio.ui.widgets import set_role
 from unet_studio.ui.work_strip import WorkStrip
 
 TITLE = "U-Net Studio"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 TYPING = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
 
 
@@ -146,14 +147,17 @@ class MainWindow(QMainWindow):
                 widget.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
                 set_role(widget, "primary" if name == "approve" else "framed")
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+        self.option_bar = OptionBar(self.session, self.preferences, self)
+        self.addToolBarBreak(Qt.ToolBarArea.TopToolBarArea)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.option_bar)
         self.tool_bar = ToolBar(self.session, self.action_table, self)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_bar)
         self.status = StatusBar(self.session, self.canvas, self)
         self.setStatusBar(self.status)
-        for toolbar in (bar, self.tool_bar):
+        for toolbar in (bar, self.option_bar, self.tool_bar):
             toolbar.toggleViewAction().setEnabled(False)
             toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        for widget in (bar, self.tool_bar, self.status):
+        for widget in (bar, self.option_bar, self.tool_bar, self.status):
             widget.hide()  # until there is a project
 
     def _connect(self) -> None:
@@ -173,6 +177,7 @@ class MainWindow(QMainWindow):
         self.welcome.openAsked.connect(self.commands.choose_folder)
         self.welcome.sampleAsked.connect(self.commands.open_sample)
         self.welcome.recentAsked.connect(self._open_recent)
+        self.option_bar.left.connect(self._to_canvas)
         self.tool_bar.opacityChanged.connect(self.view.set_opacity)
         self.view.changed.connect(self._view_changed)
         self._view_changed()
@@ -208,7 +213,7 @@ class MainWindow(QMainWindow):
         if not on:
             self._store_layout()
         self._workspace = on
-        for bar in (self.main_bar, self.tool_bar, self.status):
+        for bar in (self.main_bar, self.option_bar, self.tool_bar, self.status):
             bar.setVisible(on)
         self.docks.show(on)
         state = self.preferences.layout("state") if on else None

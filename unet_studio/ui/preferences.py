@@ -53,6 +53,18 @@ class Preferences:
         self._settings.setValue(f"view/{name}", str(int(on)))
 
     @property
+    def tools(self) -> dict[str, object]:
+        """What the tools were told last: the brush's radius, and "tool.setting" for what a tool declares."""
+        try:
+            return dict(json.loads(self._text("tools", "{}")))
+        except (ValueError, TypeError):
+            return {}
+
+    @tools.setter
+    def tools(self, values: dict[str, object]) -> None:
+        self._settings.setValue("tools", json.dumps(values))
+
+    @property
     def recent(self) -> list[Recent]:
         """The folders opened last, newest first."""
         try:
