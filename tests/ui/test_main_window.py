@@ -27,6 +27,7 @@ from tests.ui.conftest import paint_all, shown
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.project import Project, Status
 from unet_studio.session import Session
+from unet_studio.ui.docks import ASKED_FOR
 from unet_studio.ui.main_window import MainWindow
 
 HEAVY = (
@@ -84,7 +85,7 @@ def test_starts_with_the_welcome_page_alone(window):
 
 def test_opening_a_folder_shows_canvas_panels_and_title(opened, folder):
     assert opened.stack.currentWidget() is opened.canvas
-    assert len(visible(opened, QDockWidget)) == len(opened.panels)
+    assert len(visible(opened, QDockWidget)) == len(opened.panels) - len(ASKED_FOR)
     assert opened.windowTitle() == "0.png – images – U-Net Studio"
     assert opened.preferences.recent[0].folder == str(folder)
     assert not (folder / "unet-studio").exists()  # looking creates nothing

@@ -275,6 +275,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
             ("model", "&Model", "graph-outline"),
             ("training", "&Training", "school-outline"),
             ("display", "&Display", "contrast-box"),
+            ("history", "&History", "history"),
         )
     ),
     ActionSpec(

@@ -75,7 +75,10 @@ class Commands:
 
     def toggle_panel(self, name: str) -> None:
         """Show or hide a panel."""
-        self._window.docks[name].setVisible(self._window.action_table[f"panel_{name}"].isChecked())
+        dock, on = self._window.docks[name], self._window.action_table[f"panel_{name}"].isChecked()
+        dock.setVisible(on)
+        if on:
+            dock.raise_()  # it may lie behind another one
 
     def reset_layout(self) -> None:
         """Put every panel back in its place."""

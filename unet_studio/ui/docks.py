@@ -14,8 +14,10 @@ TITLES = {
     "model": "Model",
     "training": "Training",
     "display": "Display",
+    "history": "History",
 }
-OWN_SCROLLING = ("files", "classes")  # their lists scroll by themselves
+ASKED_FOR = ("history",)  # not shown until somebody asks for it
+OWN_SCROLLING = ("files", "classes", "history")  # their lists scroll by themselves
 LOW = 800  # px of window height below which model and training share a place
 LEFT, RIGHT = (216, 290), (272, 340)  # px, least and most of a dock's first width
 
@@ -53,7 +55,7 @@ class Docks:
     def arrange(self) -> None:
         """Put every panel in its first place."""
         window = self._window
-        files, classes, model, training, display = (self._docks[name] for name in TITLES)
+        files, classes, model, training, display, history = (self._docks[name] for name in TITLES)
         for dock in self._docks.values():
             dock.setFloating(False)
             window.removeDockWidget(dock)
@@ -63,8 +65,9 @@ class Docks:
         if window.height() < LOW:
             window.tabifyDockWidget(model, training)
         window.tabifyDockWidget(model, display)
-        for dock in self._docks.values():
-            dock.show()
+        window.tabifyDockWidget(classes, history)
+        for name, dock in self._docks.items():
+            dock.setVisible(name not in ASKED_FOR)
         model.raise_()
         left, right = _between(window.width() // 6, LEFT), _between(window.width() // 5, RIGHT)
         window.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)

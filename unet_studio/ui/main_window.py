@@ -36,6 +36,7 @@ from unet_studio.ui.option_bar import OptionBar
 from unet_studio.ui.panels.classes import ClassesPanel
 from unet_studio.ui.panels.display import DisplayPanel
 from unet_studio.ui.panels.files import FilesPanel
+from unet_studio.ui.panels.history import HistoryPanel
 from unet_studio.ui.panels.model import ModelPanel
 from unet_studio.ui.panels.training import TrainingPanel
 from unet_studio.ui.preferences import Preferences, Recent
@@ -81,6 +82,7 @@ class MainWindow(QMainWindow):
             "model": ModelPanel(session),
             "training": TrainingPanel(session),
             "display": DisplayPanel(session),
+            "history": HistoryPanel(session, self.preferences),
         }
         self.commands = Commands(self)
         self.action_table = self._make_actions()
@@ -186,6 +188,7 @@ class MainWindow(QMainWindow):
             training.discardAsked.connect(self.commands.discard_training)
         for name in ("files", "classes"):
             self.panels[name].view.left.connect(self._to_canvas)  # type: ignore[attr-defined]
+        self.panels["history"].left.connect(self._to_canvas)  # type: ignore[attr-defined]
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._focus_changed)

@@ -1,12 +1,16 @@
 """What the window remembers between starts: theme, size, recent folders. All of it may be deleted."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from unet_studio.core.history import HISTORY_BYTES
+
 ORGANISATION = "U-Net Studio"
+HISTORY_CHOICES = (64, 128, 256, 512, 1024, 2048)  # MB
 RECENT = 10  # folders remembered
 SIGNED = 100  # projects whose hidden and locked classes are remembered
 
@@ -63,6 +67,29 @@ class Preferences:
     @tools.setter
     def tools(self, values: dict[str, object]) -> None:
         self._settings.setValue("tools", json.dumps(values))
+
+    @property
+    def history_mb(self) -> int:
+        """Memory that undo may take, of all images together, in MB."""
+        text = self._text("history_mb", "")
+        return int(text) if text.isdigit() and int(text) in HISTORY_CHOICES else HISTORY_BYTES // 2**20
+
+    @history_mb.setter
+    def history_mb(self, megabytes: int) -> None:
+        self._settings.setValue("history_mb", str(megabytes))
+
+    @property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """The keys that a person gave to actions, by the action's id; the others have those of the table."""
+        try:
+            stored = dict(json.loads(self._text("keys", "{}")))
+            return {str(name): tuple(map(str, keys)) for name, keys in stored.items()}
+        except (ValueError, TypeError):
+            return {}
+
+    @keys.setter
+    def keys(self, chosen: Mapping[str, Sequence[str]]) -> None:
+        self._settings.setValue("keys", json.dumps({name: list(keys) for name, keys in chosen.items()}))
 
     @property
     def recent(self) -> list[Recent]:
