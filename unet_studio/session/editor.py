@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from unet_studio.core.classes import UNLABELLED
@@ -219,9 +217,10 @@ class Editor(QObject):
             self.rule,
             self._later,
             self._changed,
-            self._shown,
+            self._session.pyramid.region if self._session.pyramid is not None else None,
             self.reach,
             self.landing.begin,
+            self._session.message.emit,
         )
 
     def abandon(self) -> None:
@@ -267,12 +266,6 @@ class Editor(QObject):
         if now != self._outlines:
             self._outlines = now
             self.outlinesChanged.emit()
-
-    def _shown(self, rect: Rect) -> NDArray[np.uint8]:
-        pyramid = self._session.pyramid
-        if pyramid is None:
-            raise RuntimeError("no image is open")
-        return pyramid.region(0, rect)
 
     def _later(self, compute: Callable[[], Any], apply: Callable[[Any], None]) -> None:
         document = self._session.document

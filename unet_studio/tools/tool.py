@@ -78,9 +78,10 @@ class ToolContext:
     class the active one. committed: called with what a finished edit changed, right after its commit.
     later(compute, apply): runs compute off the window's thread and then apply with its result in it, unless
     another document is on screen by then; a newer call replaces one that waits. changed: announces pixels
-    that changed outside press, move and release, such as in apply. shown: the image as the window shows it;
-    None to choose brightness and contrast from the image. reach: so near, in image px, a pointer is on a
-    point. landing: see land; None to do it at once.
+    that changed outside press, move and release, such as in apply. shown: the image as the window shows it,
+    see picture; None to choose brightness and contrast from the image. reach: so near, in image px, a pointer
+    is on a point. landing: see land; None to do it at once. say: tells the person why nothing happened, from
+    any thread.
     """
 
     document: Document
@@ -92,9 +93,10 @@ class ToolContext:
     rule: PaintRule = field(default_factory=PaintRule)
     later: Callable[[Callable[[], Any], Callable[[Any], None]], None] = _at_once
     changed: Callable[[Rect], None] = _nothing
-    shown: Callable[[Rect], NDArray[np.uint8]] | None = None
+    shown: Callable[[int, Rect], NDArray[np.uint8]] | None = None
     reach: float = 4.0
     landing: Callable[[str, Work], None] | None = None
+    say: Callable[[str], None] = _nothing
 
     @property
     def erased(self) -> int:
@@ -105,12 +107,15 @@ class ToolContext:
         """What a tool that paints lays: the active class, or what erases."""
         return self.erased if modifiers & ERASING else self.active_class
 
-    def picture(self, rect: Rect) -> NDArray[np.uint8]:
-        """The image as it is shown, uint8 (height, width, 3), of a rect inside it."""
+    def picture(self, rect: Rect, level: int = 0) -> NDArray[np.uint8]:
+        """The image as it is shown, uint8 (height, width, 3), of a rect inside it.
+
+        level: of its halvings; rect is in px of that level.
+        """
         if self.shown is not None:
-            return self.shown(rect)
-        image = self.document.image
-        return Display.of(image).apply(image[rect.slices])
+            return self.shown(level, rect)
+        image, step = self.document.image, 1 << level
+        return Display.of(image).apply(image[::step, ::step][rect.slices])
 
     def paint(self, rect: Rect, stencil: NDArray[np.bool_], value: int) -> Rect:
         """Paint inside an open edit, as the rule allows. Returns the pixels that may have changed.
