@@ -40,6 +40,7 @@ class CanvasSession(QObject):
     displayChanged = Signal()
     classesChanged = Signal()
     historyChanged = Signal()
+    message = Signal(str)
     failed = Signal(str, str)
     unfinished = Signal(str, str)
 

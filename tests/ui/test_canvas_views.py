@@ -166,6 +166,29 @@ def test_outline_without_fill_and_with_it(canvas, session):
     assert (shot(canvas) != [255, 0, 0]).any(axis=2).all()
 
 
+def test_nothing_lies_over_the_image_while_one_peeks_or_hides(canvas, session):
+    session.open(make_document(SHAPE, labels=np.zeros(SHAPE, dtype=np.uint8), name="background.png"))
+    canvas.set_overview(False)
+    canvas.set_zoom(8.0)
+    settle(canvas)
+    bare = shot(canvas)
+    paint(session, Rect(190, 290, 210, 310), 1)
+    canvas.set_overlay(Overlay(outline=True, marks=True))
+    settle(canvas)
+    assert (shot(canvas) != bare).any(axis=2).sum() == 160 * 160
+    canvas.hand.peeking = True
+    canvas.hold_changed()
+    settle(canvas)
+    np.testing.assert_array_equal(shot(canvas), bare)
+    canvas.hand.peeking = False
+    canvas.hold_changed()
+    settle(canvas)
+    assert (shot(canvas) != bare).any(axis=2).sum() == 160 * 160
+    canvas.set_show("image")
+    settle(canvas)
+    assert (shot(canvas) != bare)[60:].sum() == 0  # below the legend, which says that the mask is hidden
+
+
 def test_lines_keep_their_colour_under_a_faint_fill_and_go_with_it(canvas, session):
     canvas.set_zoom(8.0)
     paint(session, Rect(190, 290, 210, 310), 1)
