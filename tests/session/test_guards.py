@@ -11,6 +11,7 @@ import pytest
 from tests.helpers import SHAPE, make_folder
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED
+from unet_studio.core.decoding import NoRoomError
 from unet_studio.core.document_files import load_document, picture_of, save_snapshot, snapshot
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
@@ -206,3 +207,42 @@ def test_setting_a_mask_aside_that_may_not_be_written_says_so(session, qtbot, tm
     session.set_aside()
     assert failures
     assert session.current == "0.png"
+
+
+def test_a_picture_too_large_for_a_thumbnail_now_is_not_broken(session, qtbot, tmp_path):
+    opened(session, qtbot, make_folder(tmp_path / "images"))
+    session._thumbnail_failed("0.png", NoRoomError("It needs 2 GB; 1 GB are free."))
+    assert "0.png" not in session.broken
+    session._thumbnail_failed("0.png", StudioError("It is broken."))
+    assert "0.png" in session.broken
+
+
+def test_a_folder_that_vanishes_is_said_and_what_is_on_screen_stays(session, qtbot, tmp_path):
+    folder = make_folder(tmp_path / "images")
+    opened(session, qtbot, folder)
+    qtbot.waitUntil(lambda: session._loader._thread.idle, timeout=20_000)
+    session._loader.clear()
+    folder.rename(tmp_path / "elsewhere")
+    before = session.document.image.copy()
+    with qtbot.waitSignal(session.documentFailed, timeout=20_000) as said:
+        session.open_image("3.png")
+    assert "does not exist" in said.args[1]
+    session.open_image("0.png")
+    assert (session.document.image == before).all()
+    (tmp_path / "elsewhere").rename(folder)
+    session.open_image("3.png")
+    qtbot.waitUntil(lambda: session.document is not None and session.document.name == "3.png", timeout=20_000)
+
+
+def test_an_image_that_changed_on_disk_while_it_was_painted_is_not_opened_with_that_mask(
+    session, qtbot, tmp_path
+):
+    folder = make_folder(tmp_path / "images")
+    opened(session, qtbot, folder)
+    stroke(session)
+    saved(session, qtbot)
+    (folder / "0.png").write_bytes((folder / "1.png").read_bytes())
+    with qtbot.waitSignal(session.documentFailed, timeout=20_000) as said:
+        session.read_again("0.png")
+    assert "has changed since its mask was made" in said.args[1]
+    assert session.status("0.png") is Status.PAINTED

@@ -75,7 +75,7 @@ class Watched:
         self._stream = stream
         self._progress = progress
         self._size = max(os.fstat(stream.fileno()).st_size, 1)
-        self._furthest = 0
+        self._done = 0
         self.seek, self.tell, self.fileno = stream.seek, stream.tell, stream.fileno
         self.close, self.name = stream.close, stream.name
 
@@ -87,7 +87,7 @@ class Watched:
     def read(self, size: int = -1) -> bytes:
         """Read as from the file itself."""
         data = self._stream.read(size)
-        self._report()
+        self._report(len(data))
         return data
 
     def readinto(self, buffer: Any) -> int:
@@ -99,12 +99,12 @@ class Watched:
             if not got:
                 break
             count += got
-            self._report()
+            self._report(got)
         return count
 
-    def _report(self) -> None:
-        self._furthest = max(self._furthest, self._stream.tell())
-        self._progress(self._furthest / self._size)
+    def _report(self, count: int) -> None:
+        self._done = min(self._done + count, self._size)
+        self._progress(self._done / self._size)
 
 
 @contextmanager
@@ -145,11 +145,15 @@ def explained(
         raise StudioError(f"{path} can't be read as {what}: {reason}.", mend) from error
 
 
+class NoRoomError(StudioError):
+    """A picture does not fit into the memory that is free now; nothing is wrong with it."""
+
+
 def ensure_fits(path: Path, width: int, height: int, need: int) -> None:
-    """Raise StudioError where need, in bytes, is more than there is free. Called before decoding."""
+    """Raise NoRoomError where need, in bytes, is more than there is free. Called before decoding."""
     free = free_memory()
     if need > free:
-        raise StudioError(
+        raise NoRoomError(
             f"{path} claims {width} x {height} pixels and would need {amount(need)} of memory; "
             f"{amount(free)} are free.",
             "Close other programs, or cut it into smaller images; if it should be small, it is broken.",

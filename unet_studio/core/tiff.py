@@ -38,8 +38,10 @@ _UNPACKERS: Mapping[int, Callable[[], Any]] = {
     32946: zlib.decompressobj,
     34925: lzma.LZMADecompressor,
 }
-_DENSEST = 8000  # nothing honest unpacks to more times its size: deflate 1032, LZMA some 7000
+_DENSEST = 8000  # nothing unpacks to more times its size: LZMA some 7000
+_DENSEST_OF = {8: 1032, 32946: 1032}  # deflate, two numbers of it
 _HARMLESS = 1 << 26  # bytes that are unpacked unasked
+_AFFORDABLE = 1 << 29  # and of one part, which is unpacked for a moment
 _BUFFER = 1 << 24  # bytes of packed parts that are read ahead: what is read tells the progress
 _SLACK = 1 << 16  # bytes that a part may be too long
 _FLOATING_PREDICTOR = 3  # also one of imagecodecs
@@ -182,7 +184,7 @@ def _ensure_no_bomb(path: Path, stream: BinaryIO, page: Any) -> None:
         return
     share = math.prod(page.chunks) * page.dtype.itemsize
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if count * _DENSEST <= _HARMLESS:
+        if count * _DENSEST_OF.get(page.compression, _DENSEST) <= _AFFORDABLE:
             continue
         stream.seek(offset)
         unpacked = _UNPACKERS[page.compression]().decompress(stream.read(count), share + _SLACK)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from unet_studio.core.decoding import NoRoomError
 from unet_studio.core.document import Document
 from unet_studio.core.document_files import load_document
 from unet_studio.core.errors import Cancelled, StudioError
@@ -176,7 +177,7 @@ class DocumentLoader(QObject):
         return report
 
     def _ensure_room(self, reading: Reading) -> None:
-        """Make room for an image by dropping others; raise StudioError where it does not fit even so.
+        """Make room for an image by dropping others; raise NoRoomError where it does not fit even so.
 
         Raises Cancelled for a large image that nobody asked for.
         """
@@ -195,7 +196,7 @@ class DocumentLoader(QObject):
             while need > (free := free_memory()) and time.monotonic() < deadline:
                 time.sleep(0.05)
         if need > free:
-            raise StudioError(
+            raise NoRoomError(
                 f"{path} needs {amount(need)} of memory to be worked on; {amount(free)} are free.",
                 "Close other programs and open it again, or cut it into smaller images.",
             )

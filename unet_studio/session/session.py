@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.decoding import NoRoomError
 from unet_studio.core.display import Display
 from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import StudioError
@@ -359,6 +360,8 @@ class Session(QObject):
 
     @Slot(str, object)
     def _thumbnail_failed(self, name: str, error: StudioError) -> None:
+        if isinstance(error, NoRoomError):
+            return  # of the picture nothing is known
         self.broken[name] = str(error)
         self.statusChanged.emit(name)
 

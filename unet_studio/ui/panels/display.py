@@ -193,9 +193,9 @@ class DisplayPanel(QWidget):
         ):
             with QSignalBlocker(field):
                 field.setValue(value)  # type: ignore[arg-type]
-        texts = (f"{brightness:+.0f}", f"{contrast:+.0f}", f"{display.gamma:.2f}")
+        texts = (_signed(brightness), _signed(contrast), f"{display.gamma:.2f}")
         for slider, text in zip(self._sliders(), texts, strict=True):
-            self.values[slider].setText(text.replace("-", "−").replace("+0", "0") if text != "+0" else "0")
+            self.values[slider].setText(text)
         for box, choice, channel in zip(self.boxes, self.lists, _three(display), strict=True):
             with QSignalBlocker(box):
                 box.setChecked(channel is not None and channel not in display.hidden)
@@ -296,6 +296,11 @@ class DisplayPanel(QWidget):
 def _three(display: Display) -> tuple[int | None, ...]:
     """The channels of red, green and blue; of grey, the one thrice."""
     return display.colors if len(display.colors) > 1 else display.colors * 3
+
+
+def _signed(value: float) -> str:
+    """A whole number with its sign, a true minus."""
+    return f"{round(value):+d}".replace("-", "−") if round(value) else "0"
 
 
 def _slider(name: str) -> QSlider:
