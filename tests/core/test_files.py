@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet_studio.core.errors import StudioError
-from unet_studio.core.files import find_images, natural_key
+from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.files import ImageWalk, find_images, natural_key, path_key, stored_names
 
 # Few letters, so that equal and nearly equal texts are common.
 TEXTS = st.text("aAbß019²٣ /._-é", max_size=12) | st.text(max_size=8)
@@ -133,3 +133,52 @@ def test_a_folder_that_can_t_be_listed_is_an_error(tmp_path: Path) -> None:
     for name in ("absent", "file.png"):
         with pytest.raises(StudioError, match=name):
             find_images(tmp_path / name)
+
+
+def test_what_is_in_a_folder_stays_together(tmp_path: Path) -> None:
+    touch(tmp_path, "a b/1.png", "a/2.png", "a/10.png", "A/3.png", "a-1/1.png", "a2.png")
+    found = find_images(tmp_path)
+    assert found == ["A/3.png", "a/2.png", "a/10.png", "a2.png", "a b/1.png", "a-1/1.png"]
+    assert found == sorted(found, key=path_key)
+
+
+def test_an_interrupted_walk_has_the_first_images_and_goes_on(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{folder}/{number}.png" for folder in range(30) for number in range(100)))
+    whole = find_images(tmp_path)
+    walk = ImageWalk(tmp_path)
+    steps = 0
+    while not walk.run(0.0):
+        assert walk.names == whole[: len(walk.names)]
+        steps += 1
+    assert steps > 5
+    assert walk.names == whole
+    assert walk.run()
+
+
+def test_a_small_folder_is_listed_at_once_however_slow_the_machine(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{number}.png" for number in range(300)))
+    assert ImageWalk(tmp_path).run(0.0)
+
+
+def test_one_large_folder_is_read_in_parts_too(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{number}.png" for number in range(2500)))
+    walk = ImageWalk(tmp_path)
+    assert not walk.run(0.0)
+    assert walk.names == []
+    assert walk.run()
+    assert walk.names == [f"{number}.png" for number in range(2500)]
+
+
+def test_a_walk_that_is_stopped_ends(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.png", "b/2.png")
+    walk = ImageWalk(tmp_path)
+    walk.stopped = True
+    with pytest.raises(Cancelled):
+        walk.run()
+
+
+def test_names_of_stored_layers(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg.png", "sub/b.png.png", ".1234.tmp", "sub/.hidden.png", "c.journal")
+    found = [name for names in stored_names(tmp_path, ".png") for name in names]
+    assert sorted(found) == ["a.jpg", "sub/b.png"]
+    assert list(stored_names(tmp_path / "absent", ".png")) == []

@@ -33,7 +33,7 @@ from unet_studio.core.storage import read_index_png, read_json, write_index_png,
 PROJECT_FOLDER = "unet-studio"
 PROJECT_FILE = "project.json"
 SCHEMA = 1
-FIRST_LOOK = 100  # images whose state is looked up by themselves while the folder is being listed
+FIRST_LOOK = 40  # images whose state is looked up by themselves while the folder is being listed
 
 Layer = tuple[NDArray[np.uint8], dict[str, str]]  # uint8 (H, W), and the facts stored with it
 
@@ -239,7 +239,8 @@ class Project:
         if states is None:
             if not self.listed:
                 first = walk.names[:]
-                self.table.replace(first, {name: self._state(name) for name in first[:FIRST_LOOK]})
+                looked = first[:FIRST_LOOK] if self.exists else []
+                self.table.replace(first, {name: self._state(name) for name in looked})
                 self.table.expect()
             return False
         self._walk = None

@@ -52,7 +52,8 @@ class FileView(QListView):
 
     def chosen_names(self) -> list[str]:
         """The selected images, in the order of the list."""
-        return [self._files.name(row) for row in sorted(index.row() for index in self.selectedIndexes())]
+        spans = sorted((span.top(), span.bottom()) for span in self.selectionModel().selection())
+        return [self._files.name(row) for first, last in spans for row in range(first, last + 1)]
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         extending = bool(QGuiApplication.keyboardModifiers() & EXTENDING)
