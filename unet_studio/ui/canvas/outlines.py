@@ -1,6 +1,7 @@
 """The lines that a tool draws over the picture while it is at work, bright on dark to be seen anywhere."""
 
 import math
+from functools import reduce
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 HANDLE, MARKED = 3.5, 5.5  # logical px from the middle of a dot to its side
 MARGIN = 8.0  # logical px around a line that it may colour
 AROUND = QMarginsF(MARGIN, MARGIN, MARGIN, MARGIN)
-PIECE = 160.0  # logical px; a longer side is repainted in several small rectangles instead of a large one
+PIECE = 160.0  # logical px; lines are repainted in rectangles of about this side instead of one around all
 MANY = 256  # rectangles; what needs more is repainted as one
 CHUNK = 64  # points that are drawn, or passed over, together
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in logical px
 
 
 class _Line:
@@ -76,19 +79,20 @@ class Outlines(QObject):
 
     def _repaint(self, sides: list[tuple[Point, Point]]) -> None:
         """Repaint where these sides are on screen."""
-        rects = []
+        view, ratio = self._canvas.picture.view, self._canvas.picture.ratio
+        boxes: list[Box] = []
         for one, other in sides:
-            start, end = self._canvas.to_widget(*one), self._canvas.to_widget(*other)
-            across, down = end.x() - start.x(), end.y() - start.y()
-            parts = min(math.ceil(math.hypot(across, down) / PIECE), MANY) or 1
-            for part in range(parts):
-                corner = QPointF(start.x() + across * part / parts, start.y() + down * part / parts)
-                box = QRectF(corner.x(), corner.y(), across / parts, down / parts).normalized()
-                rects.append(box.marginsAdded(AROUND))
+            (left, top), (right, bottom) = view.to_screen(*one), view.to_screen(*other)
+            for piece in _pieces(left / ratio, top / ratio, right / ratio, bottom / ratio):
+                together = _united(boxes[-1], piece) if boxes else piece
+                if boxes and max(together[2] - together[0], together[3] - together[1]) <= PIECE:
+                    boxes[-1] = together
+                else:
+                    boxes.append(piece)
         region = QRegion()
-        for rect in rects if len(rects) <= MANY else [_united(rects)]:
-            seen = rect.intersected(QRectF(self._canvas.rect()))
-            region += QRegion(seen.toAlignedRect())
+        for left, top, right, bottom in boxes if len(boxes) <= MANY else [reduce(_united, boxes)]:
+            box = QRectF(left, top, right - left, bottom - top).marginsAdded(AROUND)
+            region += QRegion(box.intersected(QRectF(self._canvas.rect())).toAlignedRect())
         if not region.isEmpty():
             self._canvas.update(region)
 
@@ -137,8 +141,18 @@ def _sides(outline: Outline) -> list[tuple[Point, Point]]:
     return list(pairwise(ends))
 
 
-def _united(rects: list[QRectF]) -> QRectF:
-    """The rectangle around all."""
-    left, top = min(rect.left() for rect in rects), min(rect.top() for rect in rects)
-    right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
-    return QRectF(left, top, right - left, bottom - top)
+def _pieces(left: float, top: float, right: float, bottom: float) -> list[Box]:
+    """Boxes around the parts of a straight line."""
+    across, down = right - left, bottom - top
+    parts = min(math.ceil(math.hypot(across, down) / PIECE), MANY) or 1
+    xs = [left + across * part / parts for part in range(parts + 1)]
+    ys = [top + down * part / parts for part in range(parts + 1)]
+    return [
+        (min(one), min(other), max(one), max(other))
+        for one, other in zip(pairwise(xs), pairwise(ys), strict=True)
+    ]
+
+
+def _united(one: Box, other: Box) -> Box:
+    """The box around both."""
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
