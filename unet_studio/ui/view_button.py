@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from unet_studio.ui.actions import Actions, tooltip
+from unet_studio.ui.actions import Actions
 from unet_studio.ui.canvas.layers import LAYERS
 from unet_studio.ui.icons import icons
 from unet_studio.ui.view_options import OPTIONS, ViewOptions
@@ -33,6 +33,7 @@ class ViewPanel(QFrame):
         self.setProperty("role", "popup")
         self.setMinimumWidth(WIDTH)
         self._options = options
+        self._actions = actions
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(14, 12, 14, 14)
         self._column.setSpacing(8)
@@ -42,10 +43,10 @@ class ViewPanel(QFrame):
         for name, layer in LAYERS.items():
             choice = QRadioButton(layer.title)
             self.layers.addButton(choice)
-            self._add(f"show_{name}", choice, actions, partial(options.show, name))
+            self._add(f"show_{name}", choice, partial(options.show, name))
         self._column.addWidget(self._line())
         for name in ("fill", "outline", "marks"):
-            self._add_option(name, actions)
+            self._add_option(name)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setAccessibleName("Opacity of the mask")
@@ -56,15 +57,14 @@ class ViewPanel(QFrame):
         self._column.addLayout(row(label("Opacity", wrap=False), self.opacity, self.percent, spacing=10))
         self._column.addWidget(self._line())
         for name in ("overview", "lock"):
-            self._add_option(name, actions)
+            self._add_option(name)
         options.changed.connect(self.refresh)
         self.refresh()
 
-    def _add_option(self, name: str, actions: Actions) -> None:
-        self._add(f"view_{name}", QCheckBox(OPTIONS[name].text), actions, partial(self._options.toggle, name))
+    def _add_option(self, name: str) -> None:
+        self._add(f"view_{name}", QCheckBox(OPTIONS[name].text), partial(self._options.toggle, name))
 
-    def _add(self, action: str, choice: QAbstractButton, actions: Actions, handler: partial[None]) -> None:
-        choice.setToolTip(tooltip(actions.specs[action]))
+    def _add(self, action: str, choice: QAbstractButton, handler: partial[None]) -> None:
         choice.clicked.connect(lambda _checked=False: handler())
         self.buttons[action] = choice
         self._column.addWidget(choice)
@@ -77,7 +77,9 @@ class ViewPanel(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Show what is chosen."""
+        """Show what is chosen, and the keys that would do so."""
+        for name, choice in self.buttons.items():
+            choice.setToolTip(self._actions[name].toolTip())
         self.buttons[f"show_{self._options.layer}"].setChecked(True)
         for name in OPTIONS:
             self.buttons[f"view_{name}"].setChecked(self._options.is_on(name))
@@ -107,6 +109,7 @@ class ViewButton(QToolButton):
     @Slot()
     def open(self) -> None:
         """Show the panel below the button."""
+        self.panel.refresh()
         self.panel.adjustSize()
         below = self.mapToGlobal(QPoint(0, self.height() + 2))
         room = self.screen().availableGeometry()

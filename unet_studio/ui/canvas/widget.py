@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -12,23 +12,22 @@ from unet_studio.core.geometry import Rect
 from unet_studio.session import Session
 from unet_studio.ui.canvas.corners import Corners
 from unet_studio.ui.canvas.decor import paint_message, paint_ring, ring_region
-from unet_studio.ui.canvas.hand import NOTCH_ZOOM, Hand
-from unet_studio.ui.canvas.hand_widget import HandWidget
+from unet_studio.ui.canvas.hand import Hand
 from unet_studio.ui.canvas.layers import LAYERS
 from unet_studio.ui.canvas.memory import ViewMemory
 from unet_studio.ui.canvas.outlines import Outlines
 from unet_studio.ui.canvas.overlay import Overlay
 from unet_studio.ui.canvas.picture import Picture
 from unet_studio.ui.canvas.view import View
+from unet_studio.ui.canvas.viewed import ViewedWidget
 from unet_studio.ui.theme import theme
 
 SMALL_RING = 4.0  # logical px; a smaller ring needs a cross to be found
-WHOLE_STEP = 1.1  # a zoom by more than this comes from a key or a wheel's notch, not from a touchpad
 
 Cursor = Qt.CursorShape
 
 
-class Canvas(HandWidget):
+class Canvas(ViewedWidget):
     """The image and its mask at any zoom, the brush's ring, and messages.
 
     pointerMoved(row, column): where the pointer is, in image px, also beside the image; pointerLeft: nowhere.
@@ -149,80 +148,7 @@ class Canvas(HandWidget):
 
     # -- where it is shown --------------------------------------------------------------------------------
 
-    @property
-    def zoom(self) -> float:
-        """Device px an image px."""
-        return self._picture.exact.zoom
-
-    @property
-    def visible_rect(self) -> Rect:
-        """The pixels of the image that are on screen."""
-        return self._picture.visible
-
-    def to_image(self, at: QPointF) -> tuple[float, float]:
-        """The image position (row, column) of a point of the canvas in logical px.
-
-        Pixel (r, c) covers r..r+1 and c..c+1: its centre is (r + 0.5, c + 0.5).
-        """
-        return self._picture.view.to_image(at.x() * self._picture.ratio, at.y() * self._picture.ratio)
-
-    def to_widget(self, row: float, column: float) -> QPointF:
-        """The point of the canvas, in logical px, of an image position."""
-        x, y = self._picture.view.to_screen(row, column)
-        return QPointF(x / self._picture.ratio, y / self._picture.ratio)
-
-    def fit(self) -> None:
-        """Show the whole image, now and when the window changes its size."""
-        self._picture.fit()
-        self._view_changed()
-
-    def actual_size(self) -> None:
-        """Show one image px as one px of the screen."""
-        self.set_zoom(1.0)
-
-    def zoom_in(self) -> None:
-        """One step larger, around the pointer where it is on the canvas."""
-        self.zoom_by(NOTCH_ZOOM)
-
-    def zoom_out(self) -> None:
-        """One step smaller, around the pointer where it is on the canvas."""
-        self.zoom_by(1 / NOTCH_ZOOM)
-
-    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom, keeping the image position under the point, or the pointer, or the middle, where it is.
-
-        A step of a wheel or key that would pass 1:1 stops there.
-        """
-        zoom = self.zoom * factor
-        whole_step = not 1 / WHOLE_STEP < factor < WHOLE_STEP
-        passes = (self.zoom < 0.999 and zoom > 1.001) or (self.zoom > 1.001 and zoom < 0.999)
-        self.set_zoom(1.0 if whole_step and passes else zoom, at or self.hand.at)
-
-    def set_zoom(self, zoom: float, at: QPointF | None = None) -> None:
-        """Set the zoom, in device px an image px, keeping what is under the point, or the middle."""
-        point = at or QPointF(self.width() / 2, self.height() / 2)
-        self._picture.zoom_to(zoom, point.x() * self._picture.ratio, point.y() * self._picture.ratio)
-        self._view_changed()
-
-    def fit_or_actual_size(self, at: QPointF) -> None:
-        """Fit, or show actual size around a point where it fits already."""
-        if self._picture.fitted:
-            self.set_zoom(1.0, at)
-        else:
-            self.fit()
-
-    def pan_by(self, dx: float, dy: float) -> None:
-        """Move the image by logical px."""
-        self._picture.pan(dx * self._picture.ratio, dy * self._picture.ratio)
-        self._view_changed()
-
-    @Slot(float, float)
-    def centre_on(self, row: float, column: float) -> None:
-        """Move an image position to the middle of the canvas."""
-        self._picture.centre_on(row, column)
-        self._view_changed()
-
-    def _view_changed(self) -> None:
+    def view_changed(self) -> None:
         """Repaint and announce where the view is another one."""
         before, self._seen = self._seen, self._picture.view
         if self._seen == before:
@@ -256,7 +182,7 @@ class Canvas(HandWidget):
             if place is not None:
                 self._picture.go_to(place)
         self._restyle()
-        self._view_changed()
+        self.view_changed()
         self._redraw()
         self._choose_cursor()
 
@@ -413,4 +339,4 @@ class Canvas(HandWidget):
         ratio = self.devicePixelRatioF()
         self._picture.resize(math.ceil(self.width() * ratio), math.ceil(self.height() * ratio), ratio)
         self.corners.view_changed()
-        self._view_changed()
+        self.view_changed()
