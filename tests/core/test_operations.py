@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unet_studio.core import neighbours, operations
+from unet_studio.core import neighbours, operations, pieces
 from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.document import Document
 from unet_studio.core.errors import Cancelled
@@ -47,6 +47,7 @@ def seams(monkeypatch):
     monkeypatch.setattr(operations, "BAND", 1)
     monkeypatch.setattr(operations, "TILE", 4)
     monkeypatch.setattr(neighbours, "WINDOW", 5)
+    monkeypatch.setattr(pieces, "SPREAD", 7)
 
 
 # -- the definitions, px by px ------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SPREAD = 1 << 18  # px that are written in one go, about a millisecond
+
 Ints = NDArray[Any]  # int32 or int64
 
 
@@ -52,7 +54,14 @@ class Runs:
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """One value a run, (n,), as an image (height, width)."""
-        return np.repeat(values, self.lengths).reshape(self.shape)
+        result = np.empty(self.shape[0] * self.shape[1], dtype=values.dtype)
+        lengths, end = self.lengths, 0
+        for limit in range(SPREAD, len(result) + SPREAD, SPREAD):  # in parts: repeat holds up other threads
+            start, end = end, int(np.searchsorted(self.starts, limit))
+            if start < end:
+                part = np.repeat(values[start:end], lengths[start:end])
+                result[self.starts[start] :][: len(part)] = part
+        return result.reshape(self.shape)
 
     def at_the_sides(self) -> NDArray[np.bool_]:
         """Which runs touch the first or the last column."""
