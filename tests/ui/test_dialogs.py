@@ -1,4 +1,4 @@
-"""Dialogs: export with its proof, the list of keys, about, and what is asked before something is lost."""
+"""Dialogs: export with its proof, about, and what is asked before something is lost."""
 
 import json
 
@@ -12,7 +12,6 @@ from unet_studio.formats.table import FORMATS
 from unet_studio.ui.dialogs.about import AboutDialog
 from unet_studio.ui.dialogs.export import ExportDialog, proof_text
 from unet_studio.ui.dialogs.messages import ask, ask_folder
-from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
 
 
 def only(window, kind):
@@ -75,20 +74,6 @@ def test_a_proof_that_is_not_exact_gives_figures():
     text = proof_text(Proof(3, {"background": 0.9999, "cell": 0.98}, ("a.png",)))
     assert "1 image of 3 differ" in text
     assert "cell 0.9800" in text
-
-
-def test_the_list_of_keys_has_every_shortcut_and_narrows(opened):
-    opened.action_table["shortcuts"].trigger()
-    dialog = only(opened, ShortcutsDialog)
-    searched = " ".join(text for _, text, _ in dialog.lines)
-    for spec in opened.action_table.specs.values():
-        for key in spec.shortcuts if spec.listed else ():
-            assert key.casefold() in searched, spec.id
-    dialog.search.setText("eraser")
-    shown = [text for _, text, widgets in dialog.lines if widgets[0].isVisible()]
-    assert shown == ["eraser e"]
-    assert [text for text, heading in dialog._headings.items() if heading.isVisible()] == ["Tools"]
-    dialog.accept()
 
 
 def test_about_names_version_and_licence(opened):

@@ -1,6 +1,6 @@
 """Every action of the window in one table; menus, tool bar and list of shortcuts are built from it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -381,7 +381,7 @@ def class_actions() -> list[ActionSpec]:
 
 
 class Actions(QObject):
-    """The QActions of a window, by id."""
+    """The QActions of a window, by id. keys: those that differ from the table's."""
 
     def __init__(
         self,
@@ -389,9 +389,11 @@ class Actions(QObject):
         specs: Iterable[ActionSpec],
         owners: Mapping[str, object],
         on_error: Callable[[StudioError], None],
+        keys: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(window)
         self.specs = {spec.id: spec for spec in specs}
+        self._keys = {name: tuple(chosen) for name, chosen in (keys or {}).items()}
         self._owners = owners
         self._on_error = on_error
         self._groups: dict[str, QActionGroup] = {}
@@ -403,12 +405,12 @@ class Actions(QObject):
     def _make(self, window: QWidget, spec: ActionSpec) -> QAction:
         action = QAction(spec.text, window)
         action.setObjectName(f"action_{spec.id}")
-        action.setShortcuts([QKeySequence(text) for text in spec.shortcuts])
+        action.setShortcuts([QKeySequence(key) for key in self.shortcuts(spec.id)])
         action.setAutoRepeat(spec.repeat)
         action.setCheckable(spec.checkable)
         # A menu has one place for the icon and the tick, and Approve's icon is made for its coloured button.
         action.setIconVisibleInMenu(not spec.checkable and spec.id != "approve")
-        action.setToolTip(tooltip(spec))
+        action.setToolTip(tooltip(spec, self.shortcuts(spec.id)))
         action.setStatusTip(spec.tip)
         icons().bind(action.setIcon, spec.icon, "on_accent" if spec.id == "approve" else "text")
         if spec.group:
@@ -418,6 +420,16 @@ class Actions(QObject):
         action.triggered.connect(partial(self._run, call))
         window.addAction(action)
         return action
+
+    def shortcuts(self, name: str) -> tuple[str, ...]:
+        """The keys of an action."""
+        return self._keys.get(name, self.specs[name].shortcuts)
+
+    def set_shortcuts(self, name: str, keys: Sequence[str]) -> None:
+        """Give an action these keys, at once."""
+        self._keys[name] = tuple(keys)
+        self._actions[name].setShortcuts([QKeySequence(key) for key in keys])
+        self._actions[name].setToolTip(tooltip(self.specs[name], keys))
 
     def _group(self, name: str) -> QActionGroup:
         if name not in self._groups:
@@ -438,10 +450,11 @@ class Actions(QObject):
 
     def set_typing(self, typing: bool) -> None:
         """While a person types, keys without Ctrl or Alt belong to the text field and not to actions."""
-        context = Qt.ShortcutContext.WidgetShortcut if typing else Qt.ShortcutContext.WindowShortcut
+        contexts = Qt.ShortcutContext.WindowShortcut, Qt.ShortcutContext.WidgetShortcut
         for action in self._actions.values():
-            if any(is_bare(sequence) for sequence in action.shortcuts()):
-                action.setShortcutContext(context)
+            bare = typing and any(is_bare(sequence) for sequence in action.shortcuts())
+            if action.shortcutContext() != contexts[bare]:
+                action.setShortcutContext(contexts[bare])
 
     def fill_menus(self, bar: QMenuBar) -> dict[str, QMenu]:
         """Build the menus; returns them by their path, such as "&View/&Theme"."""
@@ -480,10 +493,9 @@ def plain(text: str) -> str:
     return text.replace("&", "").rstrip("…")
 
 
-def tooltip(spec: ActionSpec) -> str:
+def tooltip(spec: ActionSpec, keys: Sequence[str]) -> str:
     """What hovering says: the text, its keys, and the longer explanation."""
-    keys = " or ".join(
-        QKeySequence(text).toString(QKeySequence.SequenceFormat.NativeText) for text in spec.shortcuts[:2]
-    )
-    first = f"{plain(spec.text)} ({keys})" if keys else plain(spec.text)
+    native = QKeySequence.SequenceFormat.NativeText
+    shown = " or ".join(QKeySequence(key).toString(native) for key in keys[:2])
+    first = f"{plain(spec.text)} ({shown})" if shown else plain(spec.text)
     return f"{first}\n{spec.tip}" if spec.tip else first

@@ -117,10 +117,11 @@ class Commands:
         ExportDialog(self._window.session, self._window).open()
 
     def show_shortcuts(self) -> None:
-        """List all keys."""
+        """List all keys, to look up and to change."""
         from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog
+        from unet_studio.ui.keys import Keys
 
-        ShortcutsDialog(self._window.action_table.specs.values(), self._window).open()
+        ShortcutsDialog(Keys(self._window.action_table, self._window.preferences), self._window).open()
 
     def show_about(self) -> None:
         """Version and licence."""

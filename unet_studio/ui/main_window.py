@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
             "classes": self.panels["classes"],
             "training": self.panels["training"],
         }
-        made = Actions(self, specs, owners, self.show_error)
+        made = Actions(self, specs, owners, self.show_error, self.preferences.keys)
         made[f"theme_{theme().choice}"].setChecked(True)
         made["auto_predict"].setChecked(self.session.predictor.auto)
         self.view.check(made)
