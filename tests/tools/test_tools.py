@@ -9,6 +9,7 @@ from unet_studio.core.document import Document
 from unet_studio.core.geometry import Rect
 from unet_studio.core.mask import Mask
 from unet_studio.tools import TOOLS, PaintRule, ToolContext
+from unet_studio.tools.click import ClickTool
 
 
 def context(document, active=2, radius=5.0, background=0, **more):
@@ -73,11 +74,15 @@ def gesture(name, tool, ctx, modifiers=frozenset()):
         tool.key(ctx, "enter")
     elif name == "lasso":
         drag(tool, ctx, *LOOP, modifiers=modifiers)
+    elif isinstance(tool, ClickTool):
+        drag(tool, ctx, (120.5, 150.5), modifiers=modifiers)
     else:
         drag(tool, ctx, (100.0, 110.0), (140.0, 190.0), modifiers=modifiers)
 
 
-PAINTING = [name for name, tool in TOOLS.items() if tool.paints]
+# These need more under the pointer than the document here has; their own files try the same.
+CHOOSY = {"accept", "enclosed", "component", "smart_fix"}
+PAINTING = [name for name, tool in TOOLS.items() if tool.paints and name not in CHOOSY]
 RULES = [
     PaintRule(),
     PaintRule("unlabelled"),

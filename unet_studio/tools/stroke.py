@@ -4,6 +4,9 @@ import weakref
 from abc import abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, Rect
 from unet_studio.tools.disc import pieces, swept_disc
@@ -101,10 +104,14 @@ class StrokeTool(Tool):
         changed, shape = EMPTY, drag.document.shape
         for start, end, radius, end_radius in pieces(drag.at, to, drag.radius, context.radius):
             rect, stencil = swept_disc(start, end, radius, shape, end_radius)
-            changed = changed.union(context.paint(rect, stencil, drag.value))
+            changed = changed.union(self.lay(context, rect, stencil, drag.value))
         drag.radius = context.radius
         drag.at = to
         return changed
+
+    def lay(self, context: ToolContext, rect: Rect, stencil: NDArray[np.bool_], value: int) -> Rect:
+        """Paint what the tip went over, of a rect inside the image. Returns what may have changed."""
+        return context.paint(rect, stencil, value)
 
     def _last_point(self, document: Document) -> Point | None:
         if self._last is None or self._last[0]() is not document:
