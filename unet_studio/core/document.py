@@ -175,6 +175,8 @@ class Document:
     def mask_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
         """The mask of rect, every step-th row and column: annotation where labelled, else prediction."""
         painted = self.annotation_region(rect, step)
+        if self.under is None:
+            return painted.copy()
         return np.where(painted == UNLABELLED, self.prediction_region(rect, step), painted)
 
     def mask(self) -> NDArray[np.uint8]:

@@ -271,15 +271,20 @@ class Composer:
         """Write part, in px of the level, of a tile: the picture, and over it the colours of codes."""
         inside = _inside(part, self._area(key))
         width, height = part.width, part.height
-        picture = np.ascontiguousarray(self.pyramid.region(key[0], part))
-        painter = QPainter(tile.image)
-        painter.drawImage(inside.left, inside.top, QImage(picture.data, width, height, 3 * width, RGB))
+        _copy_picture(self.pyramid.region(key[0], part), tile.pixels[inside.slices])
         if codes is not None:
             self.composed += 1
+        if codes is not None and not self._clear(codes):
             colors = self._overlay.array(height, width)
             np.take(self._colors, codes, out=colors, mode="clip")  # "clip" needs no buffer, "raise" does
+            painter = QPainter(tile.image)
             painter.drawImage(inside.left, inside.top, QImage(colors.data, width, height, 4 * width, OVERLAY))
-        painter.end()
+            painter.end()
+
+    def _clear(self, codes: NDArray[np.uint8]) -> bool:
+        """Whether nothing is seen of these codes: all are one without a colour, as in most tiles."""
+        first = codes[0, 0]
+        return bool(self._colors[first] == 0) and not bool((codes != first).any())
 
     def _codes(self, source: Codes, level: int, part: Rect) -> NDArray[np.uint8]:
         """What a layer says about part, in px of a level: every 2**level-th pixel of the image."""
@@ -351,6 +356,14 @@ def _bounds(marked: NDArray[np.bool_]) -> Rect:
         return EMPTY
     columns = np.flatnonzero(marked[rows[0] : rows[-1] + 1].any(axis=0))
     return Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def _copy_picture(picture: NDArray[np.uint8], target: NDArray[np.uint32]) -> None:
+    """Write a picture, uint8 (h, w, 3), as pixels of a tile, uint32 (h, w), whatever its rows are apart."""
+    import cv2  # loaded with the pyramid
+
+    shape = (*target.shape, 4)
+    cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA, dst=target.view(np.uint8).reshape(shape))
 
 
 def _inside(part: Rect, outer: Rect) -> Rect:
