@@ -19,24 +19,24 @@ SETTINGS = (
 )
 
 
-class Wand(TOOLS["rectangle"]):
+class Trial(TOOLS["rectangle"]):
     """A tool with a setting of each kind."""
 
-    name = "wand"
-    title = "Wand"
+    name = "trial"
+    title = "Trial"
     settings = SETTINGS
     sized = True
 
 
 @pytest.fixture
-def wand(monkeypatch, session):
+def trial(monkeypatch, session):
     """A tool with settings in the tree of the session that was made already."""
-    session.editor.tools["wand"] = Wand()
-    return session.editor.tools["wand"]
+    session.editor.tools["trial"] = Trial()
+    return session.editor.tools["trial"]
 
 
 @pytest.fixture
-def bar(qtbot, session, preferences, wand):
+def bar(qtbot, session, preferences, trial):
     made = OptionBar(session, preferences)
     qtbot.addWidget(made)
     made.resize(1500, 44)
@@ -109,6 +109,22 @@ def test_a_tool_shows_the_options_that_it_uses_and_no_others(name, bar, session)
     assert shown[tool.sized :] == list(tool.settings)
 
 
+def test_the_picture_does_not_jump_from_tool_to_tool(opened):
+    heights = set()
+    for name in TOOLS:
+        opened.session.editor.set_tool(name)
+        QApplication.processEvents()
+        heights.add((opened.option_bar.height(), opened.canvas.geometry().getRect()))
+    assert len(heights) == 1
+
+
+def test_what_has_no_room_is_behind_a_button(opened, qtbot):
+    opened.resize(700, 500)
+    more = opened.option_bar.findChild(QToolButton, "qt_toolbar_ext_button")
+    qtbot.waitUntil(more.isVisible)
+    assert not more.icon().isNull()
+
+
 def test_the_size_is_a_number_and_a_slider(bar, session):
     editor = session.editor
     spin = next(child for child in bar.size_field.children() if hasattr(child, "setValue"))
@@ -135,15 +151,15 @@ def test_enter_gives_the_keyboard_back_to_the_canvas(opened, qtbot):
     assert not opened.session.document.approved
 
 
-def test_every_kind_of_setting_has_a_control_that_goes_both_ways(bar, session, wand):
-    session.editor.set_tool("wand")
+def test_every_kind_of_setting_has_a_control_that_goes_both_ways(bar, session, trial):
+    session.editor.set_tool("trial")
     QApplication.processEvents()
     controls = [control for control in bar.findChildren(SettingControl) if control.setting in SETTINGS]
     assert [control.setting for control in controls] == list(SETTINGS)
     assert all(control.isVisible() for control in controls)
     for control, value in zip(controls, (33, 0.25, False, "mask"), strict=True):
         control.changed.emit(value)
-        assert wand.values[control.setting.name] == value
+        assert trial.values[control.setting.name] == value
     number, fraction, switch, choice = (
         control.layout().itemAt(control.layout().count() - 1).widget() for control in controls
     )
@@ -153,13 +169,13 @@ def test_every_kind_of_setting_has_a_control_that_goes_both_ways(bar, session, w
     fraction.setValue(0.75)
     switch.click()
     choice.setCurrentText("image")
-    assert wand.values == {"tolerance": 44, "edge": 0.75, "near": True, "look": "image"}
+    assert trial.values == {"tolerance": 44, "edge": 0.75, "near": True, "look": "image"}
 
 
-def test_a_setting_that_the_tool_changes_itself_is_shown(bar, session, wand):
-    session.editor.set_tool("wand")
+def test_a_setting_that_the_tool_changes_itself_is_shown(bar, session, trial):
+    session.editor.set_tool("trial")
     control = next(found for found in bar.findChildren(SettingControl) if found.setting is SETTINGS[0])
-    session.editor.set_setting("wand", "tolerance", 99)
+    session.editor.set_setting("trial", "tolerance", 99)
     assert control.layout().itemAt(1).widget().value() == 99
 
 
@@ -203,34 +219,35 @@ def test_rules_about_classes_do_not_outlive_the_class_or_the_project(opened, fol
 # -- what comes back with the next start ---------------------------------------------------------------------
 
 
-def test_options_come_back_with_the_next_start(qtbot, bar, session, preferences, wand):
+def test_options_come_back_with_the_next_start(qtbot, bar, session, preferences, trial):
     session.editor.set_brush_radius(77)
     session.editor.set_pressure_sizes(True)
-    session.editor.set_setting("wand", "tolerance", 5)
-    session.editor.set_setting("wand", "look", "mask")
+    session.editor.set_setting("trial", "tolerance", 5)
+    session.editor.set_setting("trial", "look", "mask")
     session.editor.set_rule(PaintRule("unlabelled", locked=frozenset({1})))
     session.editor.set_tool("polygon")
     session.editor.set_tool("brush")
     other = Session()
-    other.editor.tools["wand"] = Wand()
+    other.editor.tools["trial"] = Trial()
     again = OptionBar(other, preferences)
     qtbot.addWidget(again)
     assert other.editor.brush_radius == 77
     assert other.editor.pressure_sizes
     assert again.pressure_button.isChecked()
-    assert other.editor.tools["wand"].values == {**wand.values, "tolerance": 5, "look": "mask"}
+    assert other.editor.tools["trial"].values == {**trial.values, "tolerance": 5, "look": "mask"}
     assert other.editor.rule == PaintRule("unlabelled")
     other.shut_down()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "3", "{", '{"radius": "x", "wand.look": "moon", "wand.gone": 1, "gone.x": 2, "x": []}']
+    "text",
+    ["", "[]", "3", "{", '{"radius": "x", "trial.look": "moon", "trial.gone": 1, "gone.x": 2, "x": []}'],
 )
-def test_broken_preferences_mean_the_defaults(text, qtbot, session, preferences, wand):
+def test_broken_preferences_mean_the_defaults(text, qtbot, session, preferences, trial):
     preferences._settings.setValue("tools", text)
     qtbot.addWidget(OptionBar(session, preferences))
     assert session.editor.brush_radius == 12
-    assert wand.values == {setting.name: setting.default for setting in SETTINGS}
+    assert trial.values == {setting.name: setting.default for setting in SETTINGS}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from unet_studio.ui.widgets import label, row, set_role
 STEPS = 200  # of the size slider, which is logarithmic
 LARGEST = 1000  # px, radius
 SWATCH = 12  # logical px
+HEIGHT = 40  # logical px at least: the picture below must not jump from tool to tool
 RADIUS = Setting(
     "radius",
     "Radius",
@@ -82,6 +83,7 @@ class OptionBar(QToolBar):
         self._restore()
         self.setObjectName("options")
         self.setMovable(False)
+        self.setMinimumHeight(HEIGHT)
         self._icon, self._title = IconLabel("", "text", 20), label("", "heading", wrap=False)
         metrics, tools = self._title.fontMetrics(), session.editor.tools.values()
         self._title.setMinimumWidth(max(metrics.horizontalAdvance(tool.title) for tool in tools) + 8)
