@@ -1,5 +1,6 @@
 """What is painted on top of the picture: the ring around the pointer, and messages."""
 
+import math
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
@@ -8,6 +9,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPen, Q
 from unet_studio.ui.theme import Tokens
 
 BRIGHT, DARK = QColor(255, 255, 255, 235), QColor(0, 0, 0, 190)  # together seen on every background
+REACH = 4  # px that a ring may reach beyond its radius, on both sides
+BANDS = 24  # of rectangles that a large ring is covered with
 MESSAGE_WIDTH = 460
 PADDING = 24
 GAP = 8
@@ -16,10 +19,24 @@ STEPS = 4  # radii of such pictures a device px
 
 
 def ring_region(centre: QPointF, radius: float) -> QRegion:
-    """What a ring covers: a square around it without the square inside it, all in logical px."""
-    outer, inner = radius + 4, radius * 0.7 - 4
-    region = QRegion(_square(centre, outer))
-    return region.subtracted(QRegion(_square(centre, inner))) if inner > 8 else region
+    """What a ring covers, in few rectangles; all in logical px."""
+    return _ring_cover(math.ceil(radius)).translated(math.floor(centre.x()), math.floor(centre.y()))
+
+
+@lru_cache(maxsize=64)
+def _ring_cover(radius: int) -> QRegion:
+    """What rings of radius - 1 to radius px cover whose centre lies in the pixel at the origin."""
+    outer, inner = radius + REACH + 1, radius - REACH - 2
+    height = max(math.ceil(2 * outer / BANDS), 8)
+    region = QRegion()
+    for top in range(-outer, outer, height):
+        bottom = min(top + height, outer)
+        near, far = max(top, -bottom, 0), max(-top, bottom)
+        reach = math.ceil(math.sqrt(outer**2 - near**2))
+        hole = math.floor(math.sqrt(inner**2 - far**2)) if inner > far else 0
+        region += QRect(-reach, top, reach - hole, bottom - top)
+        region += QRect(hole, top, reach - hole, bottom - top)
+    return region
 
 
 def paint_ring(painter: QPainter, centre: QPointF, radius: float, ratio: float) -> None:
@@ -90,7 +107,3 @@ def paint_message(painter: QPainter, area: QRect, font: QFont, title: str, detai
         painter.drawText(place, flags, text)
         top += box.height() + GAP
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-
-def _square(centre: QPointF, half: float) -> QRect:
-    return QRectF(centre.x() - half, centre.y() - half, 2 * half, 2 * half).toAlignedRect()

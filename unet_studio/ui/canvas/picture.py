@@ -1,7 +1,7 @@
 """The picture in the canvas: a document's tiles, the view of them, and the frame that shows both.
 
-All positions here are device px. Nothing is drawn before image() asks for the frame: many changes between two
-paint events cost one update.
+All positions here are device px. Nothing is drawn on the frame before image() asks for it: many changes
+between two paint events cost one update.
 """
 
 import math
@@ -19,7 +19,8 @@ from unet_studio.ui.canvas.tiles import Composer, TileCache
 from unet_studio.ui.canvas.view import View, zoom_range
 
 SPREAD = 3  # device px around a changed pixel that smooth scaling may touch
-MANY = 32  # changed rectangles between two frames that are drawn one by one
+MANY = 32  # changes between two frames that are looked at one by one
+LOOSE = 1.5  # so much larger may one rectangle be than the few that it stands for
 ROOM = 4  # px of a level that a device px may need, at most
 PAINT_SECONDS = 0.009  # for what a new view brings; the rest of it is drawn in the next frames
 
@@ -35,12 +36,15 @@ class Picture:
         self.exact = View()
         self._frame = Frame(1, 1, ratio)
         self._caches = TileCache(coded=True), TileCache()
-        self._changed: list[Rect] = []  # pixels of the image whose mask changed since the last frame
+        # Of the image, since the last frame: what looks different, and the changes not looked at yet.
+        self._different: list[Rect] = []
+        self._changed = EMPTY
+        self._changes = 0
 
     def open(self, document: Document, pyramid: Pyramid, colors: Table, layer: str) -> None:
         """Show a document, all of it."""
         self.composer = Composer(document, pyramid, colors, layer, self._caches)
-        self._changed.clear()
+        self._forget_changes()
         self.fit()
         self._frame.view = None
 
@@ -49,7 +53,7 @@ class Picture:
         self.composer = None
         for cache in self._caches:
             cache.clear()
-        self._changed.clear()
+        self._forget_changes()
         self._frame.view = None
 
     @property
@@ -112,14 +116,23 @@ class Picture:
         else:
             self._set(self.exact.centred(middle, self.size))
 
-    def mask_changed(self, rect: Rect) -> Rect:
-        """The mask changed in rect, in px of the image. Returns the device px that show it."""
+    def mask_changed(self, rect: Rect) -> list[Rect]:
+        """The mask changed in rect, in px of the image. Returns the device px that look different now.
+
+        Of a large brush that is a crescent, which is much less to paint. After many changes between two
+        frames nobody looks any more: they are mended together in the next one.
+        """
         if self.composer is None:
-            return EMPTY
-        self._changed.append(rect)
-        if len(self._changed) > MANY:
-            self._changed = [_around(self._changed)]
-        return self._on_screen(rect)
+            return []
+        self._changes += 1
+        if self._changes > MANY:
+            self._changed = self._changed.union(rect)
+            different = [rect]
+        else:
+            different = _few(self.composer.changed(rect, self.visible))
+            self._different += different
+        areas = [self._on_screen(one) for one in different]
+        return [area for area in areas if not area.empty]
 
     def redraw(self) -> None:
         """Draw the whole frame anew, beginning when it is next asked for."""
@@ -133,16 +146,19 @@ class Picture:
     def image(self, background: QColor, seconds: float = PAINT_SECONDS) -> QImage:
         """The frame, not to be kept: with all changes of the mask, and of a new view what the time allows."""
         frame, view, composer = self._frame, self.view, self.composer
-        changed: list[Rect] = []
+        different = self._different
         if composer is not None:
             composer.make_room(ROOM * self.size[0] * self.size[1])
-            for rect in self._changed:
-                changed += composer.changed(rect, self.visible)
-        self._changed = []
+            if not self._changed.empty:
+                different = [*different, *composer.changed(self._changed, self.visible)]
+        self._forget_changes()
         frame.show(view, composer, background, seconds)
-        for rect in changed:
+        for rect in _few(different):
             frame.draw(self._on_screen(rect), view, composer, background)
         return frame.image
+
+    def _forget_changes(self) -> None:
+        self._different, self._changed, self._changes = [], EMPTY, 0
 
     def _set(self, view: View) -> None:
         self.exact = view.clamped(self.shape, self.size)
@@ -159,8 +175,10 @@ class Picture:
         return area.expand(spread).clip((self.size[1], self.size[0]))
 
 
-def _around(rects: list[Rect]) -> Rect:
-    result = EMPTY
+def _few(rects: list[Rect]) -> list[Rect]:
+    """The rectangles, or one around all of them where that is hardly larger."""
+    around = EMPTY
     for rect in rects:
-        result = result.union(rect)
-    return result
+        around = around.union(rect)
+    together = sum(rect.height * rect.width for rect in rects)
+    return [around] if 0 < around.height * around.width <= LOOSE * together else rects

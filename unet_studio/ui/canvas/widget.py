@@ -198,8 +198,7 @@ class Canvas(ViewedWidget):
     @Slot(object)
     def _mask_changed(self, rect: Rect) -> None:
         self.corners.overview.changed(rect)
-        area = self._picture.mask_changed(rect)
-        if not area.empty:
+        for area in self._picture.mask_changed(rect):
             self.update(self._logical(area))
 
     @Slot(str)
