@@ -11,6 +11,7 @@ from tests.ui.conftest import shown
 from unet_studio.core.operations import OPERATIONS
 from unet_studio.core.prediction import Prediction
 from unet_studio.session import operator
+from unet_studio.tools import PaintRule
 from unet_studio.ui.dialogs import operation
 from unet_studio.ui.dialogs.operation import ACTIVE, EVERYTHING, NumberField, OperationDialog
 
@@ -131,6 +132,18 @@ def test_painting_goes_on_and_the_preview_follows(speckled, qtbot):
     dialog.accept()
     qtbot.waitUntil(lambda: not session.operator.running, timeout=20_000)
     assert (session.document.annotation.pixels[75:85, 95:115] == 1).all()
+
+
+def test_a_lock_is_another_preview_and_a_brush_is_not(speckled, qtbot):
+    dialog = ask(speckled, qtbot, "drop_specks")
+    tried(qtbot, dialog)
+    editor = speckled.session.editor
+    editor.set_brush_radius(33)
+    assert speckled.session.operator._foreseen
+    editor.set_rule(PaintRule(locked=frozenset({1})))
+    assert not speckled.session.operator._foreseen
+    qtbot.waitUntil(lambda: dialog.outcome.text() == "Changes nothing.", timeout=20_000)
+    dialog.reject()
 
 
 def test_the_class_it_is_about_can_be_the_active_one_any_or_all(speckled, qtbot):

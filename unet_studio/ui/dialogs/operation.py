@@ -162,6 +162,7 @@ class OperationDialog(QDialog):
         self._timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self._try_out)
         self._left = False
+        self._locked = session.editor.rule.locked
         self._tried: Rect | None = None  # the part of the image that was looked at; None for all of it
         about = Parameter("class", "About", EVERYTHING, "The class that changes", "choice")
         self.about = Choice(about, self.restart)
@@ -223,10 +224,10 @@ class OperationDialog(QDialog):
             session.maskChanged,
             session.documentChanged,
             session.predictor.predicted,
-            session.editor.toolChanged,
             operator.changed,
         ):
             signal.connect(self.restart)
+        session.editor.toolChanged.connect(self._tool_changed)
         session.classesChanged.connect(self._offer_classes)
         session.editor.activeClassChanged.connect(self._offer_classes)
         session.projectChanged.connect(self.reject)
@@ -291,6 +292,14 @@ class OperationDialog(QDialog):
             return
         self._session.operator.drop_preview()
         self._timer.start()
+
+    @Slot()
+    def _tool_changed(self, *_: object) -> None:
+        """Of all that a tool has, only the locks matter here."""
+        locked = self._session.editor.rule.locked
+        if locked != self._locked:
+            self._locked = locked
+            self.restart()
 
     @Slot()
     def _view_changed(self) -> None:
