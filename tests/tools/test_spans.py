@@ -143,6 +143,14 @@ def test_tiles_are_those_with_pixels_and_no_others(shape):
         assert whole(spans).any()
 
 
+def test_edges_that_are_almost_level_cross_nothing():
+    for top in (0.0, 5.0):
+        points = [(top, 0.0), (top + 2.2e-309, 1.0), (np.nextafter(top, 9), 20.0)]
+        assert polygon_spans(points, SHAPE).area == 0
+    points = [(4.5, 3.0), (np.nextafter(4.5, 9), 20.0), (9.0, 3.0)]  # the least that reaches a row's middle
+    np.testing.assert_array_equal(whole(polygon_spans(points, SHAPE)), inside(points))
+
+
 def test_outlines_far_outside_cost_no_more_than_the_image():
     spans = polygon_spans([(-1e12, -1e12), (-1e12, 1e12), (1e12, 1e12), (1e12, -1e12)], SHAPE)
     assert whole(spans).all()

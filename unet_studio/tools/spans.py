@@ -147,7 +147,7 @@ def _crossings(one: Floats, other: Floats, shape: tuple[int, int]) -> tuple[Ints
     count = bottom - top
     edge = np.repeat(np.arange(len(one)), count)
     rows = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + top[edge]
-    with np.errstate(divide="ignore", invalid="ignore"):  # level edges, which cross nothing
+    with np.errstate(all="ignore"):  # level edges, which cross nothing
         slope = (lower[:, 1] - upper[:, 1]) / (lower[:, 0] - upper[:, 0])
     across = upper[edge, 1] + (rows + 0.5 - upper[edge, 0]) * slope[edge]
     columns = np.clip(np.ceil(across - 0.5), 0, shape[1]).astype(np.int64)
