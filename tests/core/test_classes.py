@@ -1,6 +1,7 @@
 """Class tables: indices are permanent, names are told apart, JSON brings everything back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +202,74 @@ def test_classes_files_of_real_sets(
     assert found == json.loads((data / folder / "classes.json").read_text())["ignore_index"]
     assert found == ignore or folder == "em_vnc"
     assert found not in table.indices
+
+
+@given(tables(), st.data())
+def test_moving_classes_changes_the_order_alone(table: ClassTable, data: st.DataObject) -> None:
+    before = {entry.index: entry for entry in table.classes}
+    for _ in range(3):
+        if not table.indices:
+            return
+        index = data.draw(st.sampled_from(table.indices))
+        place = data.draw(st.integers(-2, 8))
+        moved = table.moved(index, place)
+        assert {entry.index: entry for entry in moved.classes} == before
+        assert moved.background == table.background
+        others = [other for other in table.indices if other != index]
+        assert [other for other in moved.indices if other != index] == others
+        assert moved.indices.index(index) == min(max(place, 0), len(others))
+        assert ClassTable.from_json(json.loads(json.dumps(moved.to_json()))) == moved
+        table = moved
+
+
+@given(tables(), st.data())
+def test_merging_classes_keeps_every_index_and_leads_to_one_that_is_there(
+    table: ClassTable, data: st.DataObject
+) -> None:
+    table = ClassTable(tuple(replace(entry, retired=False) for entry in table.classes), table.background)
+    indices = {entry.index for entry in table.classes}
+    for _ in range(data.draw(st.integers(0, 5))):
+        choices = [index for index in table.indices if index != table.background]
+        if not choices:
+            break
+        index = data.draw(st.sampled_from(choices))
+        others = [other for other in table.indices if other != index]
+        before = table
+        table = table.retire(index, data.draw(st.sampled_from([*others, 255])))
+        assert {entry.index for entry in table.classes} == indices
+        assert set(before.indices) - set(table.indices) == {index}
+    now = table.successors()
+    if now is None:
+        assert all(entry.becomes is None for entry in table.classes)
+        return
+    for value in range(256):
+        entry = next((entry for entry in table.classes if entry.index == value), None)
+        gone = entry is not None and entry.retired
+        assert (int(now[value]) in (*table.indices, 255)) if gone else now[value] == value
+    assert np.array_equal(now[now], now)  # once is enough
+    assert table.background is None or now[table.background] == table.background
+
+
+def test_a_class_that_became_itself_by_way_of_others_ends_the_search() -> None:
+    round_and_round = ClassTable.from_json(
+        {
+            "classes": [
+                {"index": 0, "name": "a", "color": "#000000", "retired": True, "becomes": 1},
+                {"index": 1, "name": "b", "color": "#000000", "retired": True, "becomes": 0},
+            ]
+        }
+    )
+    assert round_and_round.successors() is not None
+
+
+def test_a_key_belongs_to_one_class() -> None:
+    table = ClassTable.binary().add("roof").keyed(1, "5").keyed(2, "5")
+    assert [entry.key for entry in table.classes] == [None, None, "5"]
+    assert table.keyed(2, None).get(2).key is None
+    assert table.retire(2, 1).get(2).key is None
+
+
+def test_free_colours_are_those_of_no_active_class() -> None:
+    table = ClassTable.binary().add("roof")
+    assert set(DEFAULT_COLORS) - set(table.free_colors) == {table.get(1).color, table.get(2).color}
+    assert table.get(2).color in table.retire(2, 1).free_colors

@@ -69,14 +69,15 @@ class ImageOrder:
     def beside(self, name: str | None, by: int) -> str | None:
         """The image so many rows after another one; None beyond the ends.
 
-        An image that is not listed itself lies between those around it by name.
+        From an image that is not listed, every step leads into the list: to what comes next by name where
+        the list is in that order, else to its first image, or backwards to its last.
         """
         row = self.row(name)
-        if row is None:
+        if row is None and len(self):
             place = self.places.get(name, -1) if name is not None else -1
-            after = int(np.count_nonzero(self.shown < place)) if self._by_name else 0
-            row = after - 1 if by > 0 else after
-        row += by
+            before = int(np.count_nonzero(self.shown < place)) if self._by_name else 0
+            return self.name(before % len(self) if by > 0 else (before or len(self)) - 1)
+        row = (-1 if row is None else row) + by
         return self.name(row) if 0 <= row < len(self) else None
 
     def around(self, name: str | None, by: int) -> list[int]:
@@ -149,14 +150,19 @@ class Catalogue:
         value = float("nan") if place is None else float(self._confidence[place])
         return None if np.isnan(value) else value
 
+    @property
+    def folded(self) -> list[str]:
+        """The names without case."""
+        if len(self._folded) != len(self.names):
+            self._folded = [name.casefold() for name in self.names]
+        return self._folded
+
     def order(self, wish: Wish, codes: NDArray[np.uint8]) -> ImageOrder:
         """What a person wants to see. codes: the state of every image, places in STATES."""
         shown: Places = np.arange(len(self.names), dtype=np.int32)
         if wish.text:
             text = wish.text.casefold()
-            if len(self._folded) != len(self.names):
-                self._folded = [name.casefold() for name in self.names]
-            shown = np.array([i for i, name in enumerate(self._folded) if text in name], dtype=np.int32)
+            shown = np.array([i for i, name in enumerate(self.folded) if text in name], dtype=np.int32)
         if wish.states is not None:
             wanted = np.array([state in wish.states for state in STATES])
             shown = shown[wanted[codes[shown]]]

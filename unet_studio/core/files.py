@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Collection, Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePath
 
 from unet_studio.core.errors import Cancelled, StudioError
@@ -12,7 +13,7 @@ from unet_studio.core.image_io import IMAGE_SUFFIXES
 NaturalKey = tuple[str, str]
 
 _DIGITS = re.compile(r"([0-9]+)")
-_SUFFIXES = frozenset(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
+_SUFFIXES = tuple(IMAGE_SUFFIXES)
 _TICK = 500  # entries of a folder read between two looks at the clock
 _LEAST = 1000  # entries read before patience may end: small folders are always listed at once
 _TOGETHER = 5000  # names whose keys are made in one go
@@ -163,28 +164,33 @@ class ImageWalk:
                 return prefix, iter(()), folders
             seen.add(identity)
         self._folders.append(path)
-        count = 0
+        count = known = 0
         try:
             with os.scandir(self._place(path)) as entries:
-                for count, entry in enumerate(entries, start=1):
-                    name = entry.name
-                    _, dot, suffix = name.rpartition(".")
-                    if name.startswith("."):
-                        continue
-                    if dot and (suffix in _SUFFIXES or suffix.lower() in _SUFFIXES) and _is_file(entry):
-                        images.append(name)
-                    elif _is_folder(entry) and not self._skip(prefix + name, name):
-                        if entry.is_symlink():
-                            self._links.append(prefix + name)
-                        else:
-                            folders.add(name)
-                    if count % _TICK == 0:
+                while some := list(islice(entries, _TICK)):
+                    count = len(some)
+                    found = [entry for entry in some if entry.name.lower().endswith(_SUFFIXES)]
+                    images += [entry.name for entry in found if entry.name[0] != "." and _is_file(entry)]
+                    if len(images) - known < count:
+                        self._find_folders(prefix, some, folders)
+                    known = len(images)
+                    if count == _TICK:
                         yield _TICK
         except OSError:
             pass
-        found = _sorted([*images, *folders])
+        ordered = _sorted([*images, *folders])
         yield count % _TICK + 1
-        return prefix, iter(found), folders
+        return prefix, iter(ordered), folders
+
+    def _find_folders(self, prefix: str, entries: Sequence[os.DirEntry[str]], found: set[str]) -> None:
+        """The names of the real folders among some entries; links to folders are put by."""
+        for entry in entries:
+            name = entry.name
+            if name[0] != "." and _is_folder(entry) and not self._skip(prefix + name, name):
+                if entry.is_symlink():
+                    self._links.append(prefix + name)
+                else:
+                    found.add(name)
 
     def _place(self, path: str) -> str:
         return os.path.join(self._root, path)  # noqa: PTH118 - much faster than Path on many files

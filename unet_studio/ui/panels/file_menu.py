@@ -38,10 +38,14 @@ def file_menu(session: Session, names: Sequence[str], parent: QWidget) -> QMenu:
     if one is None:
         return menu
     menu.addSeparator()
-    if one == session.current and session.status(one) is Status.APPROVED:
-        menu.addAction("&Take Approval Back", session.editor.unapprove).setEnabled(session.editable)
-    elif one == session.current:
-        menu.addAction("&Approve", session.editor.approve).setEnabled(session.editable)
+    document = session.document
+    if document is not None and one == document.name:
+        words, act = (
+            ("&Take Approval Back", session.editor.unapprove)
+            if document.approved
+            else ("&Approve", session.editor.approve)
+        )
+        menu.addAction(words, act).setEnabled(session.editable)
     again = menu.addAction("&Read Again", partial(session.read_again, one))
     again.setToolTip("Read the image and its mask from disk again, after another program changed them")
     started = session.status(one) is not Status.UNLABELLED

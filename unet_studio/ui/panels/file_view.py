@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -39,6 +39,11 @@ class FileView(QListView):
         self.setAccessibleName("Images")
         self.setMinimumHeight(2 * ROW)
         self.selectionModel().currentChanged.connect(self._current_changed)
+        model.touched.connect(self._touched)
+
+    @Slot(int)
+    def _touched(self, row: int) -> None:
+        self.update(self._files.index(row, 0))
 
     def show_row(self, index: QModelIndex) -> None:
         """Mark the row of the image on screen, without opening it again, and bring it into view."""
@@ -52,7 +57,9 @@ class FileView(QListView):
 
     def chosen_names(self) -> list[str]:
         """The selected images, in the order of the list."""
-        spans = sorted((span.top(), span.bottom()) for span in self.selectionModel().selection())
+        selection = self.selectionModel().selection()
+        ranges = [selection.at(place) for place in range(selection.count())]
+        spans = sorted((found.top(), found.bottom()) for found in ranges)
         return [self._files.name(row) for first, last in spans for row in range(first, last + 1)]
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:

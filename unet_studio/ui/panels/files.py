@@ -133,7 +133,7 @@ class FilesPanel(QWidget):
         session.documentChanged.connect(self._document_changed)
         session.statusChanged.connect(self._status_changed)
         session.thumbnailReady.connect(self._picture_ready)
-        browser.splitChanged.connect(self._model.touch_all)
+        browser.splitChanged.connect(self.view.viewport().update)
         browser.fileChanged.connect(self._file_changed)
         browser.factsFound.connect(self._facts_found)
         browser.factsProgressed.connect(self._facts_progressed)
