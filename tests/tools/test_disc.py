@@ -57,7 +57,7 @@ def under(shape, *points):
     return whole
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(coordinates, coordinates, radii)
 def test_swept_disc_is_every_pixel_centre_within_the_radius(start, end, radius):
     far = distances(SHAPE, start, end)
@@ -66,7 +66,7 @@ def test_swept_disc_is_every_pixel_centre_within_the_radius(start, end, radius):
     np.testing.assert_array_equal(laid(SHAPE, start, end, radius)[certain], expected[certain])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(coordinates, coordinates, radii, radii)
 def test_a_tapered_sweep_is_every_disc_between_its_ends(start, end, radius, end_radius):
     outside = depths(SHAPE, start, end, radius, end_radius)

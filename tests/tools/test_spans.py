@@ -54,7 +54,7 @@ def inside(points, shape=SHAPE):
     return np.array([[winding(points, r + 0.5, c + 0.5) != 0 for c in columns] for r in rows])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(anywhere, halves), min_size=1, max_size=9))
 def test_a_polygon_is_every_centre_it_goes_around(points):
     np.testing.assert_array_equal(whole(polygon_spans(points, SHAPE)), inside(points))
@@ -68,7 +68,7 @@ def test_a_polygon_has_no_direction_and_no_first_point(points):
     np.testing.assert_array_equal(found, whole(polygon_spans(points[2:] + points[:2], SHAPE)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(anywhere, anywhere, st.lists(anywhere, max_size=3))
 def test_areas_that_share_edges_share_no_pixel_and_leave_none_out(one, other, way):
     """The image cut in two by a line from above it to below it that bends wherever it likes."""
@@ -98,7 +98,7 @@ def test_a_rectangle_on_whole_numbers_is_exactly_those_pixels():
     np.testing.assert_array_equal(whole(polygon_spans(corners, SHAPE)), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(anywhere, halves), st.one_of(anywhere, halves))
 def test_a_rectangle_is_the_polygon_of_its_corners(one, other):
     found = whole(rectangle_spans(one, other, SHAPE))
@@ -106,7 +106,7 @@ def test_a_rectangle_is_the_polygon_of_its_corners(one, other):
     np.testing.assert_array_equal(found, whole(polygon_spans(corners, SHAPE)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(anywhere, halves), st.one_of(anywhere, halves))
 def test_an_ellipse_is_every_centre_inside_it(one, other):
     half = abs(one[0] - other[0]) / 2, abs(one[1] - other[1]) / 2
@@ -125,7 +125,7 @@ def test_an_ellipse_without_width_is_nothing():
     assert ellipse_spans((3.0, 4.0), (3.0, 9.0), SHAPE).area == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(anywhere, anywhere, st.floats(0.5, 20))
 def test_a_line_is_a_stroke_of_the_brush(start, end, radius):
     found = whole(line_spans(start, end, radius, SHAPE))
