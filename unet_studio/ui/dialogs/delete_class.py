@@ -9,7 +9,7 @@ from unet_studio.core.project import Status
 from unet_studio.session import Session
 from unet_studio.ui.widgets import button, label, row
 
-UNDOING = "This can't be undone."
+UNDOING = "This can't be undone, and undo begins anew in every image."
 FATES = {
     True: "They become unlabelled, so the model's prediction shows there again. Approved images that hold "
     "them become unfinished; whatever else they show stays as it is. ",
@@ -78,9 +78,7 @@ class DeleteClassDialog(QDialog):
         """Say what would happen, as far as is counted."""
         into = self.into.currentData()
         new = "unlabelled" if into is None else f"“{self._session.classes.get(into).name}”"
-        self.text.setText(
-            FATES[into is None].format(old=f"“{self._name}”", new=new) + f"Undo starts anew. {UNDOING}"
-        )
+        self.text.setText(FATES[into is None].format(old=f"“{self._name}”", new=new) + UNDOING)
         images = [name for name, number in self._pixels.items() if number]
         pixels = sum(self._pixels.values())
         approved = sum(self._session.status(name) is Status.APPROVED for name in images)

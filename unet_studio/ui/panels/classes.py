@@ -68,6 +68,8 @@ class ClassesPanel(QWidget):
             line.setContentsMargins(12, 0, 12, 0)
             layout.addLayout(line)
             widget.hide()
+        for narrow in (self.recolor, self.rename, self.merge, self.delete):
+            narrow.setStyleSheet("padding: 5px 7px;")  # five buttons side by side in a narrow dock
         buttons = row(self.add, None, self.recolor, self.rename, self.merge, self.delete, spacing=4)
         buttons.setContentsMargins(10, 0, 10, 0)
         layout.addLayout(buttons)

@@ -73,14 +73,14 @@ class FilesPanel(QWidget):
         self.search.setAccessibleName("Filter images by name")
         self.search.setToolTip("Show only images whose name contains this text")
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(84)
+        self.search.setMinimumWidth(72)
         self.states.addItems(list(FILTERS))
         for box, name, tip in (
             (self.states, "Filter images by state", "Show only images in this state"),
             (self.classes, "Filter images by class", "Show only images whose mask shows this class"),
         ):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(5)
+            box.setMinimumContentsLength(4)
             box.setMaxVisibleItems(24)
             box.setAccessibleName(name)
             box.setToolTip(tip)
