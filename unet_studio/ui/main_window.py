@@ -32,6 +32,7 @@ from unet_studio.ui.dialogs.messages import show_error
 from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
 from unet_studio.ui.notices import Notices
+from unet_studio.ui.opening_strip import OpeningStrip
 from unet_studio.ui.option_bar import OptionBar
 from unet_studio.ui.panels.classes import ClassesPanel
 from unet_studio.ui.panels.display import DisplayPanel
@@ -74,6 +75,7 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(session, self)
         self.view = ViewOptions(self.canvas, self.preferences, self)
         self.work = WorkStrip(session, self.canvas)
+        self.opening = OpeningStrip(session, self.canvas)
         self.banner = Banner()
         self.welcome = Welcome()
         self.panels: dict[str, QWidget] = {
