@@ -13,7 +13,7 @@ from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.document_files import load_document
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_png
-from unet_studio.session import Session
+from unet_studio.session import Session, predictor
 
 
 @pytest.fixture
@@ -184,6 +184,21 @@ def test_a_stroke_keeps_the_prediction_unless_asked_for(session, project, qtbot)
     assert session.document.prediction.model == "small"
     predicted(session, qtbot)
     assert session.document.prediction.model == "other"
+
+
+def test_a_batch_is_queued_in_parts_and_may_be_cancelled_between_them(session, project, qtbot, monkeypatch):
+    monkeypatch.setattr(predictor, "AT_ONCE", 1)
+    asked = []
+    monkeypatch.setattr(session.predictor._queue, "submit", lambda *found: asked.append(len(found)))
+    session.predictor.set_model("small")
+    session.predictor.predict_all()
+    qtbot.waitUntil(lambda: len(asked) == 4, timeout=20_000)
+    assert asked == [1, 1, 1, 1]
+    asked.clear()
+    session.predictor._missing_found("missing", (session.predictor.model, session.images, ["0.png", "1.png"]))
+    session.predictor.cancel()
+    qtbot.wait(50)
+    assert asked == [1]
 
 
 def test_cancel_empties_the_queue(session, project, qtbot):

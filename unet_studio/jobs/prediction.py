@@ -4,6 +4,7 @@ The image on screen goes first, then its neighbours, then batch work. A request 
 a more urgent one takes over within one tile, and what it pushed aside is begun again later.
 """
 
+import heapq
 import itertools
 import threading
 from collections.abc import Callable
@@ -68,7 +69,8 @@ class PredictionWorker(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.mutex = threading.Lock()
-        self.waiting: list[Request] = []
+        self.waiting: dict[tuple[int, str, str], Request] = {}  # by key
+        self._turns: list[tuple[int, int, tuple[int, str, str]]] = []  # heap: priority, order, key
         self.current: Request | None = None
         self.generation = 0
         self.device = "auto"
@@ -92,25 +94,43 @@ class PredictionWorker(QObject):
                 self.current = None
         self.idle.emit()
 
+    def add(self, request: Request) -> None:
+        """Let a request wait, in place of the same one; the mutex is held. As cheap however many wait."""
+        self.waiting[request.key] = request
+        heapq.heappush(self._turns, (request.priority, request.order, request.key))
+
+    def clear(self) -> None:
+        """Nothing waits any more; the mutex is held."""
+        self.waiting.clear()
+        self._turns.clear()
+
+    def _next(self) -> Request | None:
+        """The request whose turn it is, if one waits; turns of exchanged requests are passed over."""
+        while self._turns:
+            priority, order, key = self._turns[0]
+            request = self.waiting.get(key)
+            if request is not None and (request.priority, request.order) == (priority, order):
+                return request
+            heapq.heappop(self._turns)
+        return None
+
     def _take(self) -> Request | None:
         with self.mutex:
-            self.waiting = [entry for entry in self.waiting if entry.generation == self.generation]
-            if not self.waiting:
-                return None
-            self.current = min(self.waiting, key=lambda entry: (entry.priority, entry.order))
-            self.waiting.remove(self.current)
+            self.current = self._next()
+            if self.current is not None:
+                del self.waiting[self.current.key]
             return self.current
 
     def _put_back(self, request: Request) -> None:
         with self.mutex:
-            same = any(entry.key == request.key for entry in self.waiting)
-            if request.generation == self.generation and not same:
-                self.waiting.append(request)
+            if request.generation == self.generation and request.key not in self.waiting:
+                self.add(request)
 
     def _check(self, request: Request, fraction: float) -> None:
         """The cancel point, called at every tile. Raises Cancelled where something else comes first."""
         with self.mutex:
-            urgent = any(entry.priority < request.priority for entry in self.waiting)
+            following = self._next()
+            urgent = following is not None and following.priority < request.priority
             if request.generation != self.generation or urgent:
                 raise Cancelled
         self.progressed.emit(request, fraction)
@@ -181,15 +201,14 @@ class PredictionQueue(QObject):
         with worker.mutex:
             for request in requests:
                 wanted = replace(request, generation=worker.generation, order=next(self._order))
-                same = [entry for entry in worker.waiting if entry.key == wanted.key]
+                same = worker.waiting.get(wanted.key)
                 if worker.current is not None and worker.current.key == wanted.key and not wanted.replace:
                     continue
-                if same:
-                    worker.waiting.remove(same[0])
-                    wanted = replace(wanted, priority=min(wanted.priority, same[0].priority))
+                if same is not None:
+                    wanted = replace(wanted, priority=min(wanted.priority, same.priority))
                 else:
                     self.total += 1
-                worker.waiting.append(wanted)
+                worker.add(wanted)
         if not self._thread.isRunning():
             self._thread.start(QThread.Priority.LowPriority)
         worker.wake.emit()
@@ -199,7 +218,7 @@ class PredictionQueue(QObject):
         """Drop all requests; the one in work ends at its next tile."""
         with self._worker.mutex:
             self._worker.generation += 1
-            self._worker.waiting.clear()
+            self._worker.clear()
         self._reset()
 
     def set_device(self, device: str, threads: Callable[[], int]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.document_files import IMAGE_HASH, fits
 from unet_studio.core.errors import StudioError
@@ -14,10 +14,12 @@ from unet_studio.core.model_card import ModelEntry, class_mapping
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.jobs.prediction import BATCH, CURRENT, NEIGHBOUR, PredictionQueue, Request
-from unet_studio.jobs.tasks import as_studio_error
+from unet_studio.jobs.tasks import TaskThread, as_studio_error
 
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
+
+AT_ONCE = 200  # images of a batch that are queued in one go
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Predictor(QObject):
         self._session = session
         self._models: list[ModelEntry] = []
         self._postponed: tuple[Request, Prediction] | None = None
+        self._batch: list[str] = []  # images to predict that are not queued yet
+        self._tasks = TaskThread("predictor")
+        self._tasks.done.connect(self._missing_found)
+        self._tasks.failed.connect(self._not_found)
         self._queue = PredictionQueue()
         self._queue.set_device(self.device, self._threads)
         self._queue.changed.connect(self._announce)
@@ -65,11 +71,12 @@ class Predictor(QObject):
 
     def close(self) -> None:
         """Let go of the project."""
-        self._queue.cancel()
+        self.cancel()
         self._models, self.model, self._postponed = [], None, None
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the threads."""
+        self._tasks.stop()
         self._queue.stop()
 
     def refresh(self) -> None:
@@ -114,7 +121,7 @@ class Predictor(QObject):
             project.set_model(name)
         except (StudioError, OSError) as error:
             self._session.say_failed(as_studio_error(error))
-        self._queue.cancel()
+        self.cancel()
         self.modelChanged.emit()
         self.as_needed()
 
@@ -135,15 +142,37 @@ class Predictor(QObject):
             self._submit([self._session.document.name], CURRENT, replace=True)
 
     def predict_all(self) -> None:
-        """Predict every image whose prediction by the chosen model is not stored yet."""
-        missing = self._missing(self._session.images)
-        if missing:
-            self._submit(missing, BATCH)
-        elif self.model is not None:
+        """Predict every image without a stored prediction by the chosen model; a thread finds out which."""
+        model, names = self.model, self._session.images
+        if model is not None:
+            self._tasks.submit("missing", lambda: (model, names, self._missing(names)))
+
+    @Slot(object, object)
+    def _missing_found(self, _key: object, found: tuple[ModelEntry, list[str], list[str]]) -> None:
+        model, names, missing = found
+        if model is not self.model or names is not self._session.images:
+            return
+        if not missing:
             self._session.message.emit("Every image has a prediction by this model.")
+        self._batch = missing
+        self._submit_some()
+
+    @Slot(object, object)
+    def _not_found(self, _key: object, error: StudioError) -> None:
+        self._session.say_failed(error)
+
+    @Slot()
+    def _submit_some(self) -> None:
+        """Queue a part of the batch; the window has its turn between two parts."""
+        some, self._batch = self._batch[:AT_ONCE], self._batch[AT_ONCE:]
+        self._submit(some, BATCH)
+        if self._batch:
+            QTimer.singleShot(0, self._submit_some)
 
     def cancel(self) -> None:
         """Stop predicting, within one tile."""
+        self._batch = []
+        self._tasks.forget()
         self._queue.cancel()
 
     def as_needed(self) -> None:
