@@ -1,8 +1,8 @@
 """Works on masks in a real session until it is killed; says on stdout which states there were, and when.
 
 A line is "must" or "may", the time, the image and a digest of its state. It is written before anything of
-that state can reach the disk: under the lock that whoever saves has to take. "may" is a state that comes about
-some time later, such as that after a class is merged into another. "alive" only says that the window was.
+that state can reach the disk: under the lock that whoever saves has to take. "may" is a state that comes some
+time later, such as that after a class is merged into another. "alive" only says that the window was.
 """
 
 import hashlib

@@ -115,16 +115,27 @@ class Writer(QThread):
         with self._condition:
             return dict(self._problems)
 
+    @property
+    def failures(self) -> int:
+        """How many saves have failed."""
+        with self._condition:
+            return self._failures
+
+    def stuck(self, since: int) -> StudioError | None:
+        """Why all that is left has failed since there were so many failures; None where it has not."""
+        with self._condition:
+            failed = [name for name in self._dirty if self._failed_at.get(name, 0) > since]
+            all_did = bool(failed) and len(failed) == len(self._dirty) and not self._busy
+            return self._problems[failed[0]] if all_did else None
+
     def flush(self, seconds: float) -> bool:
         """Save everything and wait for it. False where it takes longer, or all that is left has failed."""
-        with self._condition:
-            began = self._failures
+        began = self.failures
         self.hurry()
         end = time.monotonic() + seconds
         with self._condition:
             while self._dirty or self._busy:
-                failed = all(self._failed_at.get(name, 0) > began for name in self._dirty)
-                if time.monotonic() > end or not self.isRunning() or (failed and not self._busy):
+                if time.monotonic() > end or not self.isRunning() or self.stuck(began) is not None:
                     return False
                 self._condition.wait(0.05)
         return True

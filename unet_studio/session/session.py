@@ -8,6 +8,7 @@ mask the operator's, classes the class editor's, the model the predictor's, fine
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +40,18 @@ LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while th
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
 AHEAD = (1, 2, -1)  # the images read ahead, counted in the direction a person goes
 CLOSE_SECONDS = 30.0  # so long closing waits for the last save
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """Work that is not in its PNGs. unsafe: images with work that no journal holds either.
+
+    reason: why all of it failed to be saved, where it did.
+    """
+
+    images: frozenset[str] = frozenset()
+    unsafe: frozenset[str] = frozenset()
+    reason: StudioError | None = None
 
 
 class Session(QObject):
@@ -131,8 +144,7 @@ class Session(QObject):
         """Save and close. False where something could not be saved within CLOSE_SECONDS."""
         if self.project is None:
             return True
-        self.operator.abandon()
-        self.editor.abandon()
+        self.settle()
         self.predictor.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
@@ -383,7 +395,7 @@ class Session(QObject):
             writer.save(document)  # an approval is a decision: it goes to disk at once
         painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
         status = Status.APPROVED if document.approved else painted
-        if status is not self.project.status(document.name):  # most strokes leave it, and panels need not know
+        if status is not self.project.status(document.name):  # most strokes leave it
             self._regraded.add(document.name)
             self.project.mark(document.name, status)
             self.statusChanged.emit(document.name)
@@ -457,6 +469,26 @@ class Session(QObject):
     def say_failed(self, error: StudioError) -> None:
         """Announce what went wrong, with its remedy."""
         self.failed.emit(error.message, error.remedy)
+
+    def settle(self) -> None:
+        """End what is unfinished on the document on screen, as before it is left."""
+        self.operator.abandon()
+        self.editor.abandon()
+
+    def save_now(self) -> int:
+        """Save all that waits, without waiting for it. Returns what unsaved wants to know."""
+        if self._writer is None:
+            return 0
+        began = self._writer.failures
+        self._writer.hurry()
+        return began
+
+    def unsaved(self, since: int = 0) -> Unsaved:
+        """What is not on disk yet. since: what save_now returned, to be told why it failed."""
+        if self._writer is None:
+            return Unsaved()
+        writer = self._writer
+        return Unsaved(frozenset(writer.dirty()), frozenset(writer.unsafe()), writer.stuck(since))
 
     def saved_soon(self) -> bool:
         """Whether everything is on disk now; what is not is written next. Does not wait."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
-from unet_studio.core.errors import StudioError
 from unet_studio.session.operator import Request
 from unet_studio.ui.dialogs.messages import ask, ask_folder
 from unet_studio.ui.theme import theme
@@ -34,10 +33,8 @@ class Commands:
 
     def close_project(self) -> None:
         """Save, and show the welcome page."""
-        if not self._window.session.close_project():
-            self._window.show_error(
-                StudioError("Not everything could be saved.", "Open the project again and look.")
-            )
+        if self._window.leaving.ready(self.close_project):
+            self._window.session.close_project()
 
     def approve_and_go_on(self) -> None:
         """Approve, then show the next image that is not finished."""

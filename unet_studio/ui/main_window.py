@@ -31,6 +31,7 @@ from unet_studio.ui.commands import Commands
 from unet_studio.ui.dialogs.messages import show_error
 from unet_studio.ui.docks import Docks
 from unet_studio.ui.icons import icons
+from unet_studio.ui.leaving import Leaving
 from unet_studio.ui.notices import Notices
 from unet_studio.ui.opening_strip import OpeningStrip
 from unet_studio.ui.option_bar import OptionBar
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
             "display": DisplayPanel(session),
             "history": HistoryPanel(session, self.preferences),
         }
+        self.leaving = Leaving(session, self)
         self.commands = Commands(self)
         self.action_table = self._make_actions()
         self.menus = self.action_table.fill_menus(self.menuBar())
@@ -283,7 +285,9 @@ class MainWindow(QMainWindow):
         show_error(self, title, error)
 
     def open_folder(self, folder: str | Path, project_dir: str | Path | None = None) -> None:
-        """Open a folder of images; say what is in the way."""
+        """Open a folder of images, once all work is saved; say what is in the way."""
+        if not self.leaving.ready(lambda: self.open_folder(folder, project_dir)):
+            return
         try:
             self.session.open_folder(folder, project_dir)
         except StudioError as error:
@@ -343,11 +347,12 @@ class MainWindow(QMainWindow):
             self.action_table["full_screen"].setChecked(self.isFullScreen())
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Save everything; a training under way goes on without the window."""
+        """Save everything first; a training under way goes on without the window."""
         self._store_layout()
-        if not self.session.shut_down():
-            error = StudioError("Not everything could be saved.", "Open the project again: it is restored.")
-            self._last_words = show_error(None, TITLE, error)  # outlives this window
+        if not self.leaving.ready(self.close):
+            event.ignore()
+            return
+        self.session.shut_down()
         event.accept()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
