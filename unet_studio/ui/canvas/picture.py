@@ -165,10 +165,10 @@ class Picture:
         self.fitted = False
 
     def _on_screen(self, rect: Rect) -> Rect:
-        left, top = self.view.to_screen(rect.top, rect.left)
-        right, bottom = self.view.to_screen(rect.bottom, rect.right)
-        composer = self.composer
-        spread = SPREAD if self.view.zoom < 1 else 0
+        view, composer = self.view, self.composer
+        left, top = view.to_screen(rect.top, rect.left)
+        right, bottom = view.to_screen(rect.bottom, rect.right)
+        spread = SPREAD if view.zoom < 1 else 0
         if composer is not None and composer.lines is not None:
             spread += line_width(self.ratio)
         area = Rect(math.floor(top), math.floor(left), math.ceil(bottom), math.ceil(right))
