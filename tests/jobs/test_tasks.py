@@ -1,7 +1,9 @@
-"""The task thread: order, replacement, failures as sentences."""
+"""The task thread: order, replacement, failures as sentences, nothing kept."""
 
 import threading
+import weakref
 
+import numpy as np
 import pytest
 
 from unet_studio.core.errors import Cancelled, StudioError
@@ -47,6 +49,22 @@ def test_a_key_submitted_again_replaces_and_old_ones_are_forgotten(qtbot):
     qtbot.waitUntil(lambda: thread.idle)
     thread.stop()
     assert ran == [9, 8, 7]
+
+
+def test_a_thread_that_waits_keeps_neither_what_it_made_nor_what_it_was_given(thread, qtbot):
+    gone = []
+
+    def make(given):
+        made = np.zeros(1)
+        for array in (given, made):
+            weakref.finalize(array, gone.append, "gone")
+        return made
+
+    thread.done.connect(lambda _key, _result: None)
+    given = np.zeros(1)
+    thread.submit("a", lambda given=given: make(given))
+    del given
+    qtbot.waitUntil(lambda: len(gone) == 2)
 
 
 def test_every_error_becomes_a_sentence():

@@ -93,3 +93,6 @@ class TaskThread(QThread):
                 self.failed.emit(key, as_studio_error(error))
             else:
                 self.done.emit(key, result)
+                del result  # the thread may wait for long, and would keep it in memory
+            finally:
+                del call
