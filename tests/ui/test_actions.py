@@ -151,7 +151,10 @@ def test_hiding_the_mask_and_the_panels(opened):
 
 def test_approve_and_go_on_passes_over_finished_and_broken_images(opened, qtbot):
     session = opened.session
-    session.broken["2.png"] = "It is broken."
+    (session.project.image_root / "2.png").write_bytes(b"no image")
+    session.read_again("2.png")
+    session.open_image("2.png")
+    qtbot.waitUntil(lambda: "2.png" in session.broken, timeout=20_000)
     for name in ("1.png", "0.png"):
         shown(qtbot, session, name)
         paint_all(session, 1)

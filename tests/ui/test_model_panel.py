@@ -86,9 +86,9 @@ def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypa
     session = opened.session
     choose(panel, "small")
     panel.predict_all.click()
-    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
     stored = session.project.folder / "predictions" / "small"
-    assert len(list(stored.rglob("*.png"))) == 4
+    qtbot.waitUntil(lambda: len(list(stored.rglob("*.png"))) == 4, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
     panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
     with qtbot.waitSignal(session.predictor.stateChanged) as caught:
         panel.cancel.click()
