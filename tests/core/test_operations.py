@@ -350,6 +350,7 @@ def test_tiles_and_bands_leave_no_seam(name, monkeypatch):
             whole = Foreseen(document, ready.plan)
             assert np.array_equal(seen[0], whole.mask()[rect.slices][::step, ::step])
             assert seen[1].shape == seen[0].shape
+    assert len(document.annotation._watches) == 2  # the own ones: previews leave none behind
     document.land(OPERATIONS[name].title, ready.plan)
     assert np.array_equal(document.mask(), foreseen.mask())
     if name in PLAIN:

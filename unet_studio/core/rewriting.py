@@ -59,6 +59,9 @@ class Foreseen(Document):
         super().__init__(**{**own, "prediction": document.under, "approval": None})
         self._plan = plan
 
+    def __post_init__(self) -> None:
+        """Watch nothing: looking leaves no trace in what is looked at."""
+
     def annotation_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
         """Painted pixels of rect as they would be, every step-th row and column; 255 where unlabelled."""
         found = super().annotation_region(rect, step)
