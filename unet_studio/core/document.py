@@ -251,8 +251,8 @@ class Document:
 
     def _between(self, place: int) -> tuple[bool, list[DocumentStep]]:
         """Whether a jump goes back, and its steps in order."""
-        now, steps = self.history.place, self.history.steps
-        return place < now, list(steps[place:now][::-1] if place < now else steps[now:place])
+        now, between = self.history.place, self.history.between
+        return place < now, between(place, now)[::-1] if place < now else between(now, place)
 
     def judge(self) -> Judgement:
         """Look at the whole mask as approval needs it. Reads alone, so it may run in another thread."""

@@ -92,6 +92,10 @@ class History(Generic[S]):
         """Every step, oldest first; the first `place` of them are done."""
         return tuple(self._steps)
 
+    def between(self, first: int, last: int) -> list[S]:
+        """The steps from place first to place last, oldest first."""
+        return self._steps[first:last]
+
     def __len__(self) -> int:
         return len(self._steps)
 
