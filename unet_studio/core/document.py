@@ -16,6 +16,7 @@ from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
 from unet_studio.core.history import HISTORY_BYTES, History
+from unet_studio.core.labelled import Labelled
 from unet_studio.core.mask import Mask, Plan, TileDiff
 from unet_studio.core.metrics import foreground_dice
 from unet_studio.core.prediction import Prediction, Thresholds
@@ -125,13 +126,13 @@ class Document:
     journalled: int = 0
     saved_as: str = ""
     _open: str | None = None
-    _painted: tuple[int, bool] | None = None
 
     def __post_init__(self) -> None:
         if self.annotation.shape != self.shape:
             raise ValueError(f"annotation {self.annotation.shape} does not fit image {self.shape}")
         self.unjournalled = self.annotation.watch()
         self.unsaved = self.annotation.watch()
+        self._labelled = Labelled(self.annotation)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,9 +147,7 @@ class Document:
     @property
     def painted(self) -> bool:
         """Whether a person labelled any pixel."""
-        if self._painted is None or self._painted[0] != self.version or self.editing:
-            self._painted = self.version, self._any_painted()
-        return self._painted[1]
+        return self._any_painted() if self.editing else self._labelled.any()
 
     @property
     def editing(self) -> bool:
