@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -163,7 +162,7 @@ class FileList(QStringListModel):
         wanted, folded, shown = text.casefold(), self.catalogue.folded, self.order.shown.tolist()
         for row in chain(range(start, len(shown)), range(min(start, len(shown)))):
             name = folded[shown[row]]
-            if name.startswith(wanted, name.rfind("/") + 1):
+            if wanted in name and name.startswith(wanted, name.rfind("/") + 1):
                 return row
         return None
 
@@ -257,15 +256,14 @@ class FileRow(QStyledItemDelegate):
         self, painter: QPainter, first: QRect, second: QRect, view: Any, index: Index, state: str
     ) -> None:
         tokens = theme().tokens
-        path = PurePosixPath(str(index.data()))
+        folder, _, name = str(index.data()).rpartition("/")
         metrics = view.fontMetrics
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         middle = Qt.TextElideMode.ElideMiddle
         painter.setFont(view.font)
         painter.setPen(QColor(tokens.text))
-        painter.drawText(first, left, metrics.elidedText(path.name, middle, first.width()))
+        painter.drawText(first, left, metrics.elidedText(name, middle, first.width()))
         painter.setPen(QColor(getattr(tokens, TOKENS[state])))
-        folder = "" if str(path.parent) == "." else str(path.parent)
         words = " · ".join([part for part in (index.data(NOTE_ROLE) or WORDS[state], folder) if part])
         painter.drawText(second, left, metrics.elidedText(words, middle, second.width()))
 
