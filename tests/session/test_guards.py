@@ -133,7 +133,7 @@ def test_a_whole_mask_judged_in_one_project_is_not_approved_in_another(session, 
     opened(session, qtbot, other)
     session.editor.fill_rest()
     assert session.document.version == judged.version
-    session._task_done(("approve", "0.png"), (judged, judged.judge()))
+    session.editor._task_done("approve", (judged, judged.judge()))
     assert session.status("0.png") is Status.PAINTED
 
 

@@ -111,7 +111,7 @@ class ClassEditor(QObject):
         session, waiting = self._session, self._waiting
         if waiting is None or session.project is None:
             return
-        if not session.saved_soon():
+        if session.editor.landing.under_way or not session.saved_soon():
             self._waited += LOOK_AGAIN_MS
             if self._waited > PATIENCE_MS:
                 self._waiting = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from unet_studio.core.classes import UNLABELLED
-from unet_studio.core.document import FILL_REST, FORGET_ALL, Change, Document, UnfinishedError
+from unet_studio.core.document import FILL_REST, FORGET_ALL, Change, Document, Judgement, UnfinishedError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.jobs.tasks import TaskThread
@@ -54,6 +54,7 @@ class Editor(QObject):
         self._was_busy = False
         self._values: dict[str, object] = {}  # of the tool in hand when it was heard of last
         self._pressed_at = 0  # the version of the document when the button went down
+        self._explained = False  # whether the tool has said itself what came of it
         self._project: object = None  # whose classes the rule is about
         self._tasks = TaskThread("tools")
         self._tasks.done.connect(self._task_done)
@@ -137,13 +138,12 @@ class Editor(QObject):
         weight = PRESSURE_WEIGHT if kind in ("move", "release") else 1.0
         self._pressure += (pressure - self._pressure) * weight
         if kind in ("press", "double"):
-            self._pressed_at = document.version
+            self._pressed_at, self._explained = document.version, False
         context = self.context(document)
         if kind == "cancel":
-            changed = tool.cancel(context)
+            self._act(document, lambda: tool.cancel(context))
         else:
-            changed = getattr(tool, kind)(context, row, column, frozenset(modifiers))
-        self._after(changed, document)
+            self._act(document, lambda: getattr(tool, kind)(context, row, column, frozenset(modifiers)))
         if kind == "release":
             self._pressure = 1.0
             self._say_in_vain(document, tool)
@@ -159,8 +159,8 @@ class Editor(QObject):
         if document is None or not tool.busy:
             return False
         context = self.context(document)
-        self._pressed_at = document.version
-        self._after(tool.cancel(context) if name == "escape" else tool.key(context, name), document)
+        self._pressed_at, self._explained = document.version, False
+        self._act(document, lambda: tool.cancel(context) if name == "escape" else tool.key(context, name))
         if name == "enter":
             self._say_in_vain(document, tool)
         return True
@@ -179,8 +179,14 @@ class Editor(QObject):
     def _say_in_vain(self, document: Document, tool: Tool) -> None:
         """Say why nothing changed, where the rule may be the reason."""
         unfinished = tool.busy or self.landing.under_way or not self._tasks.idle
-        if tool.paints and not self.rule.free and not unfinished and document.version == self._pressed_at:
+        in_vain = document.version == self._pressed_at and not unfinished and not self._explained
+        if tool.paints and not self.rule.free and in_vain:
             self._session.message.emit(f"Nothing was painted: {self._rule_in_words()}.")
+
+    def _explain(self, text: str) -> None:
+        """A tool says why nothing happened, from any thread."""
+        self._explained = True
+        self._session.message.emit(text)
 
     def _rule_in_words(self) -> str:
         """What may be painted over."""
@@ -220,7 +226,7 @@ class Editor(QObject):
             self._session.pyramid.region if self._session.pyramid is not None else None,
             self.reach,
             self.landing.begin,
-            self._session.message.emit,
+            self._explain,
         )
 
     def abandon(self) -> None:
@@ -237,6 +243,15 @@ class Editor(QObject):
             self._after(tool.cancel(self.context(document)), document)
         if document.editing:
             self._session.maskChanged.emit(document.rollback())
+
+    def _act(self, document: Document, act: Callable[[], Rect | None]) -> None:
+        """Let the tool act. Where it raises, what is unfinished is taken back: the next event works."""
+        try:
+            changed = act()
+        except BaseException:
+            self._cancel_tool()
+            raise
+        self._after(changed, document)
 
     def _after(self, changed: Rect | None, document: Document) -> None:
         """After an event of the tool: tell the views."""
@@ -279,14 +294,22 @@ class Editor(QObject):
                 apply(value)
                 self._after(None, document)
         elif key == "approve":
-            document, judgement = result
-            if document is self._session.document:  # another project may have an image of the same name
-                self.edit(lambda current: current.approve(judgement))
+            self._judged(*result)
 
     @Slot(object, object)
-    def _task_failed(self, _key: Any, error: StudioError) -> None:
-        self.abandon()
+    def _task_failed(self, key: Any, error: StudioError) -> None:
+        if key == "tool":
+            self.abandon()
         self._session.say_failed(error)
+
+    def _judged(self, document: Document, judgement: Judgement) -> None:
+        """Approve what was looked at, where it is still on screen and as it was; a stroke goes on."""
+        if document is not self._session.document:  # another project may have an image of the same name
+            return
+        if document.editing or self.landing.under_way or judgement.version != document.version:
+            self._session.message.emit("The mask changed while it was looked at: approve it again.")
+        elif self._session.editable:
+            self._carry_out(document, lambda current: current.approve(judgement))
 
     # -- steps --------------------------------------------------------------------------------------------
 
@@ -391,10 +414,13 @@ class Editor(QObject):
 
     def edit(self, action: Callable[[Document], Change | None]) -> None:
         """Do something undoable to the document and announce it; say what is in the way."""
-        session, document = self._session, self._session.document
-        if document is None or not session.editable:
-            return
-        self.abandon()
+        document = self._session.document
+        if document is not None and self._session.editable:
+            self.abandon()
+            self._carry_out(document, action)
+
+    def _carry_out(self, document: Document, action: Callable[[Document], Change | None]) -> None:
+        session = self._session
         try:
             change = action(document)
         except UnfinishedError as error:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from unet_studio.core.document import Change, Document
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.mask import Plan
-from unet_studio.jobs.tasks import TaskThread
+from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.tools.tool import Work
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Landing(QObject):
             return
         try:
             plan = flight.work(lambda _fraction: None)
-        except StudioError as error:
-            self._failed(flight, error)
+        except Exception as error:  # whatever it is must not keep a person on this image
+            self._failed(flight, as_studio_error(error))
             return
         self._land(flight, plan)
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.geometry import EMPTY, Rect
 from unet_studio.tools.stroke import StrokeTool
-from unet_studio.tools.tool import ToolContext
+from unet_studio.tools.tool import ERASING, NONE, Modifiers, ToolContext
 
 AS_PREDICTED = 256  # a value that is no class: each pixel gets the one predicted for it
 
@@ -19,6 +19,15 @@ class Accept(StrokeTool):
     icon = "mdi6.check-decagram"
     shortcut = "V"
     hint = "Drag over what the model got right to confirm it. Alt or right button: erase."
+
+    def press(
+        self, context: ToolContext, row: float, column: float, modifiers: Modifiers = NONE
+    ) -> Rect | None:
+        """Begin, where there is anything to accept."""
+        if context.document.under is None and not modifiers & ERASING:
+            context.say("There is no prediction on this image to accept.")
+            return self.cancel(context)
+        return super().press(context, row, column, modifiers)
 
     def value(self, context: ToolContext) -> int:
         """The prediction of each pixel."""
