@@ -65,7 +65,7 @@ class Docks:
         if window.height() < LOW:
             window.tabifyDockWidget(model, training)
         window.tabifyDockWidget(model, display)
-        window.tabifyDockWidget(classes, history)
+        window.tabifyDockWidget(training, history)  # the highest place
         for name, dock in self._docks.items():
             dock.setVisible(name not in ASKED_FOR)
         model.raise_()

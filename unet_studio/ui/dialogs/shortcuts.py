@@ -53,7 +53,6 @@ class Recorder(QKeySequenceEdit):
         self.setAccessibleName("Press the new key")
         field = self.findChild(QLineEdit)
         if field is not None:
-            field.setPlaceholderText("Press the new key")
             field.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:

@@ -30,6 +30,7 @@ class HistoryPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("history")
         self.setProperty("role", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._preferences = preferences
         pictures = {operation.title: operation.icon for operation in OPERATIONS.values()}
@@ -99,7 +100,7 @@ class HistoryPanel(QWidget):
         self.view.setEnabled(self._session.read_only is None)
         budget = self._session.histories.budget
         used = budget.nbytes / MEGABYTE
-        self.memory.setText(f"{used:.1f} of {budget.limit // MEGABYTE:,} MB")
+        self.memory.setText(f"Undo memory {used:.1f} of {budget.limit // MEGABYTE:,} MB")
         self.memory.setToolTip("Memory that undo takes, of all images together")
 
     @Slot(QModelIndex)

@@ -136,7 +136,7 @@ def short(pixels: int) -> str:
 
 
 class HistoryRow(QStyledItemDelegate):
-    """Draws a row: icon, name, what changed, when; steps that were undone are faint."""
+    """Draws a row: icon, name, what changed, when; those of steps that were undone are pale and slanted."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """All rows are as high."""
@@ -158,20 +158,20 @@ class HistoryRow(QStyledItemDelegate):
         if here:
             painter.setBrush(QColor(tokens.accent))
             painter.drawRoundedRect(QRectF(rect.left() + 4, rect.top() + 6, 3, rect.height() - 12), 1.5, 1.5)
-        role = "text" if done else "faint"
-        icon = icons().icon(str(index.data(ICON_ROLE)), role)
+        icon = icons().icon(str(index.data(ICON_ROLE)), "text" if done else "faint")
         icon.paint(painter, QRect(rect.left() + 14, rect.top() + (ROW - 16) // 2, 16, 16))
         right = rect.right() - 12
         step: DocumentStep | None = index.data(STEP_ROLE)
         if step is not None:
-            muted = QColor(tokens.muted if done else tokens.faint)
+            muted = QColor(tokens.muted)
             right = self._draw_right(painter, view, rect, right, clock(step.when), muted)
             if step.pixels:
                 right = self._draw_right(painter, view, rect, right - 8, short(step.pixels), muted)
         font = view.font
         font.setBold(here)
+        font.setItalic(not done)
         painter.setFont(font)
-        painter.setPen(QColor(getattr(tokens, role)))
+        painter.setPen(QColor(tokens.text if done else tokens.muted))
         text = QRect(rect.left() + 38, rect.top(), right - rect.left() - 46, rect.height())
         name = painter.fontMetrics().elidedText(str(index.data()), Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter), name)
