@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QNativeGestureEvent,
     QPointingDevice,
+    QRegion,
     QTabletEvent,
     QWheelEvent,
 )
@@ -590,6 +591,43 @@ def test_a_moving_ring_leaves_no_trace(canvas, mouse):
         mouse.move(150.5 + 5 * step, 200.5 + 7 * step)
         QApplication.processEvents()
     np.testing.assert_array_equal(screen(canvas), plain)
+
+
+class Painted(QObject):
+    """Notes which parts of a widget are painted."""
+
+    def __init__(self, widget):
+        super().__init__(widget)
+        self.region = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _, event):
+        if event.type() == QEvent.Type.Paint:
+            self.region += event.region()
+        return False
+
+
+@pytest.mark.parametrize("how", ["zoom", "size", "document"])
+def test_the_ring_goes_from_where_it_was_when_another_view_came(canvas, session, mouse, how):
+    session.editor.set_brush_radius(20)
+    mouse.move(150.5, 200.5)
+    QApplication.processEvents()
+    at = canvas.hand.at
+    if how == "zoom":
+        canvas.set_zoom(1.5)
+    elif how == "size":
+        canvas.resize(900, 700)
+    else:
+        session.open(make_document((300, 300), name="other.png"))
+    QApplication.processEvents()
+    canvas.finish()
+    QApplication.processEvents()
+    painted = Painted(canvas)
+    mouse.send(QEvent.Type.MouseMove, *canvas.to_image(at + QPointF(200, 150)))
+    QApplication.processEvents()
+    radius = 20 * canvas.zoom
+    for way in (QPoint(1, 0), QPoint(-1, 0), QPoint(0, 1), QPoint(0, -1)):
+        assert painted.region.contains(at.toPoint() + way * radius)
 
 
 def test_cursors_say_what_a_press_would_do(canvas, session, mouse):

@@ -56,7 +56,7 @@ class Canvas(ViewedWidget):
         self.hand = Hand(self)
         self._picture = Picture(self.devicePixelRatioF())
         self._seen = View()  # the view that was announced last
-        self._ring: QRegion | None = None  # where a ring was asked to be painted
+        self._ring: QRegion | None = None  # where a ring is, or was asked to be painted
         self._dirty = QRect()  # what the next paint event is asked for, in parts
         self._overlay = Overlay()
         self._peeking = False
@@ -155,9 +155,9 @@ class Canvas(ViewedWidget):
         if self._seen == before:
             return
         self.corners.view_changed()
-        self._ring = None
         self.update()
         self._choose_cursor()
+        self._move_ring()
         if self._seen.zoom != before.zoom:
             self.zoomChanged.emit(self._seen.zoom)
         self.viewChanged.emit()
@@ -247,15 +247,16 @@ class Canvas(ViewedWidget):
         """Bring the frame up to date and copy it; then the ring and the message."""
         look = theme().tokens
         self._dirty = QRect()
-        painter = QPainter(self)
-        painter.drawImage(0, 0, self._picture.image(QColor(look.canvas)))
-        self.outlines.paint(painter, event.rect())
-        radius = self._ring_radius()
-        if radius is not None and self.hand.at is not None:
-            paint_ring(painter, self.hand.at, radius, self._picture.ratio)
-        if any(self._message):
-            paint_message(painter, self.rect(), self.font(), *self._message, look)
-        painter.end()
+        image = self._picture.image(QColor(look.canvas))  # before there is a painter, which errors must not meet
+        radius, at = self._ring_radius(), self.hand.at
+        with QPainter(self) as painter:
+            painter.drawImage(0, 0, image)
+            self.outlines.paint(painter, event.rect())
+            if radius is not None and at is not None:
+                paint_ring(painter, at, radius, self._picture.ratio)
+                self._ring = self._ring or ring_region(at, radius)  # in a new view nobody asked for it
+            if any(self._message):
+                paint_message(painter, self.rect(), self.font(), *self._message, look)
         if not self._picture.finished:
             QTimer.singleShot(0, self.update)
 
