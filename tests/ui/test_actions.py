@@ -149,10 +149,10 @@ def test_hiding_the_mask_and_the_panels(opened):
     assert table["panel_model"].isChecked()
 
 
-def test_approve_and_go_on_passes_over_finished_and_broken_images(opened, qtbot):
-    session = opened.session
-    (session.project.image_root / "2.png").write_bytes(b"no image")
-    session.read_again("2.png")
+def test_approve_and_go_on_passes_over_finished_and_broken_images(window, folder, qtbot):
+    (folder / "2.png").write_bytes(b"no image")
+    opened, session = window, window.session
+    window.open_folder(folder)
     session.open_image("2.png")
     qtbot.waitUntil(lambda: "2.png" in session.broken, timeout=20_000)
     for name in ("1.png", "0.png"):

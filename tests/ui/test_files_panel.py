@@ -268,13 +268,13 @@ def test_work_that_is_not_saved_yet_is_not_set_aside_under_the_writer(opened, pa
 
 def test_an_image_is_read_again_after_another_program_changed_it(opened, panel, qtbot):
     session, root = opened.session, opened.session.project.image_root
-    (root / "2.png").write_bytes(b"no image")
-    session.open_image("2.png")
-    qtbot.waitUntil(lambda: panel.state("2.png") == "broken", timeout=20_000)
-    shutil.copy(root / "1.png", root / "2.png")
+    (root / "3.png").write_bytes(b"no image")  # not read ahead yet
+    session.open_image("3.png")
+    qtbot.waitUntil(lambda: panel.state("3.png") == "broken", timeout=20_000)
+    shutil.copy(root / "1.png", root / "3.png")
     menu_of(panel)["Read Again"].trigger()
-    shown(qtbot, session, "2.png")
-    assert panel.state("2.png") == "unlabelled"
+    shown(qtbot, session, "3.png")
+    assert panel.state("3.png") == "unlabelled"
 
 
 def test_only_what_works_is_offered(opened, panel, qtbot):
