@@ -148,3 +148,16 @@ def test_the_project_closes_once_all_is_saved(opened, qtbot, folder):
     qtbot.waitUntil(lambda: opened.session.project is None, timeout=10_000)
     found = Project.open(folder, writable=False).read_annotation("0.png")[0]
     assert np.array_equal(found, pixels)
+
+
+def test_the_status_bar_says_that_and_why_something_is_not_saved(opened, qtbot, full, monkeypatch):
+    monkeypatch.setattr(writer, "RETRY_DELAY", 0.1)
+    saved = opened.status.saved
+    paint_all(opened.session, 1)
+    assert saved.text() == "Saving…"
+    opened.session.save_now()
+    qtbot.waitUntil(lambda: saved.text() == "Not saved", timeout=10_000)
+    assert "The disk is full" in saved.toolTip()
+    full.undo()
+    qtbot.waitUntil(lambda: saved.text() == "Saved", timeout=10_000)
+    assert "full" not in saved.toolTip()

@@ -483,6 +483,12 @@ class Session(QObject):
         self._writer.hurry()
         return began
 
+    @property
+    def save_problem(self) -> StudioError | None:
+        """Why something could not be saved that still waits, or None."""
+        problems = self._writer.problems() if self._writer is not None else {}
+        return next(iter(problems.values()), None)
+
     def unsaved(self, since: int = 0) -> Unsaved:
         """What is not on disk yet. since: what save_now returned, to be told why it failed."""
         if self._writer is None:

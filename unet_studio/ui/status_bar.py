@@ -138,7 +138,9 @@ class StatusBar(QStatusBar):
         if self._session.read_only:
             self.saved.setText("Read-only")
         else:
-            self.saved.setText("Saving…" if dirty else "Saved")
+            problem = self._session.save_problem if dirty else None
+            self.saved.setText("Not saved" if problem else "Saving…" if dirty else "Saved")
+            self.saved.setToolTip(f"{problem}" if problem else "Whether all work is on disk")
 
     @Slot(object)
     def _show_prediction(self, state: PredictionState) -> None:
