@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication
 
 from tests.helpers import SHAPE
 from tests.ui.conftest import paint_all
@@ -45,3 +47,36 @@ def test_person_model_and_approval_are_told_apart(opened, qtbot):
     qtbot.waitUntil(lambda: status.pixel.text().endswith("object · cells v3, approved by a person"))
     paint_all(session, 0)
     qtbot.waitUntil(lambda: status.pixel.text().endswith("background · painted by a person"))
+
+
+def test_texts_that_follow_the_pointer_move_nothing(opened, qtbot):
+    status = opened.status
+    status.pixel.say("object · painted by a person")
+    status.position.say("x 100  y 100")
+    QApplication.processEvents()
+    width, places = status.pixel.width(), [status.image.pos(), status.position.pos()]
+    asked = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.LayoutRequest:
+                asked.append(watched)
+            return False
+
+    watch = Watch()
+    status.installEventFilter(watch)
+    for text in ("unlabelled", "background · painted", "object · painted by a person"):
+        status.pixel.say(text)
+        status.position.say("x 1  y 1")
+        QApplication.processEvents()
+        assert status.pixel.text() == text
+    status.removeEventFilter(watch)
+    assert asked == []
+    assert [status.image.pos(), status.position.pos()] == places
+    status.pixel.say("a class with a very long name, indeed a very long one · painted by a person")
+    assert status.pixel.width() > width
+    assert status.pixel.width() >= status.pixel.sizeHint().width()
+    status.pixel.say("")
+    assert status.pixel.maximumWidth() < 10
+    QApplication.processEvents()
+    assert status.pixel.width() < 10

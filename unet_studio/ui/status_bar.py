@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.document import Document
@@ -19,6 +19,27 @@ VALUE_TIP = "Values of the pixel under the pointer, one a channel"
 VALUE_WIDTH = 220  # px that they may take; more is in the tooltip
 POINTER_DELAY = 30  # ms between two looks at the pixel under the pointer
 MESSAGE_TIME = 8000  # ms a message stays
+WIDER = 16  # px that a text gets more room for than it needs now
+
+
+class Steady(QLabel):
+    """A text that changes all the time without moving what is beside it.
+
+    Every text of another width would lay out the whole window again, as often as the pointer moves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def say(self, text: str) -> None:
+        """Show a text; there is room for the longest one until there is none to show."""
+        if text == self.text():
+            return
+        self.setText(text)
+        needed = self.sizeHint()
+        if needed.width() > self.width() or self.minimumWidth() == 0 or not text:
+            self.setFixedSize(needed.width() + WIDER if text else 0, needed.height())
 
 
 class StatusBar(QStatusBar):
@@ -30,9 +51,7 @@ class StatusBar(QStatusBar):
         self._canvas = canvas
         self._at: tuple[float, float] | None = None
         self.setSizeGripEnabled(False)
-        self.pixel = label("", wrap=False)
-        self.position = label("", wrap=False)
-        self.value = label("", wrap=False)
+        self.pixel, self.position, self.value = Steady(), Steady(), Steady()
         self.image = label("", wrap=False)
         self.zoom = label("", wrap=False)
         self.saved = label("", wrap=False)
@@ -99,15 +118,15 @@ class StatusBar(QStatusBar):
         document = self._session.document
         if document is None or self._at is None:
             for part in (self.pixel, self.position, self.value):
-                part.setText("")
+                part.say("")
             return
         row, column = math.floor(self._at[0]), math.floor(self._at[1])
         inside = 0 <= row < document.shape[0] and 0 <= column < document.shape[1]
-        self.position.setText(f"x {column:,}  y {row:,}" if inside else "")
-        self.pixel.setText(self._describe(document, row, column) if inside else "")
+        self.position.say(f"x {column:,}  y {row:,}" if inside else "")
+        self.pixel.say(self._describe(document, row, column) if inside else "")
         values = values_text(document.image[row, column]) if inside else ""
         short = self.value.fontMetrics().elidedText(values, Qt.TextElideMode.ElideRight, VALUE_WIDTH)
-        self.value.setText(short)
+        self.value.say(short)
         self.value.setToolTip(VALUE_TIP if short == values else f"{VALUE_TIP}: {values}")
 
     def _describe(self, document: Document, row: int, column: int) -> str:
