@@ -58,9 +58,17 @@ class DeleteClassDialog(QDialog):
         self.setMinimumWidth(460)
         session.browser.factsFound.connect(self._found)
         session.browser.factsProgressed.connect(self._progressed)
-        session.saved_soon()
-        session.browser.want_facts()
+        session.savedChanged.connect(self._count)
+        self._counting = False
         self._say()
+        self._count()
+
+    @Slot()
+    def _count(self, *_: object) -> None:
+        """Count what is in the files, once the last strokes are."""
+        if not self._counting and self._session.saved_soon():
+            self._counting = True
+            self._session.browser.want_facts()
 
     @Slot(object)
     def _found(self, facts: list[MaskFacts]) -> None:
