@@ -49,6 +49,15 @@ def test_a_changed_display_is_announced_kept_for_its_image_and_seen_by_tools(ses
     assert session.displays.current == first
 
 
+def test_a_display_is_forgotten_where_the_file_has_other_channels_now(session, qtbot):
+    session.set_display(darker(session))
+    Image.fromarray(np.full((96, 128), 7, dtype=np.uint8)).save(session.project.image_path("0.png"))
+    session.read_again("0.png")
+    shown(qtbot, session, "0.png")
+    assert session.displays.current == session.displays.first
+    assert (session.pyramid.region(0, Rect(0, 0, 96, 128)) == 7).all()
+
+
 def test_a_display_that_does_not_change_is_not_announced(session, qtbot):
     with qtbot.assertNotEmitted(session.displayChanged):
         session.set_display(session.displays.current)

@@ -60,6 +60,8 @@ class Displays(QObject):
         """The levels of an image that comes on screen, shown as a person wants it."""
         self.first = pyramid.display
         chosen = self._chosen.get(name)
+        if chosen is not None and not chosen.fits(pyramid.image):
+            chosen = None  # the file holds another image now
         if self.keep and self._for_all is not None:
             dtype, display = self._for_all
             if dtype == pyramid.image.dtype.name and display.fits(pyramid.image):

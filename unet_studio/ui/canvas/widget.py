@@ -247,7 +247,8 @@ class Canvas(ViewedWidget):
         """Bring the frame up to date and copy it; then the ring and the message."""
         look = theme().tokens
         self._dirty = QRect()
-        image = self._picture.image(QColor(look.canvas))  # before there is a painter, which errors must not meet
+        # First of all: an error while a painter is at work ends the program.
+        image = self._picture.image(QColor(look.canvas))
         radius, at = self._ring_radius(), self.hand.at
         with QPainter(self) as painter:
             painter.drawImage(0, 0, image)
