@@ -272,7 +272,7 @@ def test_a_full_disk_keeps_the_work_and_says_so(session, project, qtbot, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr("unet_studio.core.project.write_index_png", full)
-        with qtbot.waitSignal(session.failed, timeout=20_000) as caught:
+        with qtbot.waitSignal(session.saveFailed, timeout=20_000) as caught:
             stroke(session, (20.0, 20.0), (20.0, 60.0))
             session._writer.hurry()
         assert "could not be saved" in caught.args[0]

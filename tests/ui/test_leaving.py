@@ -158,6 +158,10 @@ def test_the_status_bar_says_that_and_why_something_is_not_saved(opened, qtbot, 
     opened.session.save_now()
     qtbot.waitUntil(lambda: saved.text() == "Not saved", timeout=10_000)
     assert "The disk is full" in saved.toolTip()
+    assert "0.png could not be saved: The disk is full." in opened.banner.text
+    qtbot.wait(400)
+    assert len(opened.banner._notices) == 1  # said once, however often it is tried
     full.undo()
     qtbot.waitUntil(lambda: saved.text() == "Saved", timeout=10_000)
     assert "full" not in saved.toolTip()
+    assert opened.banner.text == ""

@@ -73,6 +73,7 @@ class Session(QObject):
     failed = Signal(str, str)
     unfinished = Signal(str, str)
     savedChanged = Signal(bool)
+    saveFailed = Signal(str, str)
     exported = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -310,7 +311,7 @@ class Session(QObject):
 
     def _leave_document(self) -> None:
         self.operator.abandon()
-        self.editor.abandon()
+        self.editor.leave()
         if self._writer is not None:
             self._writer.hurry()
 
@@ -431,12 +432,14 @@ class Session(QObject):
 
     @Slot()
     def _save_recovered(self) -> None:
+        self.savedChanged.emit(self._dirty())
         self.message.emit("What could not be saved is saved now.")
 
     @Slot(str, object)
     def _save_failed(self, name: str, error: StudioError) -> None:
         self.savedChanged.emit(True)
-        self.failed.emit(f"{name} could not be saved: {error.message}", f"{error.remedy} It is tried again.")
+        message = f"{name} could not be saved: {error.message}"
+        self.saveFailed.emit(message, f"{error.remedy} It is tried again.")
 
     # -- export and tasks ---------------------------------------------------------------------------------
 
@@ -473,7 +476,7 @@ class Session(QObject):
     def settle(self) -> None:
         """End what is unfinished on the document on screen, as before it is left."""
         self.operator.abandon()
-        self.editor.abandon()
+        self.editor.leave()
 
     def save_now(self) -> int:
         """Save all that waits, without waiting for it. Returns what unsaved wants to know."""

@@ -13,7 +13,7 @@ from unet_studio.ui.banner import Banner, Notice
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.dialogs.messages import ask_folder
 
-READ_ONLY, DOCUMENT, UNFINISHED = "read-only", "document", "unfinished"  # topics
+READ_ONLY, DOCUMENT, UNFINISHED, SAVING = "read-only", "document", "unfinished", "saving"  # topics
 
 
 class Notices(QObject):
@@ -38,6 +38,8 @@ class Notices(QObject):
         session.documentChanged.connect(self._document_changed)
         session.documentFailed.connect(self._document_failed)
         session.failed.connect(self._failed)
+        session.saveFailed.connect(self._save_failed)
+        session.savedChanged.connect(self._saved)
         session.unfinished.connect(self._unfinished)
         session.historyChanged.connect(self._edited)
         self._project_changed()
@@ -104,6 +106,17 @@ class Notices(QObject):
     def _failed(self, message: str, remedy: str) -> None:
         self._banner.show_notice(Notice("danger", message, remedy))
         self._check_read_only()
+
+    @Slot(str, str)
+    def _save_failed(self, message: str, remedy: str) -> None:
+        self._banner.show_notice(Notice("danger", message, remedy, topic=SAVING))
+        self._check_read_only()
+
+    @Slot(bool)
+    def _saved(self, _dirty: bool) -> None:
+        """What could not be saved may be saved by now."""
+        if self._session.save_problem is None:
+            self._banner.withdraw(SAVING)
 
     def _check_read_only(self) -> None:
         """Say why nothing can be changed, and what can be done about it."""
