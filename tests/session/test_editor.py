@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject
 from tests.helpers import make_folder
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.errors import StudioError
+from unet_studio.core.project import Status
 from unet_studio.session import Session
 from unet_studio.tools import PaintRule
 from unet_studio.tools.brush import Brush
@@ -158,6 +159,24 @@ def test_a_class_is_not_deleted_before_what_was_drawn_has_landed(session, landin
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
     assert session.document is not document
     assert (session.document.annotation.pixels == 0).all()
+
+
+@pytest.mark.parametrize("way", ["another image", "close"])
+def test_a_polygon_with_an_inside_is_not_lost_when_the_image_is_left(session, qtbot, way):
+    session.editor.set_tool("polygon")
+    for at in ((20.0, 20.0), (20.0, 60.0), (60.0, 60.0)):
+        pointer(session, ("press", *at), ("release", *at))
+    document, folder = session.document, session.project.folder
+    if way == "close":
+        session.close_project()
+        session.open_folder(folder)
+    else:
+        session.open_image("1.png")
+        session.open_image("0.png")
+    qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    assert (session.document is document) == (way != "close")
+    assert session.document.annotation.pixels[30, 50] == 1
+    assert session.status("0.png") is Status.PAINTED
 
 
 # -- what is said -------------------------------------------------------------------------------------------

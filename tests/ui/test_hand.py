@@ -208,6 +208,11 @@ def test_another_tool_finishes_what_was_begun_or_drops_it(canvas, session, mouse
     click(mouse, (300.0, 300.0), (350.0, 350.0))
     session.editor.set_tool("brush")
     assert count(session) == 100 * 100
+    session.editor.set_tool("line")
+    click(mouse, (300.0, 300.0))
+    mouse.move(350.0, 350.0)
+    session.editor.set_tool("brush")
+    assert count(session) == 100 * 100
     assert not any(tool.busy for tool in session.editor.tools.values())
     assert session.editor.outlines == ()
 
@@ -222,10 +227,12 @@ def test_a_tool_that_changes_its_own_setting_is_heard(canvas, session, mouse, qt
         mouse.drag((140.5, 100.5))
 
 
-def test_another_image_drops_what_was_begun(canvas, session, mouse):
+@pytest.mark.parametrize("points", [2, 4])
+def test_another_image_finishes_what_was_begun_or_drops_it(canvas, session, mouse, points):
     session.editor.set_tool("polygon")
-    click(mouse, *SQUARE)
-    session.editor.abandon()  # as the session does before it shows another image
+    click(mouse, *SQUARE[:points])
+    session.editor.leave()  # as the session does before it shows another image
+    assert count(session) == (100 * 100 if points == 4 else 0)
     session.open(make_document(SHAPE, name="b.png"))
     key(canvas, Qt.Key.Key_Return)
     assert not session.document.painted

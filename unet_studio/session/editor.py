@@ -88,9 +88,9 @@ class Editor(QObject):
             self.activeClassChanged.emit(self.active_class)
 
     def set_tool(self, name: str) -> None:
-        """Choose a tool. What the other one has begun is finished where it can be, as by Enter."""
+        """Choose a tool. What the other one has begun is finished where it can be."""
         if name in self.tools and name != self.tool:
-            self.tool_key("enter")
+            self._finish_tool()
             self._cancel_tool()
             self.tool, self._values = name, dict(self.tools[name].values)
             self.toolChanged.emit(name)
@@ -229,10 +229,21 @@ class Editor(QObject):
             self._explain,
         )
 
+    def leave(self) -> None:
+        """The document is left: finish what the tool has begun where it can be, take a drag back, land."""
+        self._finish_tool()
+        self.abandon()
+
     def abandon(self) -> None:
         """Take back what is unfinished, of a drag or of a tool between two clicks; what lands, lands now."""
         self._cancel_tool()
         self.landing.settle()
+
+    def _finish_tool(self) -> None:
+        document, tool = self._session.document, self.tools[self.tool]
+        planned = self.landing.under_way or self._session.operator.running
+        if document is not None and tool.busy and not planned:
+            self._act(document, lambda: tool.finish(self.context(document)))
 
     def _cancel_tool(self) -> None:
         document = self._session.document

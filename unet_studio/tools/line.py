@@ -64,6 +64,10 @@ class Line(ShapeTool):
         """Enter ends the line at the pointer, Backspace drops it."""
         return self._paint(context) if name == "enter" else self.cancel(context)
 
+    def finish(self, context: ToolContext) -> Rect | None:
+        """A line with one end is none yet: where the pointer is now, nobody meant."""
+        return self.cancel(context)
+
     def cancel(self, context: ToolContext) -> Rect | None:
         """Forget the first end."""
         self._clicked = False

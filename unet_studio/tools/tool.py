@@ -211,6 +211,10 @@ class Tool(ABC):
         """The key "enter" or "backspace" while busy; "escape" calls cancel instead."""
         return None
 
+    def finish(self, context: ToolContext) -> Rect | None:
+        """Another tool or another image is chosen while busy: end what is complete enough, as by Enter."""
+        return self.key(context, "enter")
+
     def cancel(self, context: ToolContext) -> Rect | None:
         """Everything unfinished is to be forgotten, also where context already shows another document."""
         return None
