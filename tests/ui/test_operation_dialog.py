@@ -91,6 +91,31 @@ def test_the_canvas_shows_what_would_be_and_escape_takes_it_back(speckled, qtbot
     assert on_screen(speckled) == foreseen
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape])
+def test_enter_and_escape_on_the_canvas_answer_the_box_and_approve_nothing(speckled, qtbot, key):
+    session = speckled.session
+    dialog = ask(speckled, qtbot, "drop_specks")
+    tried(qtbot, dialog)
+    speckled.activateWindow()
+    speckled.canvas.setFocus()
+    qtbot.keyClick(speckled.canvas, key)
+    assert not dialog.isVisible()
+    assert not session.document.approved
+    assert session.editor.undo_name == (None if key == Qt.Key.Key_Escape else "Drop Specks")
+
+
+def test_a_tool_that_waits_for_enter_or_escape_gets_it_before_the_box(speckled, qtbot):
+    session = speckled.session
+    dialog = ask(speckled, qtbot, "drop_specks")
+    session.editor.set_tool("polygon")
+    session.editor.pointer("press", 20.0, 20.0)
+    session.editor.pointer("release", 20.0, 20.0)
+    speckled.activateWindow()
+    qtbot.keyClick(speckled.canvas, Qt.Key.Key_Escape)
+    assert not session.editor.busy
+    assert dialog.isVisible()
+
+
 def test_without_the_tick_nothing_is_tried(speckled, qtbot):
     before = on_screen(speckled)
     dialog = ask(speckled, qtbot, "drop_specks")

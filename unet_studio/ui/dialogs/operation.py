@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, QTimer, Slot
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtCore import QEvent, QObject, QPoint, QSignalBlocker, QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -27,6 +27,8 @@ from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.widgets import button, form, label, row
 from unet_studio.ui.words import count
 
+ENDS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
+HELD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 REST_MS = 120  # after the last change of a setting, before it is tried out
 MARGIN = 14  # logical px from the corner of the canvas
 STEPS = 400  # of a slider
@@ -231,6 +233,7 @@ class OperationDialog(QDialog):
         session.classesChanged.connect(self._offer_classes)
         session.editor.activeClassChanged.connect(self._offer_classes)
         session.projectChanged.connect(self.reject)
+        self._canvas.installEventFilter(self)
 
     # -- what is asked for --------------------------------------------------------------------------------
 
@@ -356,6 +359,20 @@ class OperationDialog(QDialog):
         self.progress.setVisible(done is not None)
 
     # -- the end ------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter and Escape mean this box also on the canvas, unless a tool waits for them."""
+        if not isinstance(event, QKeyEvent) or event.key() not in ENDS or watched is not self._canvas:
+            return False
+        if self._left or self._session.editor.busy or self._canvas.hand.drawing or event.modifiers() & HELD:
+            return False
+        event.accept()
+        if event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Escape:
+                self.reject()
+            elif self.ok.isEnabled():
+                self.accept()
+        return True
 
     def accept(self) -> None:
         """Do it."""
