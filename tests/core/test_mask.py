@@ -299,3 +299,16 @@ def test_a_step_says_what_it_takes():
     real = sum(stat.size for stat in taken.statistics("filename") if stat.traceback[0].filename in KEEPERS)
     said = sum(diff.nbytes for diff in diffs)
     assert 0.8 * real < said < 1.3 * real
+
+
+@pytest.mark.parametrize("step", [1, 4, 256])
+def test_what_is_committed_is_read_beneath_an_open_edit(step):
+    before = np.random.default_rng(0).integers(0, 9, SHAPE, dtype=np.uint8)
+    mask = Mask(before)
+    mask.begin()
+    mask.write(Rect(100, 200, 280, 300), 77)
+    for rect in (Rect(0, 0, *SHAPE), Rect(0, 256, 290, 511), Rect(256, 0, 257, 1)):
+        expected = before[rect.top : rect.bottom : step, rect.left : rect.right : step]
+        np.testing.assert_array_equal(mask.committed(rect, step), expected)
+    mask.commit()
+    assert mask.committed(Rect(100, 200, 101, 201)).item() == 77

@@ -305,6 +305,24 @@ class Mask:
             with self.lock:
                 self._watches.remove(watch)
 
+    def committed(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
+        """A copy of every step-th row and column of rect without what an open edit did.
+
+        step: a power of two, at most TILE, of which the rect's top and left are multiples.
+        """
+        with self.lock:
+            found = self._pixels[rect.top : rect.bottom : step, rect.left : rect.right : step].copy()
+            before = self._before or {}
+            for key in before.keys() & set(rect.tiles(TILE)):
+                tile = tile_rect(*key, self.shape)
+                both = tile.intersect(rect)
+                rows = slice((both.top - rect.top) // step, -(-(both.bottom - rect.top) // step))
+                columns = slice((both.left - rect.left) // step, -(-(both.right - rect.left) // step))
+                top, left = both.top - tile.top, both.left - tile.left
+                old = before[key][top : both.bottom - tile.top, left : both.right - tile.left]
+                found[rows, columns] = old[::step, ::step]
+        return found
+
     def _committed(self, keys: Iterable[Tile]) -> Tiles:
         """Copies of tiles without what an open edit did to them. Hold the lock."""
         before = self._before or {}

@@ -14,6 +14,7 @@ from unet_studio.tools.pick import Pick
 from unet_studio.tools.polygon import Polygon
 from unet_studio.tools.rectangle import Rectangle
 from unet_studio.tools.rule import PaintRule
+from unet_studio.tools.smart_fix import SmartFix
 from unet_studio.tools.tool import Modifiers, Outline, Setting, Tool, ToolContext
 from unet_studio.tools.wand import Wand
 
@@ -23,7 +24,7 @@ TOOLS: dict[str, type[Tool]] = {
     for tool in (
         *(Brush, Eraser, Forget, Accept),
         *(Polygon, Lasso, Rectangle, Ellipse, Line),
-        *(Wand, Fill, FillEnclosed, Component),
+        *(SmartFix, Wand, Fill, FillEnclosed, Component),
         Pick,
     )
 }

@@ -49,14 +49,18 @@ class Region:
         for key, stencil in self.tiles.items():
             yield key, tile_rect(*key, self.shape), stencil
 
-    def part(self, rect: Rect) -> Stencil:
-        """Which pixels of a rect inside the image belong, bool (height, width)."""
-        stencil = np.zeros((rect.height, rect.width), dtype=np.bool_)
-        for key in rect.tiles():
-            if key in self.tiles:
-                tile = tile_rect(*key, self.shape)
-                both = rect.intersect(tile)
-                stencil[_within(both, rect)] = self.tiles[key][_within(both, tile)]
+    def part(self, rect: Rect, step: int = 1) -> Stencil:
+        """Which pixels of a rect inside the image belong, bool (height, width).
+
+        step: every step-th row and column alone; a power of two up to 256, of which the rect's top and left
+        are multiples.
+        """
+        stencil = np.zeros((-(-rect.height // step), -(-rect.width // step)), dtype=np.bool_)
+        for key in self.tiles.keys() & set(rect.tiles()):
+            tile = tile_rect(*key, self.shape)
+            both = rect.intersect(tile)
+            index = tuple(slice(s.start // step, -(-s.stop // step)) for s in within(both, rect))
+            stencil[index] = self.tiles[key][within(both, tile)][::step, ::step]
         return stencil
 
 
@@ -136,7 +140,7 @@ def smoothed(region: Region, radius: int, progress: Progress = unwatched) -> Reg
             continue
         around = tile.expand(radius).clip(region.shape)
         votes = cv2.medianBlur(region.part(around).view(np.uint8), 2 * radius + 1)
-        stencil = votes[_within(tile, around)] != 0
+        stencil = votes[within(tile, around)] != 0
         if stencil.any():
             tiles[key] = stencil
     return Region(region.shape, tiles)
@@ -197,7 +201,7 @@ def _planning(context: ToolContext, find: Find, value: int) -> Work:
     return work
 
 
-def _within(part: Rect, whole: Rect) -> tuple[slice, slice]:
+def within(part: Rect, whole: Rect) -> tuple[slice, slice]:
     """The index of a part in an array of the whole."""
     return (
         slice(part.top - whole.top, part.bottom - whole.top),

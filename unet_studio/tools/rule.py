@@ -1,5 +1,6 @@
 """Where tools may paint: over everything, only where nobody painted, only over one class; never on a lock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,13 +34,17 @@ class PaintRule:
         """Which pixels of rect, inside the image, may be painted, bool (height, width); None for all."""
         if self.free:
             return None
-        allowed = np.ones((rect.height, rect.width), dtype=np.bool_)
+        return self.allows(document.annotation_region(rect), lambda: document.mask_region(rect))
+
+    def allows(self, painted: NDArray[np.uint8], shown: Callable[[], NDArray[np.uint8]]) -> NDArray[np.bool_]:
+        """Which pixels may be painted, where painted is the annotation and shown() the mask, of one shape."""
+        allowed = np.ones(painted.shape, dtype=np.bool_)
         if self.over == "unlabelled":
-            allowed &= document.annotation_region(rect) == UNLABELLED
+            allowed &= painted == UNLABELLED
         if self.locked or self.over == "class":
-            shown = document.mask_region(rect)
+            mask = shown()
             if self.over == "class":
-                allowed &= shown == self.class_index
+                allowed &= mask == self.class_index
             for index in self.locked:
-                allowed &= shown != index
+                allowed &= mask != index
         return allowed
