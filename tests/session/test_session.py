@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 from tests.helpers import SHAPE, make_folder, make_model
 from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.document_files import load_document
+from unet_studio.core.image_io import read_image
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_png
 from unet_studio.session import Session, predictor
@@ -239,6 +240,36 @@ def test_a_broken_image_among_good_ones(session, folder, qtbot):
     session.editor.approve()
     session.open_image("2.png")
     qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+
+
+def test_looking_at_the_folder_again_tries_what_could_not_be_read(session, folder, qtbot):
+    whole = (folder / "1.png").read_bytes()
+    (folder / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    session.open_folder(folder)
+    session.open_image("1.png")
+    qtbot.waitUntil(lambda: "1.png" in session.broken, timeout=20_000)
+    session.refresh()
+    qtbot.waitUntil(lambda: "1.png" in session.broken, timeout=20_000)
+    (folder / "1.png").write_bytes(whole)
+    session.refresh()
+    assert not session.broken
+    qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    assert session.document.name == "1.png"
+
+
+def test_looking_at_the_folder_again_sees_files_that_changed_after_they_were_read(session, folder, qtbot):
+    session.open_folder(folder)
+    for name in ("1.png", "0.png"):
+        session.open_image(name)
+        qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    assert session.in_memory("1.png") is not None
+    (folder / "1.png").write_bytes((folder / "2.png").read_bytes())
+    before = session.document
+    session.refresh()
+    assert session.document is before
+    session.open_image("1.png")
+    qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    np.testing.assert_array_equal(session.document.image, read_image(folder / "2.png"))
 
 
 def test_a_mask_that_does_not_fit_can_be_set_aside(session, project, qtbot):

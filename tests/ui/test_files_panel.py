@@ -448,7 +448,7 @@ def test_one_huge_folder_opens_once_it_is_listed(window, qtbot, tmp_path, monkey
     assert window.session.current is None
     assert window.canvas.message[0] == "Looking for images…"
     shown(qtbot, window.session, "0.png")
-    assert window.panels["files"].model.rowCount() == 1600
+    qtbot.waitUntil(lambda: window.panels["files"].model.rowCount() == 1600, timeout=20_000)
 
 
 def test_a_project_that_is_closed_while_it_is_listed(window, qtbot, tmp_path, monkeypatch):

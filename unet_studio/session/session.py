@@ -178,10 +178,19 @@ class Session(QObject):
         return saved
 
     def refresh(self) -> None:
-        """Look at the folder again."""
-        if self.project is not None:
-            self.browser.refresh()
-            self.predictor.refresh()
+        """Look at the folder again, also at files that could not be read and at those kept in memory."""
+        if self.project is None or self._loader is None:
+            return
+        self.browser.refresh()
+        self.predictor.refresh()
+        self._loader.clear()
+        broken = list(self.broken)
+        self.broken.clear()
+        for name in broken:
+            self.browser.fileChanged.emit(name)
+            self.statusChanged.emit(name)
+        if self.current in broken:
+            self.read_again(self.current)
 
     @property
     def images(self) -> list[str]:
