@@ -28,7 +28,7 @@ class Fill(ClickTool):
     def act(self, context: ToolContext, pixel: Pixel, modifiers: Modifiers) -> Rect | None:
         """Fill the area of the pixel."""
         document, value = context.document, context.value(modifiers)
-        index = class_at(context, pixel)
+        index, contiguous = class_at(context, pixel), self.values["contiguous"]  # as they are at the click
         if index == value:
             context.say("This area has that class already.")
             return None
@@ -37,7 +37,7 @@ class Fill(ClickTool):
             return members(document.mask_region(rect) == index)
 
         def find(most: int | None, progress: Progress) -> Region | None:
-            if self.values["contiguous"]:
+            if contiguous:
                 return flood(member, document.shape, pixel, most=most, progress=progress)
             return everywhere(member, document.shape, most=most, progress=progress)
 
