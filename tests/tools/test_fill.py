@@ -99,15 +99,15 @@ def test_paints_where_the_rule_allows_alone(rule, document):
 
 def test_a_setting_that_changes_while_a_large_area_is_worked_out_is_for_the_next_click():
     labels = np.zeros((2048, 2048), np.uint8)
-    labels[:, 1000] = 1
+    labels[:, 1500] = 1
     document, landed, tool = make_document(labels, labels=labels), [], Fill()
     ctx = context(document, active=2, landing=lambda name, work: landed.append((name, work)))
     click(tool, ctx, 1000, 10)
     tool.values["contiguous"] = False
     name, work = landed[0]
     document.land(name, work(lambda _: None))
-    assert (document.annotation.pixels[:, :1000] == 2).all()
-    assert (document.annotation.pixels[:, 1000:] == UNLABELLED).all()
+    assert (document.annotation.pixels[:, :1500] == 2).all()
+    assert (document.annotation.pixels[:, 1500:] == UNLABELLED).all()
 
 
 def test_a_large_area_is_worked_out_elsewhere_and_lands_as_one_step():
