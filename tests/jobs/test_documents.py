@@ -1,6 +1,7 @@
 """Opening documents: progress, cancelling, reading ahead, and images that do not fit into memory."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -77,12 +78,30 @@ def gate(monkeypatch, loader):
         made.event(f"{number}.png").set()
 
 
+def wait_in_thread(loader):
+    """Wait until the thread has nothing to do; what it found is not told to the window yet."""
+    end = time.monotonic() + 20
+    while not loader._thread.idle:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_what_is_opened_is_kept(qtbot, loader, heard):
     loader.request("1.png", None)
     qtbot.waitUntil(lambda: heard.loaded == ["1.png"], timeout=20_000)
     assert loader.get("1.png").document.name == "1.png"
     loader.drop("1.png")
     assert loader.get("1.png") is None
+
+
+def test_what_was_read_before_an_image_was_dropped_does_not_come(qtbot, loader, heard, project):
+    loader.prefetch(["1.png"], None)
+    wait_in_thread(loader)
+    Image.fromarray(np.full((96, 128, 3), 7, dtype=np.uint8)).save(project.image_path("1.png"))
+    loader.drop("1.png")
+    loader.request("1.png", None)
+    qtbot.waitUntil(lambda: bool(heard.loaded), timeout=20_000)
+    assert (loader.get("1.png").document.image == 7).all()
 
 
 def test_progress_is_told_of_what_a_person_waits_for(qtbot, loader, heard, gate):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -83,6 +83,7 @@ class DocumentLoader(QObject):
         self._reading: Reading | None = None
         self._asked: Reading | None = None
         self._age = 0  # what was read before the last drop_all is out of date
+        self._ages: Counter[str] = Counter()  # and of an image, what was read before it was dropped last
 
     def get(self, name: str) -> Opened | None:
         """A document that is in memory; it becomes the one used last."""
@@ -118,6 +119,7 @@ class DocumentLoader(QObject):
     def drop(self, name: str) -> None:
         """Forget a document; the next request reads its files again."""
         with self._lock:
+            self._ages[name] += 1
             self._kept.pop(name, None)
             if self._reading is not None and self._reading.name == name:
                 self._reading.stopped = True
@@ -143,7 +145,7 @@ class DocumentLoader(QObject):
     # -- in the thread ------------------------------------------------------------------------------------
 
     def _submit(self, reading: Reading, model: str | None) -> None:
-        age = self._age
+        age = self._age, self._ages[reading.name]
         self._thread.submit(reading.name, lambda: (age, self._open(reading, model)))
 
     def _open(self, reading: Reading, model: str | None) -> Opened:
@@ -204,9 +206,9 @@ class DocumentLoader(QObject):
     # -- in the window's thread ---------------------------------------------------------------------------
 
     @Slot(object, object)
-    def _done(self, name: str, found: tuple[int, Opened]) -> None:
+    def _done(self, name: str, found: tuple[tuple[int, int], Opened]) -> None:
         age, opened = found
-        if age != self._age:
+        if age != (self._age, self._ages[name]):
             return
         with self._lock:
             if name not in self._kept:
