@@ -99,6 +99,8 @@ def test_flood_looks_at_no_more_tiles_than_it_must():
     assert sum(int(part.sum()) for part in region.tiles.values()) == 300 * 10
     assert len(looked) <= 4
     assert flood(member, (16384, 16384), (5200, 5005), most=1) is None
+    part = flood(member, (16384, 16384), (5200, 5005), most=1, partly=True)
+    assert list(part.tiles) == [(20, 19)]
 
 
 @pytest.mark.parametrize(("gap", "open_"), [(False, False), (True, True)])
@@ -115,6 +117,10 @@ def test_everywhere_is_every_member():
     belongs = np.random.default_rng(0).random((300, 600)) < 0.1
     np.testing.assert_array_equal(whole(everywhere(reading(belongs), belongs.shape)), belongs)
     assert everywhere(reading(belongs), belongs.shape, most=5) is None
+    near = everywhere(reading(belongs), belongs.shape, most=2, near=(299, 599))
+    assert set(near.tiles) <= {(0, 1), (0, 2), (1, 1), (1, 2)}
+    assert (1, 2) in near.tiles
+    assert len(near.tiles) == 2
 
 
 @pytest.mark.parametrize("radius", [1, 2, 5])

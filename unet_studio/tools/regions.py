@@ -20,6 +20,7 @@ Bytes = NDArray[np.uint8]
 Member = Callable[[Rect], Bytes]  # 1 where a pixel of a rect belongs, else 0, as an array to keep
 
 AT_ONCE = 36  # tiles; an area that reaches more is worked out off the window's thread
+PREVIEWED = 200  # tiles of a large area that are painted while it is being chosen
 LEFT_OUT, MEMBER, FOUND = 0, 1, 2  # what a pixel is in the middle of a search
 
 _SIDES = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right)
@@ -84,12 +85,14 @@ def flood(
     diagonal: bool = False,
     enclosed: bool = False,
     most: int | None = None,
+    partly: bool = False,
     progress: Progress = unwatched,
 ) -> Region | None:
     """The members that are connected with seed, (row, column); None where they reach more than most tiles.
 
-    diagonal: whether pixels that touch at a corner are connected. enclosed: end at the border of the image,
-    with an open region. The seed belongs in any case.
+    partly: return what lies in the first tiles instead of None. diagonal: whether pixels that touch at a
+    corner are connected. enclosed: end at the border of the image, with an open region. The seed belongs in
+    any case.
     """
     search = _Search(member, shape, diagonal)
     search.begin(seed)
@@ -98,7 +101,9 @@ def flood(
         progress(len(search.grid) / total)
         search.step()
         if most is not None and len(search.grid) > most:
-            return None
+            if not partly:
+                return None
+            break
         if enclosed and search.at_border:
             return Region(shape, open=True)
     found = ((key, pixels == FOUND) for key, pixels in search.grid.items())
@@ -106,12 +111,23 @@ def flood(
 
 
 def everywhere(
-    member: Member, shape: tuple[int, int], *, most: int | None = None, progress: Progress = unwatched
+    member: Member,
+    shape: tuple[int, int],
+    *,
+    most: int | None = None,
+    near: tuple[int, int] | None = None,
+    progress: Progress = unwatched,
 ) -> Region | None:
-    """All members; None where the image has more than most tiles."""
+    """All members; None where the image has more than most tiles.
+
+    near: a pixel; return what lies in the tiles nearest to it instead of None.
+    """
     keys = list(Rect.of(shape).tiles())
     if most is not None and len(keys) > most:
-        return None
+        if near is None:
+            return None
+        row, column = near[0] // TILE, near[1] // TILE
+        keys = sorted(keys, key=lambda key: max(abs(key[0] - row), abs(key[1] - column)))[:most]
     tiles = {}
     for number, key in enumerate(keys):
         progress(number / len(keys))

@@ -13,11 +13,23 @@ from unet_studio.core.geometry import EMPTY, Rect, tile_rect
 from unet_studio.core.mask import Tile
 from unet_studio.tools.click import Pixel, class_at, pixel_under
 from unet_studio.tools.cut import FAR, Scene, Soft, cut, guided, reach
-from unet_studio.tools.regions import Region, Stencil, finish, flood, members, paint, within
+from unet_studio.tools.regions import (
+    AT_ONCE,
+    PREVIEWED,
+    Region,
+    Stencil,
+    finish,
+    flood,
+    land,
+    members,
+    paint,
+    within,
+)
 from unet_studio.tools.tool import ERASING, NONE, Modifiers, Setting, Tool, ToolContext
 
 AUTOMATIC, BRUSH = "automatic", "size of the brush"
 HALF = 512  # px that are seen to each side of the path, at whatever level they are seen
+COARSEST = 2  # level to which places are judged automatically: so a click stays quick on an image of any size
 REMEMBERED = 64  # fixes of an image that a further fix may take back
 
 
@@ -62,6 +74,8 @@ class Problem:
             rect = self._around(level, HALF)
             scene = self._scene(rect, level)
             far = reach(scene) if self.radius is None else max(self.radius / (1 << level), 1.0)
+            if self.radius is None and level == COARSEST:
+                far = min(far, HALF / FAR)
             if far * FAR <= HALF or rect == whole:
                 near = self._around(level, int(far * FAR) + 1).intersect(rect)
                 return near, level, scene.part(_reduced(within(near, rect), 1 << level)), far
@@ -254,15 +268,15 @@ class SmartFix(Tool):
         if case is None or case.ended:
             return None
         case.ended = True
-        return self._finish(case) if case.found is not None else None
+        return self._finish(case, case.found) if case.found is not None else None
 
     def key(self, context: ToolContext, name: str) -> Rect | None:
         """Enter: don't wait for the thread."""
         case = self._current(context)
         if case is None or not case.ended or name != "enter":
             return None
-        changed = self._preview(case, case.problem.solve())
-        return changed.union(self._finish(case) or EMPTY)
+        found = case.problem.solve()
+        return self._preview(case, found).union(self._finish(case, found) or EMPTY)
 
     def cancel(self, context: ToolContext) -> Rect | None:
         """Take the fix back. Returns what changed, where it was on the document of this context."""
@@ -307,7 +321,7 @@ class SmartFix(Tool):
                 return
             changed = self._preview(case, region)
             if case.ended:
-                changed = changed.union(self._finish(case) or EMPTY)
+                changed = changed.union(self._finish(case, region) or EMPTY)
             problem.context.changed(changed)
 
         problem.context.later(solve, apply)
@@ -317,16 +331,18 @@ class SmartFix(Tool):
         changed = case.document.rollback()
         case.document.begin(self.title)
         case.found = region
-        return changed.union(paint(case.problem.context, region, case.problem.value))
+        return changed.union(paint(case.problem.context, region, case.problem.value, PREVIEWED))
 
-    def _finish(self, case: Case) -> Rect | None:
-        """Make what was found one step, and remember that it was no hand."""
+    def _finish(self, case: Case, found: Region) -> Rect | None:
+        """Make what was found one step, and remember that it was no hand. Returns what changed."""
         self._case = None
         problem = case.problem
-        if case.found is not None:
-            fix = Fix(case.found, problem.value, problem.path)
-            self._fixes = (*self._fixes, fix)[-REMEMBERED:]
-        return finish(problem.context, EMPTY)
+        self._fixes = (*self._fixes, Fix(found, problem.value, problem.path))[-REMEMBERED:]
+        if len(found.tiles) <= AT_ONCE:
+            return finish(problem.context, EMPTY)
+        changed = case.document.rollback()
+        land(problem.context, self.title, lambda _most, _progress: found, problem.value)
+        return changed
 
 
 def _reduced(index: tuple[slice, slice], step: int) -> tuple[slice, slice]:

@@ -12,6 +12,7 @@ from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.tools.click import Pixel, pixel_under
 from unet_studio.tools.regions import (
     AT_ONCE,
+    PREVIEWED,
     Bytes,
     Region,
     everywhere,
@@ -26,7 +27,6 @@ from unet_studio.tools.tool import NONE, Modifiers, Point, Setting, Tool, ToolCo
 
 WIDEST = 255  # tolerance with which everything is like everything
 SLOWNESS = 0.25  # of the distance at which a pointer is on a point: so far a drag moves the tolerance by one
-PREVIEWED = 400  # tiles of a large area that are painted while it is being chosen
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class Sample:
     contiguous: bool
     smooth: int
 
-    def find(self, most: int | None, progress: Progress) -> Region | None:
-        """Search; None where the area reaches more than most tiles."""
-        shape, search = self.context.document.shape, part(progress, 0, 0.5)
+    def find(self, most: int | None, progress: Progress, partly: bool = False) -> Region | None:
+        """Search; None, or partly what is near, where the area reaches more than most tiles."""
+        shape, search, pixel = self.context.document.shape, part(progress, 0, 0.5), self.pixel
         if self.contiguous:
-            found = flood(self._alike, shape, self.pixel, most=most, progress=search)
+            found = flood(self._alike, shape, pixel, most=most, partly=partly, progress=search)
         else:
-            found = everywhere(self._alike, shape, most=most, progress=search)
+            near = pixel if partly else None
+            found = everywhere(self._alike, shape, most=most, near=near, progress=search)
         return None if found is None else smoothed(found, self.smooth, part(progress, 0.5, 1))
 
     def _alike(self, rect: Rect) -> Bytes:
@@ -64,7 +65,8 @@ class Sample:
 class Choice:
     """A press under way. start: where it began. sample: what is looked for now. value: the class it lays.
 
-    whole: whether the area is painted already, all of it.
+    whole: whether the area is painted already, all of it. large: the least tolerance known to find too much
+    for that.
     """
 
     document: Document
@@ -73,6 +75,7 @@ class Choice:
     value: int
     tolerance: int
     whole: bool = False
+    large: int = WIDEST + 1
 
 
 class Wand(Tool):
@@ -183,10 +186,11 @@ class Wand(Tool):
     def _show(self, choice: Choice) -> Rect:
         """Paint what is like the sample, at once or when the thread has found it. Returns what changed."""
         sample = choice.sample
-        region = sample.find(AT_ONCE, unwatched)
+        region = sample.find(AT_ONCE, unwatched) if sample.tolerance < choice.large else None
         choice.whole = region is not None
         if region is not None:
             return self._preview(choice, region)
+        choice.large = min(choice.large, sample.tolerance)
 
         def watch(_: float) -> None:
             if self._choice is not choice or choice.sample is not sample:
@@ -196,7 +200,7 @@ class Wand(Tool):
             if found is not None and self._choice is choice and choice.sample is sample:
                 sample.context.changed(self._preview(choice, found))
 
-        sample.context.later(lambda: sample.find(None, watch), apply)
+        sample.context.later(lambda: sample.find(PREVIEWED, watch, partly=True), apply)
         return EMPTY
 
     def _preview(self, choice: Choice, region: Region) -> Rect:
