@@ -8,17 +8,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Figure:
-    """One row. times, cpu: ms a round, on the clock and of the window's thread. goals: percentile -> ms."""
+    """One row. times, cpu: ms a round, on the clock and of the window's thread. goals: percentile -> ms.
+
+    yard: ms of processor time that a fixed piece of work took before or after it, the longer one. A machine
+    that others use makes it longer: rows compare where their yards do.
+    """
 
     name: str
     times: tuple[float, ...]
     cpu: tuple[float, ...]
     goals: dict[float, float]
+    yard: float
 
     def line(self):
         shown = f"{self.name:<52}{len(self.times):>5}"
         for values in (self.times, self.cpu):
             shown += "".join(f"{np.percentile(values, part):>9.2f}" for part in (50, 99, 100))
+        shown += f"{self.yard:>8.1f}"
         missed = [
             f"p{percentile:g} {limit:g}"
             for percentile, limit in self.goals.items()
@@ -28,7 +34,19 @@ class Figure:
         return shown + f"   {goals}" + (f"   MISSED: {', '.join(missed)}" if missed else "")
 
 
-HEAD = f"{'ms':<52}{'n':>5}" + f"{'median':>9}{'p99':>9}{'max':>9}" * 2 + "   goal on the clock"
+HEAD = f"{'ms':<52}{'n':>5}" + f"{'median':>9}{'p99':>9}{'max':>9}" * 2 + f"{'yard':>8}   goal on the clock"
+
+
+def yardstick():
+    """ms of processor time of a fixed piece of work, the best of five: some numpy, some Python."""
+    found = []
+    for _ in range(5):
+        start, values = time.thread_time(), np.zeros((500, 500), dtype=np.uint32)
+        for _ in range(50):
+            values += 1
+            sum(number for number in range(500))
+        found.append(1000 * (time.thread_time() - start))
+    return min(found)
 
 
 class Figures:
@@ -40,7 +58,7 @@ class Figures:
 
     def measure(self, benchmark, name, act, goals=None, setup=None, rounds=200, warmup=3, check=None):
         """Time act(*what setup returned), round by round. check(*the same): after each round, not timed."""
-        cpu, given = [], []
+        cpu, given, yard = [], [], yardstick()
 
         def prepare():
             if given and check is not None:
@@ -57,8 +75,9 @@ class Figures:
         if check is not None:
             check(*given[0])
         times = tuple(1000 * value for value in benchmark.stats.stats.data)
-        figure = Figure(name, times, tuple(cpu[-rounds:]), goals or {})
+        figure = Figure(name, times, tuple(cpu[-rounds:]), goals or {}, max(yard, yardstick()))
         self.rows.append(figure)
+        benchmark.extra_info["yard ms"] = round(figure.yard, 2)
         for label, values in (("wall", figure.times), ("cpu", figure.cpu)):
             for part in (50, 99, 100):
                 benchmark.extra_info[f"{label} p{part} ms"] = round(float(np.percentile(values, part)), 3)

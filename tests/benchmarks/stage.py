@@ -71,6 +71,7 @@ class Stage:
             self.session.open_image(name)
         self.wait(lambda: self.document is not None and self.document.name == (name or self.session.current))
         self.rest()
+        assert self.session.editable, self.session.read_only
 
     def close(self):
         self.window.close()
@@ -101,6 +102,15 @@ class Stage:
             if self.watch.painted > before:
                 return self.watch.painted - before
         raise AssertionError("the canvas was not painted")
+
+    def settle(self):
+        """Let Qt do what is to be done. Returns how often the canvas was painted, 0 for no change."""
+        before = self.watch.painted
+        for _ in range(2):
+            QApplication.processEvents()
+            if self.watch.painted > before:
+                break
+        return self.watch.painted - before
 
     # -- what a person does -------------------------------------------------------------------------------
 

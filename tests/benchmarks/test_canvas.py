@@ -69,7 +69,9 @@ class Windows:
         return self._stage
 
     def close(self):
+        """Leave the project as it was found."""
         if self._stage is not None:
+            take_back(self._stage)
             self._stage.close()
         self._side, self._stage = 0, None
 
@@ -91,10 +93,15 @@ def of_side(*sides):
     return pytest.mark.parametrize("stage", sides, indirect=True)
 
 
-def begin(stage, zoom):
-    """Everything as it was opened, at a zoom."""
+def take_back(stage):
+    """Undo everything."""
     while stage.editor.can_undo:
         stage.editor.undo()
+
+
+def begin(stage, zoom):
+    """Everything as it was opened, at a zoom."""
+    take_back(stage)
     stage.editor.set_tool("brush")
     stage.editor.set_active_class(places.PAINTED)
     stage.zoom(zoom)
@@ -110,21 +117,21 @@ def front(stage, before, at, radius):
     return point if inside else at
 
 
-@of_side(8192, 16384)
 @pytest.mark.parametrize("radius", [50, 500])
 @pytest.mark.parametrize("zoom", ["fit", 1.0, 4.0])
+@of_side(8192, 16384)
 def test_dab(benchmark, figures, stage, zoom, radius):
     """One move of a stroke under way, until it is on screen."""
     begin(stage, zoom)
     stage.editor.set_brush_radius(radius)
-    points = stage.walk()
+    points, painted = stage.walk(), []
     last = [next(points)]
     stage.press(last[0])
     stage.frame()
 
     def dab(at):
         stage.move(at)
-        assert stage.frame() == 1
+        painted.append(stage.settle())
 
     def seen(at):
         reached = front(stage, last[0], at, radius)
@@ -139,6 +146,8 @@ def test_dab(benchmark, figures, stage, zoom, radius):
     figures.measure(
         benchmark, name, dab, goals, setup=lambda: (next(points),), rounds=300, warmup=5, check=seen
     )
+    # A disc that is larger than the window has nothing left to show after its first dab.
+    assert set(painted) == {1} or (radius == 500 and zoom == 4.0)
     stage.release(last[0])
     stage.assert_all_shown()
 
@@ -153,8 +162,8 @@ def draw(stage, points, moves=20):
     return at
 
 
-@of_side(8192)
 @pytest.mark.parametrize("zoom", ["fit", 1.0])
+@of_side(8192)
 def test_commit(benchmark, figures, stage, zoom):
     """The release of a stroke of twenty moves, until its step is in the history and the frame is painted."""
     begin(stage, zoom)
@@ -179,9 +188,9 @@ def test_commit(benchmark, figures, stage, zoom):
     stage.assert_all_shown()
 
 
-@of_side(8192)
 @pytest.mark.parametrize("zoom", ["fit", 1.0])
 @pytest.mark.parametrize("what", ["undo", "redo"])
+@of_side(8192)
 def test_undo(benchmark, figures, stage, what, zoom):
     """From the action of Ctrl+Z or Ctrl+Shift+Z to the painted frame, for strokes of twenty moves."""
     rounds, warmup = 200, 3
@@ -270,8 +279,8 @@ def test_history(benchmark, figures, stage):
     stage.assert_all_shown()
 
 
-@of_side(16384)
 @pytest.mark.parametrize("zoom", [0.3, 1.0, 1.7, 6.0])
+@of_side(16384)
 def test_pan(benchmark, figures, stage, zoom):
     """A drag of the middle button while the brush is the tool: every frame of it."""
     begin(stage, zoom)
@@ -304,8 +313,8 @@ def test_pan(benchmark, figures, stage, zoom):
     stage.assert_all_shown()
 
 
-@of_side(16384)
 @pytest.mark.parametrize("notches", [1.0, 0.25])
+@of_side(16384)
 def test_zoom(benchmark, figures, stage, notches):
     """A step of the wheel from the whole image to single pixels and back: every frame of it."""
     begin(stage, "fit")
@@ -462,7 +471,8 @@ def test_memory(benchmark, figures, windows, large, tmp_path, torch):
     figures.note(
         benchmark,
         f"16384 x 16384 RGB with both layers, {'with' if torch else 'without'} torch: "
-        f"{run['rss'] / 1e9:.2f} GB RSS open and painted, {run['stroked'] / 1e9:.2f} after strokes and saving, "
+        f"{run['rss'] / 1e9:.2f} GB RSS open and painted, "
+        f"{run['stroked'] / 1e9:.2f} after strokes and saving, "
         f"peak {run['peak'] / 1e9:.2f} while opening, {run['saving'] / 1e9:.2f} while saving; "
         f"{run['seconds']:.1f} s to open; goal <= {3.0 if torch else 2.0} GB",
         **run,
