@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from unet_studio.ui.actions import Actions
@@ -73,6 +73,12 @@ class Docks:
         window.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)
         heights = [window.height() * part // 10 for part in (2, 3, 5)]
         window.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
+        QTimer.singleShot(0, window, self._show_tabs)
+
+    def _show_tabs(self) -> None:
+        """Qt leaves the tabs of docks that were just put together hidden until the layout is read anew."""
+        if self._window.isVisible():
+            self._window.restoreState(self._window.saveState())
 
 
 def _between(value: int, limits: tuple[int, int]) -> int:
