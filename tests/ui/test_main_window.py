@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMessageBox,
     QPushButton,
-    QTabBar,
     QWidget,
 )
 
@@ -392,13 +391,3 @@ def test_the_brush_slider_and_the_session_agree(opened):
     for radius in (2, 3, 17, 120):
         session.editor.set_brush_radius(radius)
         assert session.editor.brush_radius == radius  # the slider's steps don't round what a key set
-
-
-def test_the_tabs_of_panels_that_share_a_place_are_seen_from_the_start(opened, qtbot):
-    def seen():
-        bars = [bar for bar in opened.findChildren(QTabBar) if bar.isVisible() and bar.parent() is opened]
-        return ["Model", "Display"] in [[bar.tabText(i) for i in range(bar.count())][:2] for bar in bars]
-
-    opened.resize(1440, 900)
-    opened.docks.arrange()
-    qtbot.waitUntil(seen)
