@@ -94,9 +94,15 @@ def of_side(*sides):
 
 
 def take_back(stage):
-    """Undo everything."""
+    """Undo everything; a large step lands when a thread has planned it. Returns how many steps there were."""
+    steps = 0
     while stage.editor.can_undo:
         stage.editor.undo()
+        stage.wait(lambda: not stage.editor.landing.under_way)
+        steps += 1
+        if steps % 100 == 0:
+            QApplication.processEvents()
+    return steps
 
 
 def begin(stage, zoom):
@@ -208,8 +214,7 @@ def test_undo(benchmark, figures, stage, what, zoom):
     action = stage.window.action_table[what]
     stage.leave()  # the ring would lie over what is looked at
     if what == "redo":
-        while stage.editor.can_undo:
-            stage.editor.undo()
+        take_back(stage)
     stage.rest(2500)
     order = iter(ends if what == "redo" else reversed(ends))
 
@@ -265,12 +270,8 @@ def test_history(benchmark, figures, stage):
         check=check,
     )
     history = stage.document.history
-    weight, steps = history.nbytes, 0
-    while stage.editor.can_undo:
-        stage.editor.undo()
-        steps += 1
-        if steps % 100 == 0:
-            QApplication.processEvents()
+    weight = history.nbytes
+    steps = take_back(stage)
     assert np.array_equal(stage.document.mask(), before)
     assert 0.99 * count <= steps <= count  # a stroke that changed nothing is no step
     note = f"{steps:,} random strokes: {weight / 2**20:.0f} MiB of history; undone, exactly the original"
