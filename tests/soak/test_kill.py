@@ -1,4 +1,4 @@
-"""Two hundred kills at random moments of work: strokes, undo, saves, approvals, operations, merged classes."""
+"""Two hundred kills at random moments: strokes, undo, saves, approvals, operations, merged classes."""
 
 import pytest
 
