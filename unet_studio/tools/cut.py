@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 Stencil = NDArray[np.bool_]
 Soft = NDArray[np.float32]
 
-SIDE = 96  # px of the picture that GrabCut sees, along its longer side
+SIDE = 128  # px of the picture that GrabCut sees, along its longer side
 ITERATIONS = 1  # more changed nothing that counts
-FAR = 9.0  # in reaches: what is seen around the places pointed at
-TRUST = 8.0  # in reaches: beyond it nothing may change
-BLIND_TRUST = 4.0  # the same where no model has a say
+FAR = 9.0  # in reaches: what is seen around the places pointed at, and may change
+BLIND = 4.0  # in reaches: beyond it nothing may change where no model has a say
+RUNAWAY = 0.9  # of the pixels beyond that: who takes so many has found no border, and starts again without
 NEAR = 1.0  # in reaches: up to here pixels probably belong
 CORE = 0.5  # in reaches: up to here they surely do
 SURE = 2.0  # in reaches: beyond it, the model is believed where it is surer than at the places pointed at
-RUNAWAY = 0.9  # of the pixels beyond blind trust: who takes so many has found no border
 SURER = 0.5  # natural logarithms of odds by which it must be so
 LEAST = 4.0  # px, the smallest reach
 LOW = 0.4  # of the way to what is inside: so far a reach goes whatever the colours are
@@ -115,11 +114,11 @@ def cut(scene: Scene, far: float) -> Soft:
     path, distance = small(scene.path) > 0, small(away)
     marks = _marks(small(scene.inside) > 0.5, small(scene.fixed) > 0.5, path, distance)
     if scene.chance is None:
-        _stay(marks, distance > BLIND_TRUST)
+        _stay(marks, distance > BLIND)
     else:
         _stay(marks, _surer(small(scene.chance), path) & (distance > SURE))
     picture = np.asarray(cv2.resize(scene.picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    found, beyond = _grab(picture, marks), (marks == cv2.GC_PR_BGD) & (distance > BLIND_TRUST)
+    found, beyond = _grab(picture, marks), (marks == cv2.GC_PR_BGD) & (distance > BLIND)
     if beyond.any() and found[beyond].mean() > RUNAWAY:  # nothing holds a flat colour back
         _stay(marks, beyond)
         found = _grab(picture, marks)
@@ -154,7 +153,7 @@ def _marks(inside: Stencil, fixed: Stencil, path: Stencil, away: Soft) -> NDArra
 
     marks = np.full(inside.shape, cv2.GC_PR_BGD, dtype=np.uint8)
     marks[away <= NEAR] = cv2.GC_PR_FGD
-    marks[(away > TRUST) | fixed] = cv2.GC_BGD
+    marks[fixed] = cv2.GC_BGD
     marks[(away <= CORE) & ~fixed] = cv2.GC_FGD
     marks[inside | path] = cv2.GC_FGD
     return marks
