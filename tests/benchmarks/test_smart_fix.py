@@ -109,7 +109,7 @@ def smart_fix(document, truth, place, tool):
 
 
 def best_ring(document, truth, place, tool):
-    """One click with the ring, out of a few, that raises the IoU most: as a person sets it, and as a dab is."""
+    """One click with the ring, out of a few, that raises the IoU most: as a person sets it."""
     wanted, fixes = int(truth[place]), tool._fixes
     tool.values["reach"] = BRUSH
 
