@@ -309,3 +309,23 @@ def test_a_large_object_is_seen_from_farther_away_and_its_border_at_full_resolut
     distance = np.abs(np.hypot(rows - 1500, columns - 1300) - 700)
     assert iou(document, truth) > 0.99
     assert wrong[distance < 40].sum() / (2 * np.pi * 700) < 1.5  # px of the border, on the mean
+
+
+def test_a_long_stroke_is_seen_from_farther_away():
+    image = np.full((5000, 300), 60, np.uint8)
+    image[:, 100:140] = 180  # a road
+    document = make_document(image, labels=np.zeros(image.shape, np.uint8))
+    seen = []
+
+    def shown(level, rect):
+        seen.append((level, rect.height))
+        step = 1 << level
+        return np.repeat(image[::step, ::step][rect.slices][..., None], 3, axis=2)
+
+    tool, ctx = SmartFix(), context(document, active=1, shown=shown)
+    tool.press(ctx, 100.5, 120.5)
+    tool.move(ctx, 4900.5, 120.5)
+    tool.release(ctx, 4900.5, 120.5)
+    assert max(height for _, height in seen) <= 2048
+    assert (document.annotation.pixels[100:4900, 105:135] == 1).mean() > 0.95
+    assert (document.annotation.pixels[:, 160:] == 1).mean() < 0.05

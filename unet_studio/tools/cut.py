@@ -5,6 +5,7 @@ that is short and follows edges. Its time grows fast with the pixels, so it sees
 filter (He, Sun and Tang 2010) then moves the border to the edges of the picture itself.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 Stencil = NDArray[np.bool_]
 Soft = NDArray[np.float32]
 
-SIDE = 128  # px of the picture that GrabCut sees, along its longer side
+SIDE = 128  # px; GrabCut sees a picture of at most as many as such a square has
 ITERATIONS = 1  # more changed nothing that counts
 FAR = 9.0  # in reaches: what is seen around the places pointed at, and may change
 BLIND = 4.0  # in reaches: beyond it nothing may change where no model has a say
@@ -105,7 +106,7 @@ def cut(scene: Scene, far: float) -> Soft:
 
     away = cv2.distanceTransform((~scene.path).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) / far
     height, width = scene.inside.shape
-    scale = max(1.0, max(height, width) / SIDE)
+    scale = max(1.0, math.sqrt(height * width) / SIDE)
     size = max(1, round(width / scale)), max(1, round(height / scale))
 
     def small(array: NDArray[Any]) -> NDArray[Any]:

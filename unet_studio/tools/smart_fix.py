@@ -29,6 +29,7 @@ from unet_studio.tools.tool import ERASING, NONE, Modifiers, Setting, Tool, Tool
 
 AUTOMATIC, BRUSH = "automatic", "size of the brush"
 HALF = 512  # px that are seen to each side of the path, at whatever level they are seen
+LONGEST = 4 * HALF  # px of the scene, around a stroke
 COARSEST = 2  # level to which places are judged automatically: so a click stays quick on an image of any size
 REMEMBERED = 64  # fixes of an image that a further fix may take back
 
@@ -72,9 +73,12 @@ class Problem:
         whole, level = Rect.of(self.context.document.shape), 0
         while True:
             rect = self._around(level, HALF)
+            if max(rect.height, rect.width) >> level > LONGEST:
+                level += 1
+                continue
             scene = self._scene(rect, level)
             far = reach(scene) if self.radius is None else max(self.radius / (1 << level), 1.0)
-            if self.radius is None and level == COARSEST:
+            if self.radius is None and level >= COARSEST:
                 far = min(far, HALF / FAR)
             if far * FAR <= HALF or rect == whole:
                 near = self._around(level, int(far * FAR) + 1).intersect(rect)
