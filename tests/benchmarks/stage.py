@@ -74,6 +74,7 @@ class Stage:
         assert self.session.editable, self.session.read_only
 
     def close(self):
+        assert self.session.shut_down()
         self.window.close()
         self.window.deleteLater()
         QApplication.processEvents()

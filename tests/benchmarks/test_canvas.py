@@ -143,7 +143,8 @@ def test_dab(benchmark, figures, stage, zoom, radius):
         reached = front(stage, last[0], at, radius)
         row, column = (int(value) for value in stage.canvas.to_image(reached))
         assert stage.document.annotation.pixels[row, column] == places.PAINTED
-        stage.assert_shown(reached)
+        if radius * stage.canvas.zoom > 5:  # a smaller ring lies over its disc
+            stage.assert_shown(reached)
         last[:] = [at]
 
     side = stage.document.shape[0]
