@@ -397,6 +397,7 @@ class Actions(QObject):
         self._owners = owners
         self._on_error = on_error
         self._groups: dict[str, QActionGroup] = {}
+        self._rules: dict[str, bool] = {}  # what the rules of ENABLED said last
         self._actions = {spec.id: self._make(window, spec) for spec in self.specs.values()}
 
     def __getitem__(self, name: str) -> QAction:
@@ -444,9 +445,11 @@ class Actions(QObject):
 
     def refresh(self, session: Session) -> None:
         """Enable what can be done now."""
-        results = {key: rule(session) for key, rule in ENABLED.items()}
-        for spec in self.specs.values():
-            self._actions[spec.id].setEnabled(results[spec.enabled])
+        before, self._rules = self._rules, {key: bool(rule(session)) for key, rule in ENABLED.items()}
+        changed = {key for key, result in self._rules.items() if before.get(key) is not result}
+        for spec in self.specs.values() if changed else ():
+            if spec.enabled in changed:
+                self._actions[spec.id].setEnabled(self._rules[spec.enabled])
 
     def set_typing(self, typing: bool) -> None:
         """While a person types, keys without Ctrl or Alt belong to the text field and not to actions."""
