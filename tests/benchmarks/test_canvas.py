@@ -274,7 +274,7 @@ def test_history(benchmark, figures, stage):
     weight = history.nbytes
     steps = take_back(stage)
     assert np.array_equal(stage.document.mask(), before)
-    assert 0.99 * count <= steps <= count  # a stroke that changed nothing is no step
+    assert 0.95 * count <= steps <= count  # a stroke that changed nothing is no step
     note = f"{steps:,} random strokes: {weight / 2**20:.0f} MiB of history; undone, exactly the original"
     figures.note(benchmark, f"{note} (goal <= 256)", **{"history MiB": weight / 2**20, "steps": steps})
     assert weight <= 256 * 2**20
