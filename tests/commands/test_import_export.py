@@ -10,7 +10,7 @@ from unet_studio.core.classes import ClassTable, write_classes_file
 from unet_studio.core.lock import Lock
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
-from unet_studio.formats.table import FORMATS
+from unet_studio.formats.table import WRITTEN
 
 SHAPE = (24, 32)
 
@@ -28,7 +28,7 @@ def masks(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_there_and_back(run: Run, images: Path, masks: Path, tmp_path: Path, name: str) -> None:
     done = run("import", "index-png", masks, images, "--approve", "--json")
     assert done.status == 0

@@ -15,7 +15,7 @@ from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
 from unet_studio.formats.exporting import export_masks
-from unet_studio.formats.table import FORMATS
+from unet_studio.formats.table import WRITTEN
 
 SHAPE = (6, 8)
 
@@ -103,7 +103,7 @@ def test_the_manifest_names_status_model_and_mode(project: Project, tmp_path: Pa
     assert value["proof"]["exact"] is True
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_every_format_takes_all_images(project: Project, tmp_path: Path, name: str) -> None:
     report = export_masks(project, name, tmp_path / "out", which="all")
     assert len(report.images) == 3
@@ -187,7 +187,7 @@ def test_thresholds_are_applied(project: Project, tmp_path: Path) -> None:
     assert (masks(tmp_path / "out")["seen.png"] == 255).all()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_it_can_be_cancelled(project: Project, tmp_path: Path, name: str) -> None:
     def stop(done: int, total: int) -> None:
         assert total == 6

@@ -14,7 +14,7 @@ from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
 from unet_studio.formats.exporting import export_masks
 from unet_studio.formats.importing import ImportOptions, import_masks
-from unet_studio.formats.table import FORMATS
+from unet_studio.formats.table import WRITTEN
 
 SHAPE = (6, 8)
 NAMES = ("a.png", "sub/b.jpg", "c.tif")
@@ -153,7 +153,7 @@ def test_coco_names_that_lead_outside_write_nothing_there(root: Path, tmp_path: 
     assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(root / "unet-studio")} == before
 
 
-@pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.lossless])
+@pytest.mark.parametrize("name", [name for name, entry in WRITTEN.items() if entry.lossless])
 def test_a_project_goes_out_and_comes_in_again(root: Path, source: Path, tmp_path: Path, name: str) -> None:
     first = Project.open(root, tmp_path / "first")
     import_masks(first, "index-png", source, ImportOptions(approve=True))

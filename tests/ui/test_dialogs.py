@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel
 from tests.ui.conftest import paint_all
 from unet_studio.core.storage import read_index_png
 from unet_studio.formats.proof import Proof
-from unet_studio.formats.table import FORMATS
+from unet_studio.formats.table import WRITTEN
 from unet_studio.ui.dialogs.about import AboutDialog
 from unet_studio.ui.dialogs.export import ExportDialog, proof_text
 from unet_studio.ui.dialogs.messages import ask, ask_folder
@@ -26,11 +26,11 @@ def finished(opened, qtbot):
     return opened
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_exports_every_format_and_shows_the_proof(finished, qtbot, tmp_path, name):
     finished.action_table["export"].trigger()
     dialog = only(finished, ExportDialog)
-    assert [dialog.format.itemData(i) for i in range(dialog.format.count())] == list(FORMATS)
+    assert [dialog.format.itemData(i) for i in range(dialog.format.count())] == list(WRITTEN)
     assert dialog.which.currentData() == "approved"
     dialog.format.setCurrentIndex(dialog.format.findData(name))
     dialog.destination.setText(str(tmp_path / "out"))

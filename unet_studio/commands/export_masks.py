@@ -10,7 +10,7 @@ from unet_studio.commands.terminal import Terminal
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder of images, or the project")
-    add_format(parser)
+    add_format(parser, written=True)
     parser.add_argument("destination", metavar="DEST", type=Path, help="a folder, or a file for coco")
     parser.add_argument("--which", choices=("approved", "all"), default="approved", help="default: approved")
     parser.add_argument(

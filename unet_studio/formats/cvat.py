@@ -22,17 +22,19 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats import run_lengths
 from unet_studio.formats.regions import (
+    MALFORMED,
     MAX_SIDE,
     Legend,
     Region,
+    Scene,
     Stencil,
     check_names,
     draw_ring,
+    from_scenes,
     names_to_write,
-    paint,
     split,
 )
-from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels, check_shape, one_file
+from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, check_shape, one_file
 
 FILE_NAME = "annotations.xml"  # in a destination that is a folder, and in CVAT's own zip files
 BLOCK = 1 << 20  # bytes parsed at a time
@@ -192,15 +194,21 @@ def read_cvat(source: Path) -> Incoming:
         if name in WITHOUT_PIXELS
     )
 
-    def read(key: str, shape: Shape | None) -> Labels:
+    def scene(key: str, shape: Shape | None) -> Scene:
         found = images[key]
         check_shape(f"{key} in {path}", found.shape, shape)
-        try:
-            return paint(_regions(path, found), legend, found.shape)
-        except (ValueError, KeyError, IndexError, OverflowError, ElementTree.ParseError) as error:
-            raise broken(path, f"the regions of {key} are malformed: {error}") from error
 
-    return Incoming(legend.table, tuple(images), read, lambda key: not images[key].regions, notes)
+        def malformed(reason: str) -> StudioError:
+            return broken(path, f"the regions of {key} are malformed: {reason}")
+
+        try:
+            return Scene(found.shape, tuple(_regions(path, found)), malformed)
+        except MALFORMED as error:
+            raise malformed(str(error)) from error
+
+    return from_scenes(
+        legend, images, scene, lambda key: not images[key].regions, notes, lambda key: images[key].shape
+    )
 
 
 def _find(source: Path) -> Path:

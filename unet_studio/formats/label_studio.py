@@ -26,17 +26,19 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats.matching import inside
 from unet_studio.formats.regions import (
+    MALFORMED,
     MAX_SIDE,
     Legend,
     Region,
+    Scene,
     Stencil,
     check_names,
     draw_ring,
+    from_scenes,
     names_to_write,
-    paint,
     split,
 )
-from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels, check_shape, one_file
+from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, check_shape, one_file
 
 FILE_NAME = "annotations.json"
 CONFIG_NAME = "label_config.xml"
@@ -220,16 +222,20 @@ def read_label_studio(source: Path) -> Incoming:
     if others:
         notes.append(f"{others} tasks have several annotations; the first that was not skipped counts.")
 
-    def read(key: str, shape: Shape | None) -> Labels:
+    def scene(key: str, shape: Shape | None) -> Scene:
         results = tasks[key].results
+
+        def malformed(reason: str) -> StudioError:
+            return _broken(path, f"a region of {key} is malformed: {reason}")
+
         try:
             size = _size(results, shape)
             check_shape(f"{key} in {path}", size, shape)
-            return paint([_region(result) for result in results], legend, size)
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise _broken(path, f"a region of {key} is malformed: {error}") from error
+            return Scene(size, tuple(_region(result) for result in results), malformed)
+        except MALFORMED as error:
+            raise malformed(str(error)) from error
 
-    return Incoming(legend.table, tuple(tasks), read, lambda key: not tasks[key].results, tuple(notes))
+    return from_scenes(legend, tasks, scene, lambda key: not tasks[key].results, tuple(notes))
 
 
 def _find(source: Path) -> Path:

@@ -22,8 +22,18 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import write_json
 from unet_studio.formats.matching import inside, mask_names
-from unet_studio.formats.regions import MAX_SIDE, Legend, Region, Stencil, check_names, paint, split
-from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels, check_shape
+from unet_studio.formats.regions import (
+    MALFORMED,
+    MAX_SIDE,
+    Legend,
+    Region,
+    Scene,
+    Stencil,
+    check_names,
+    from_scenes,
+    split,
+)
+from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, check_shape
 
 VERSION = "5.5.0"  # the oldest that other tools write masks as; what matters to readers is its first number
 IGNORED = "__ignore__"  # what labelme's converters turn into void
@@ -92,21 +102,21 @@ def read_labelme(source: Path) -> Incoming:
         f"{count} {kind} shapes have no area and are passed over." for kind, count in passed_over.items()
     )
 
-    def read(key: str, shape: Shape | None) -> Labels:
+    def scene(key: str, shape: Shape | None) -> Scene:
         path, value = files[key], _load(files[key])
+
+        def malformed(reason: str) -> StudioError:
+            return _broken(path, f"a shape is malformed: {reason}")
+
         try:
             size = _size(value, shape)
             check_shape(str(path), size, shape)
-            regions = [
-                Region(str(item["label"]), _drawing(item))
-                for item in value["shapes"]
-                if _kind(path, item) in DRAWN
-            ]
-            return paint(regions, legend, size)
-        except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
-            raise _broken(path, f"a shape is malformed: {error}") from error
+            drawn = [item for item in value["shapes"] if _kind(path, item) in DRAWN]
+            return Scene(size, tuple(Region(str(item["label"]), _drawing(item)) for item in drawn), malformed)
+        except MALFORMED as error:
+            raise malformed(str(error)) from error
 
-    return Incoming(legend.table, tuple(files), read, blank.__contains__, notes)
+    return from_scenes(legend, files, scene, blank.__contains__, notes)
 
 
 def _find(source: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ region is one that nobody may have looked at.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable, Pix
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.formats.polygons import fill
-from unet_studio.formats.sample import Labels, Shape
+from unet_studio.formats.sample import Incoming, Labels, Shape
 
 Stencil = NDArray[np.bool_]
 
@@ -31,10 +32,40 @@ MAX_SIDE = 1 << 20  # px; a picture wider than that is a broken number
 class Region:
     """name: the class as the file calls it. draw(shape): the pixels, as a rectangle inside an image of that
     (H, W) and a stencil, bool (rect.height, rect.width); raises ValueError where the region is malformed.
+
+    instance: the object that it is a part of; "" where it is an object by itself.
     """
 
     name: str
     draw: Callable[[Shape], tuple[Rect, Stencil]]
+    instance: str = ""
+
+
+class Order(Enum):
+    """Which region lies on top where two overlap."""
+
+    FILE = "file"  # the one that the format says
+    REVERSED = "reversed"  # the other one
+    SMALLEST = "smallest"  # the one of fewer pixels
+    CLASSES = "classes"  # the one whose class comes later in the list of classes
+
+
+# What broken files make their readers raise while regions are drawn.
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError, SyntaxError)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What one mask is drawn from. shape: (H, W). regions: the lowest first, as the format says.
+
+    ground: the class index of pixels under no region, or 255. broken(reason): the error to raise where one
+    of the regions turns out to be malformed.
+    """
+
+    shape: Shape
+    regions: tuple[Region, ...]
+    broken: Callable[[str], StudioError]
+    ground: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,25 +103,66 @@ class Legend:
         return cls(table, indices)
 
 
-def paint(regions: Sequence[Region], legend: Legend, shape: Shape) -> Labels:
-    """The labels, uint8 (H, W), of regions laid one over the other, the last one on top."""
-    labels = np.zeros(shape, dtype=np.uint8)
-    for region in regions:
-        rect, stencil = region.draw(shape)
-        labels[rect.slices][stencil] = legend.indices[region.name]
+def draw_scene(scene: Scene, legend: Legend, order: Order = Order.FILE) -> Labels:
+    """The labels, uint8 (H, W), of a scene. Raises StudioError where a region is malformed."""
+    labels = np.full(scene.shape, scene.ground, dtype=np.uint8)
+    try:
+        for region in arranged(scene, legend, order):
+            rect, stencil = region.draw(scene.shape)
+            labels[rect.slices][stencil] = legend.indices[region.name]
+    except MALFORMED as error:
+        raise scene.broken(str(error) or repr(error)) from error
     return labels
 
 
-def overlap(regions: Sequence[Region], shape: Shape) -> int:
+def arranged(scene: Scene, legend: Legend, order: Order) -> Sequence[Region]:
+    """The regions of a scene, the lowest first. Those of unlabelled pixels stay below all others."""
+    if order is Order.FILE:
+        return scene.regions
+    # Regions are drawn once more for their size: keeping all stencils could fill the memory.
+    height = {
+        Order.REVERSED: lambda place: -place,
+        Order.SMALLEST: lambda place: -np.count_nonzero(scene.regions[place].draw(scene.shape)[1]),
+        Order.CLASSES: lambda place: legend.indices[scene.regions[place].name],
+    }[order]
+    known = [place for place, region in enumerate(scene.regions) if legend.indices[region.name] != UNLABELLED]
+    unknown = [region for region in scene.regions if legend.indices[region.name] == UNLABELLED]
+    return [*unknown, *(scene.regions[place] for place in sorted(known, key=height))]
+
+
+def from_scenes(
+    legend: Legend,
+    keys: Iterable[str],
+    scene: Callable[[str, Shape | None], Scene],
+    is_blank: Callable[[str], bool] = lambda _key: False,
+    notes: tuple[str, ...] = (),
+    size: Callable[[str], Shape | None] = lambda _key: None,
+) -> Incoming:
+    """An opened set of masks that are stored as regions."""
+    return Incoming(
+        legend.table,
+        tuple(keys),
+        lambda key, shape: draw_scene(scene(key, shape), legend),
+        is_blank,
+        notes,
+        size,
+        scene,
+        legend,
+    )
+
+
+def overlap(scene: Scene, legend: Legend) -> int:
     """The number of pixels under regions of more than one class."""
-    first = np.full(shape, -1, dtype=np.int16)
-    shared = np.zeros(shape, dtype=np.bool_)
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(region.name for region in regions))}
-    for region in regions:
-        rect, stencil = region.draw(shape)
-        before, number = first[rect.slices], numbers[region.name]
-        shared[rect.slices] |= stencil & (before >= 0) & (before != number)
-        before[stencil] = number
+    first = np.full(scene.shape, -1, dtype=np.int16)
+    shared = np.zeros(scene.shape, dtype=np.bool_)
+    try:
+        for region in scene.regions:
+            rect, stencil = region.draw(scene.shape)
+            before, number = first[rect.slices], legend.indices[region.name]
+            shared[rect.slices] |= stencil & (before >= 0) & (before != number)
+            before[stencil] = number
+    except MALFORMED as error:
+        raise scene.broken(str(error) or repr(error)) from error
     return int(np.count_nonzero(shared))
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
+
+if TYPE_CHECKING:
+    from unet_studio.formats.regions import Legend, Scene
 
 Labels = NDArray[np.uint8]
 Shape = tuple[int, int]  # height, width in px
@@ -30,7 +34,11 @@ class Incoming:
     there, a posix path with or without an image's suffix. read(key, shape): the labels of one, uint8 (H, W),
     255 where nothing is known; raises StudioError where they don't have that shape (None: any).
     is_blank(key): whether the set lists the image without a word on its pixels. notes: what a person should
-    know before importing.
+    know before importing. size(key): the mask's (H, W) in px as the files state it, found without reading its
+    pixels; None where they don't.
+
+    scene(key, shape): the regions that a mask is drawn from, in formats that store regions, with the legend
+    that says what their names mean; read() gives the same drawn in the format's own order.
     """
 
     classes: ClassTable | None
@@ -38,6 +46,9 @@ class Incoming:
     read: Callable[[str, Shape | None], Labels]
     is_blank: Callable[[str], bool] = lambda _key: False
     notes: tuple[str, ...] = ()
+    size: Callable[[str], Shape | None] = lambda _key: None
+    scene: "Callable[[str, Shape | None], Scene] | None" = None
+    legend: "Legend | None" = None
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,13 @@ class Format:
     loses: what does not survive, as a sentence; "" where every pixel does.
 
     file_name: of the one file that it is, in a destination that is a folder; "" where it is a folder.
+    writer: None for a format that is only read.
     """
 
     name: str
     title: str
     reader: Reader
-    writer: Writer
+    writer: Writer | None
     loses: str = ""
     file_name: str = ""
 
@@ -51,7 +52,14 @@ class Format:
         return self.reader(source)
 
     def write(self, destination: Path, outgoing: Outgoing) -> Mapping[str, str]:
-        """Write a set of masks; returns the file, relative to the destination, of each image."""
+        """Write a set of masks; returns the file, relative to the destination, of each image.
+
+        Raises StudioError for a format that is only read.
+        """
+        if self.writer is None:
+            raise StudioError(
+                f"{self.title} is read here, but not written.", f"Export as one of {', '.join(WRITTEN)}."
+            )
         return self.writer(destination, outgoing)
 
 
@@ -80,6 +88,9 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
+
+
+WRITTEN: dict[str, Format] = {name: entry for name, entry in FORMATS.items() if entry.writer is not None}
 
 
 def format_named(name: str) -> Format:

@@ -19,7 +19,7 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats.matching import inside, mask_names
 from unet_studio.formats.polygons import keyhole, trace
-from unet_studio.formats.regions import Legend, Region, Stencil, bounds, draw_ring, paint
+from unet_studio.formats.regions import Legend, Region, Scene, Stencil, bounds, draw_ring, from_scenes
 from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels
 
 YAML = "data.yaml"
@@ -90,16 +90,14 @@ def read_yolo(source: Path) -> Incoming:
     legend = Legend.of(listed.values())
     notes = (f"{boxes} rows are boxes without a mask and are passed over.",) if boxes else ()
 
-    def read(key: str, shape: Shape | None) -> Labels:
+    def scene(key: str, shape: Shape | None) -> Scene:
         if shape is None:
             raise StudioError(f"{files[key]} does not say its image's size.", "Read it beside its image.")
-        try:
-            rows = [row for row in _parse(files[key]) if len(row[1]) > 4]
-            return paint([_region(listed[number], values) for number, values in rows], legend, shape)
-        except ValueError as error:
-            raise _broken(files[key], str(error)) from error
+        rows = [row for row in _parse(files[key]) if len(row[1]) > 4]
+        regions = tuple(_region(listed[number], values) for number, values in rows)
+        return Scene(shape, regions, lambda reason: _broken(files[key], reason))
 
-    return Incoming(legend.table, tuple(files), read, blank.__contains__, notes)
+    return from_scenes(legend, files, scene, blank.__contains__, notes)
 
 
 def _region(name: str, values: list[float]) -> Region:

@@ -53,9 +53,9 @@ class ExportDialog(QDialog):
         session.failed.connect(self._failed)
 
     def _fill(self) -> None:
-        from unet_studio.formats.table import FORMATS  # OpenCV and pycocotools: only when it is wanted
+        from unet_studio.formats.table import WRITTEN  # OpenCV and pycocotools: only when it is wanted
 
-        for entry in FORMATS.values():
+        for entry in WRITTEN.values():
             self.format.addItem(entry.title, entry.name)
         project = self._session.project
         approved = len(project.with_status(Status.APPROVED)) if project else 0
