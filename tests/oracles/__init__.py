@@ -1,0 +1,1 @@
+"""Foreign programs read what is exported here, each in an environment of its own."""
