@@ -1,6 +1,5 @@
 """Import of foreign masks into a project's annotations, each one read back after it was written."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,12 @@ from unet_studio.core.document_files import IMAGE_HASH, SIZE
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import pixel_hash, read_image
 from unet_studio.core.project import Project, Status
+from unet_studio.formats.import_options import Advance
+from unet_studio.formats.import_options import ImportOptions as ImportOptions
 from unet_studio.formats.matching import Matches, match
 from unet_studio.formats.proof import Comparison, Proof
 from unet_studio.formats.sample import Incoming, Labels, class_lut, strange_values
 from unet_studio.formats.table import format_named
-
-Advance = Callable[[int, int], None]  # images done, images in all; may raise Cancelled
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """How masks come in.
-
-    approve: as finished masks, where every pixel has a class; else as painted pixels to go on with.
-    replace: also where a person has painted already. add_classes: classes that the project lacks are added.
-    renames: class name there -> name here, "" for unlabelled.
-    """
-
-    approve: bool = False
-    replace: bool = False
-    add_classes: bool = False
-    renames: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

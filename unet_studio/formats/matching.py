@@ -2,8 +2,8 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from unet_studio.core.errors import StudioError
@@ -12,11 +12,15 @@ from unet_studio.core.image_io import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Matches:
-    """pairs: image -> key of its mask. unused: keys without an image. missing: images without a mask."""
+    """pairs: image -> key of its mask. unused: keys without an image. missing: images without a mask.
+
+    ambiguous: image -> the keys that may be its mask, where it could not be told; see match_certain.
+    """
 
     pairs: dict[str, str]
     unused: tuple[str, ...]
     missing: tuple[str, ...]
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def match(keys: Sequence[str], images: Sequence[str]) -> Matches:
@@ -29,39 +33,97 @@ def match(keys: Sequence[str], images: Sequence[str]) -> Matches:
     pairs: dict[str, str] = {}
     left = list(dict.fromkeys(keys))
     for rule in (normal, without_suffix, stem):
-        left = _pair_by(rule, left, images, pairs)
-    taken = set(pairs)
-    return Matches(pairs, tuple(left), tuple(image for image in images if image not in taken))
+        found = _pair_by(rule, left, images, pairs)
+        if found.clashes:
+            raise found.clashes[0].error()
+        pairs.update(found.pairs)
+        left = found.left
+    return Matches(pairs, tuple(left), tuple(image for image in images if image not in pairs))
+
+
+def match_certain(
+    keys: Sequence[str], images: Sequence[str], chosen: Mapping[str, str] | None = None
+) -> Matches:
+    """Pair masks with images by the rules of match(), leaving open where several fit.
+
+    chosen: image -> key that a person paired, before any rule; what is not there is not paired. An ambiguous
+    image is in ambiguous alone, with the keys that may be its mask; such keys go to no other image and are
+    not unused.
+    """
+    known, here = set(keys), set(images)
+    pairs = {image: key for image, key in (chosen or {}).items() if image in here and key in known}
+    taken = set(pairs.values())
+    left = [key for key in dict.fromkeys(keys) if key not in taken]
+    ambiguous: dict[str, list[str]] = defaultdict(list)
+    for rule in (normal, without_suffix, stem):
+        open_images = [image for image in images if image not in ambiguous]
+        found = _pair_by(rule, left, open_images, pairs)
+        pairs.update(found.pairs)
+        left = found.left
+        for clash in found.clashes:
+            fitting = [image for image in clash.images if image not in pairs]
+            for image in fitting:
+                ambiguous[image] += [key for key in clash.keys if key not in ambiguous[image]]
+            if not fitting:
+                left.extend(clash.keys)
+    unused = set(left)
+    return Matches(
+        pairs,
+        tuple(key for key in dict.fromkeys(keys) if key in unused),
+        tuple(image for image in images if image not in pairs and image not in ambiguous),
+        {image: tuple(ambiguous[image]) for image in images if image in ambiguous},
+    )
+
+
+@dataclass(frozen=True)
+class _Clash:
+    """Keys and images that fit one another, without a word on which belong together."""
+
+    keys: tuple[str, ...]
+    images: tuple[str, ...]
+
+    def error(self) -> StudioError:
+        """What to say of it."""
+        if len(self.images) > 1:
+            subject, kind, candidates = f"The mask {self.keys[0]}", "images", self.images
+        else:
+            subject, kind, candidates = f"The image {self.images[0]}", "masks", self.keys
+        return StudioError(
+            f"{subject} fits several {kind}: {' and '.join(candidates[:5])}.",
+            "Give them distinct names, or put them in the same sub-folders as their images.",
+        )
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What one rule found. left: the keys that it has no image for."""
+
+    pairs: dict[str, str]
+    clashes: list[_Clash]
+    left: list[str]
 
 
 def _pair_by(
-    rule: Callable[[str], str], keys: Sequence[str], images: Sequence[str], pairs: dict[str, str]
-) -> list[str]:
-    """Add the pairs that one rule finds; returns the keys that it leaves over."""
-    by_name = defaultdict(list)
+    rule: Callable[[str], str], keys: Sequence[str], images: Sequence[str], paired: Mapping[str, str]
+) -> _Round:
+    """The pairs that one rule finds among images of which some are paired already."""
+    images_by, keys_by = defaultdict(list), defaultdict(list)
     for image in images:
-        by_name[rule(image)].append(image)
-    found: dict[str, str] = {}
-    left = []
+        images_by[rule(image)].append(image)
     for key in keys:
-        candidates = by_name.get(rule(key), [])
+        keys_by[rule(key)].append(key)
+    found = _Round({}, [], [])
+    for name, alike in keys_by.items():
+        candidates = images_by.get(name, [])
         if len(candidates) > 1:
-            raise _ambiguous(f"The mask {key}", "images", candidates)
-        if not candidates or candidates[0] in pairs:
-            left.append(key)
-        elif candidates[0] in found:
-            raise _ambiguous(f"The image {candidates[0]}", "masks", [found[candidates[0]], key])
+            found.clashes.append(_Clash(tuple(alike), tuple(candidates)))
+        elif not candidates or candidates[0] in paired:
+            found.left.extend(alike)
+        elif len(alike) > 1:
+            found.clashes.append(_Clash(tuple(alike), tuple(candidates)))
         else:
-            found[candidates[0]] = key
-    pairs.update(found)
-    return left
-
-
-def _ambiguous(subject: str, kind: str, candidates: Sequence[str]) -> StudioError:
-    return StudioError(
-        f"{subject} fits several {kind}: {' and '.join(candidates[:5])}.",
-        "Give them distinct names, or put them in the same sub-folders as their images.",
-    )
+            found.pairs[candidates[0]] = alike[0]
+    return found
 
 
 def normal(name: str) -> str:
