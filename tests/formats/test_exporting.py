@@ -14,7 +14,7 @@ from unet_studio.core.image_io import pixel_hash, read_image
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
-from unet_studio.formats.exporting import export_masks
+from unet_studio.formats.exporting import ExportOptions, export_masks
 from unet_studio.formats.table import WRITTEN
 
 SHAPE = (6, 8)
@@ -68,7 +68,7 @@ def test_approved_masks_by_default(project: Project, tmp_path: Path) -> None:
 
 
 def test_the_mask_of_an_unfinished_image_is_paint_over_prediction(project: Project, tmp_path: Path) -> None:
-    report = export_masks(project, "index-png", tmp_path / "out", which="all")
+    report = export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all"))
     found = masks(tmp_path / "out")
     assert set(found) == {"done.png", "sub/begun.png", "seen.png"}
     assert (found["sub/begun.png"][0] == 2).all()
@@ -77,25 +77,26 @@ def test_the_mask_of_an_unfinished_image_is_paint_over_prediction(project: Proje
 
 
 def test_the_annotation_layer_keeps_unlabelled_pixels(project: Project, tmp_path: Path) -> None:
-    export_masks(project, "index-png", tmp_path / "out", which="all", layer="annotation")
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all", layer="annotation"))
     found = masks(tmp_path / "out")
     assert (found["sub/begun.png"][1:] == 255).all()
     assert "seen.png" not in found
 
 
 def test_the_prediction_layer_holds_the_models_own_words(project: Project, tmp_path: Path) -> None:
-    export_masks(project, "index-png", tmp_path / "out", which="all", layer="prediction")
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all", layer="prediction"))
     found = masks(tmp_path / "out")
     assert set(found) == {"done.png", "sub/begun.png", "seen.png"}
     assert all((labels == 0).all() for labels in found.values())
 
 
 def test_the_manifest_names_status_model_and_mode(project: Project, tmp_path: Path) -> None:
-    export_masks(project, "index-png", tmp_path / "out", which="all")
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all"))
     value = json.loads((tmp_path / "out" / "manifest.json").read_text())
     entries = {entry["image"]: entry for entry in value["samples"]}
     assert entries["sub/begun.png"] == {
         "image": "sub/begun.png", "file": "sub/begun.png", "status": "painted", "model": "m", "mode": "exact",
+        "split": None, "width": 8, "height": 6, "image_hash": digest(project, "sub/begun.png"),
     }  # fmt: skip
     assert entries["done.png"]["status"] == "approved"
     assert entries["done.png"]["model"] == "m"
@@ -105,10 +106,10 @@ def test_the_manifest_names_status_model_and_mode(project: Project, tmp_path: Pa
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_format_takes_all_images(project: Project, tmp_path: Path, name: str) -> None:
-    report = export_masks(project, name, tmp_path / "out", which="all")
+    report = export_masks(project, name, tmp_path / "out", ExportOptions(which="all"))
     assert len(report.images) == 3
     assert report.proof.exact
-    again = export_masks(project, name, tmp_path / "out", which="all")
+    again = export_masks(project, name, tmp_path / "out", ExportOptions(which="all"))
     assert again.proof.exact
 
 
@@ -121,8 +122,8 @@ def test_a_coco_file_has_its_manifest_beside_it(project: Project, tmp_path: Path
 
 
 def test_a_second_export_takes_away_what_the_first_left(project: Project, tmp_path: Path) -> None:
-    export_masks(project, "index-png", tmp_path / "out", which="all")
-    export_masks(project, "index-png", tmp_path / "out", which="approved")
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all"))
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="approved"))
     assert list(masks(tmp_path / "out")) == ["done.png"]
 
 
@@ -157,7 +158,7 @@ def test_a_manifest_from_elsewhere_deletes_nothing_outside(project: Project, tmp
 
 def test_one_broken_image_does_not_stop_the_others(project: Project, tmp_path: Path) -> None:
     project.image_path("seen.png").write_bytes(b"not a picture")
-    report = export_masks(project, "index-png", tmp_path / "out", which="all")
+    report = export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all"))
     assert set(report.images) == {"done.png", "sub/begun.png"}
     assert list(report.problems) == ["seen.png"]
     assert set(masks(tmp_path / "out")) == {"done.png", "sub/begun.png"}
@@ -178,12 +179,12 @@ def test_nothing_approved(project: Project, tmp_path: Path) -> None:
 
 def test_predictions_of_an_unknown_model(project: Project, tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="no stored predictions of a model 'x'"):
-        export_masks(project, "index-png", tmp_path / "out", layer="prediction", model="x")
+        export_masks(project, "index-png", tmp_path / "out", ExportOptions(layer="prediction", model="x"))
 
 
 def test_thresholds_are_applied(project: Project, tmp_path: Path) -> None:
     project.set_thresholds({0: 0.9})
-    export_masks(project, "index-png", tmp_path / "out", which="all", layer="prediction")
+    export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all", layer="prediction"))
     assert (masks(tmp_path / "out")["seen.png"] == 255).all()
 
 
@@ -195,5 +196,5 @@ def test_it_can_be_cancelled(project: Project, tmp_path: Path, name: str) -> Non
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        export_masks(project, name, tmp_path / "out", which="all", advance=stop)
+        export_masks(project, name, tmp_path / "out", ExportOptions(which="all"), advance=stop)
     assert not list(tmp_path.rglob("*.tmp"))

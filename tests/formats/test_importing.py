@@ -12,7 +12,7 @@ from unet_studio.core.document_files import load_document
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
-from unet_studio.formats.exporting import export_masks
+from unet_studio.formats.exporting import ExportOptions, export_masks
 from unet_studio.formats.importing import ImportOptions, import_masks
 from unet_studio.formats.table import WRITTEN
 
@@ -157,7 +157,7 @@ def test_coco_names_that_lead_outside_write_nothing_there(root: Path, tmp_path: 
 def test_a_project_goes_out_and_comes_in_again(root: Path, source: Path, tmp_path: Path, name: str) -> None:
     first = Project.open(root, tmp_path / "first")
     import_masks(first, "index-png", source, ImportOptions(approve=True))
-    export_masks(first, name, tmp_path / "out", which="all")
+    export_masks(first, name, tmp_path / "out", ExportOptions(which="all"))
     second = Project.open(root, tmp_path / "second")
     report = import_masks(second, name, tmp_path / "out", ImportOptions(approve=True))
     assert report.missing == report.unused == ()

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     from unet_studio.commands.proofs import show_problems, show_proof
-    from unet_studio.formats.exporting import export_masks
+    from unet_studio.formats.exporting import ExportOptions, export_masks
 
     terminal = Terminal(arguments.json)
     with opened(arguments.folder, arguments.project) as project, terminal.progress("Exporting") as meter:
@@ -35,10 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             project,
             arguments.format,
             arguments.destination,
-            which=arguments.which,
-            layer=arguments.layer,
-            model=arguments.model,
-            advance=meter.advance,
+            ExportOptions(which=arguments.which, layer=arguments.layer, model=arguments.model),
+            meter.advance,
         )
     terminal.say(f"{len(report.images)} masks written to {report.destination}")
     if report.empty:

@@ -23,6 +23,7 @@ from unet_studio.core.image_table import ImageTable
 from unet_studio.core.image_table import Status as Status
 from unet_studio.core.lock import Lock
 from unet_studio.core.model_card import ModelEntry, list_models
+from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.prediction import Prediction, Thresholds
 from unet_studio.core.prediction_files import read_prediction, write_prediction
 from unet_studio.core.resources import resources
@@ -43,7 +44,8 @@ class ProjectFile:
     """What project.json says. image_root: relative to its folder where possible. model: the one in use.
 
     rewriting: retired classes whose pixels may still be in masks on disk. They read as what they became; a
-    rewrite that was interrupted goes on when the project is opened again.
+    rewrite that was interrupted goes on when the project is opened again. pixel_size: of its images; None
+    where nobody said.
     """
 
     name: str
@@ -52,10 +54,12 @@ class ProjectFile:
     thresholds: Mapping[int, float]
     model: str | None = None
     rewriting: tuple[int, ...] = ()
+    pixel_size: PixelSize | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         rewriting = {"rewriting": [*self.rewriting]} if self.rewriting else {}
+        pixel_size = {"pixel_size": self.pixel_size.to_json()} if self.pixel_size else {}
         return {
             "schema": SCHEMA,
             "name": self.name,
@@ -64,6 +68,7 @@ class ProjectFile:
             **self.classes.to_json(),
             "thresholds": {str(index): value for index, value in self.thresholds.items()},
             **rewriting,
+            **pixel_size,
         }
 
     @classmethod
@@ -74,6 +79,7 @@ class ProjectFile:
             if value["schema"] > SCHEMA:
                 raise StudioError(f"{path} was written by a newer U-Net Studio.", "Update U-Net Studio.")
             thresholds = {int(key): float(item) for key, item in value.get("thresholds", {}).items()}
+            size = value.get("pixel_size")
             return cls(
                 str(value["name"]),
                 str(value["image_root"]),
@@ -81,6 +87,7 @@ class ProjectFile:
                 thresholds,
                 value.get("model"),
                 tuple(int(index) for index in value.get("rewriting", ())),
+                None if size is None else PixelSize.from_json(size),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudioError(
@@ -191,6 +198,11 @@ class Project:
     def model(self) -> str | None:
         """The name of the model in use, if any."""
         return self._content.model
+
+    @property
+    def pixel_size(self) -> PixelSize | None:
+        """How long a pixel of its images is; None where nobody said."""
+        return self._content.pixel_size
 
     @property
     def split(self) -> Mapping[str, Split]:
@@ -354,6 +366,10 @@ class Project:
     def set_name(self, name: str) -> None:
         """Store another name."""
         self._change(name=name)
+
+    def set_pixel_size(self, size: PixelSize | None) -> None:
+        """Store how long a pixel of its images is; None: nobody knows."""
+        self._change(pixel_size=size)
 
     # -- layers -------------------------------------------------------------------------------------------
 

@@ -1,34 +1,34 @@
 """Export of a project's stored layers, with a manifest and the round-trip proof. It never predicts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from unet_studio import __version__
-from unet_studio.core.document_files import fits, load_document
 from unet_studio.core.errors import StudioError
-from unet_studio.core.project import Project, Status
-from unet_studio.core.storage import read_json, write_json
-from unet_studio.formats.matching import inside
-from unet_studio.formats.proof import Proof, prove
-from unet_studio.formats.sample import Labels, Outgoing, Sample
+from unet_studio.core.project import Project
+from unet_studio.core.statistics import ClassStatistics, ImageStatistics
+from unet_studio.formats.destination import Destination
+from unet_studio.formats.export_layers import StoredLayers, nothing_stored
+from unet_studio.formats.export_options import LAYERS as LAYERS
+from unet_studio.formats.export_options import PARTS, Advance
+from unet_studio.formats.export_options import WHICH as WHICH
+from unet_studio.formats.export_options import ExportOptions as ExportOptions
+from unet_studio.formats.export_plan import ExportPlan as ExportPlan
+from unet_studio.formats.export_plan import plan_export as plan_export
+from unet_studio.formats.proof import Comparison, Proof, compare
+from unet_studio.formats.sample import Outgoing
 from unet_studio.formats.table import Format, format_named
-
-Layer = Literal["mask", "annotation", "prediction"]
-Which = Literal["approved", "all"]
-LAYERS: tuple[Layer, ...] = ("mask", "annotation", "prediction")
-WHICH: tuple[Which, ...] = ("approved", "all")
-Advance = Callable[[int, int], None]  # steps done, steps in all; may raise Cancelled
-PROGRAM = "U-Net Studio"
 
 
 @dataclass(frozen=True)
 class ExportReport:
     """What an export did. images: names written. empty: chosen images of which nothing is stored.
 
-    problems: image -> why it could not be exported. manifest: the file that lists it all.
+    problems: image -> why it could not be exported. manifest: the file that lists it all. statistics: of
+    each image, where they were asked for; summary: of each class over all images. pictures: how many
+    pictures to look at were written. extras: what was written beside the masks, name -> path.
     """
 
     destination: Path
@@ -37,6 +37,10 @@ class ExportReport:
     problems: dict[str, str]
     proof: Proof
     manifest: Path
+    statistics: tuple[ImageStatistics, ...] = ()
+    summary: tuple[ClassStatistics, ...] = ()
+    pictures: int = 0
+    extras: dict[str, Path] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -47,178 +51,135 @@ class ExportReport:
             "problems": self.problems,
             "proof": self.proof.to_json(),
             "manifest": str(self.manifest),
+            "pictures": self.pictures,
+            "extras": {name: str(path) for name, path in self.extras.items()},
         }
-
-
-@dataclass
-class _Export:
-    """One export under way: reads layers, and remembers what became of each image."""
-
-    project: Project
-    layer: Layer
-    model: str | None
-    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def samples(self, names: list[str], seen: Callable[[], None]) -> Iterator[Sample]:
-        """The samples that can be read, one at a time; the others become problems."""
-        for name in names:
-            try:
-                labels, facts = self._read(name)
-            except StudioError as error:
-                self.problems[name] = str(error)
-            else:
-                self.facts[name] = {"status": self.project.status(name).value, **facts}
-                yield Sample(name, labels)
-            seen()
-
-    def stored(self, name: str) -> bool:
-        """Whether anything of the layer may be stored for an image."""
-        predicted = self.model is not None and self.project.prediction_path(self.model, name).is_file()
-        painted = self.project.status(name) is not Status.UNLABELLED
-        return {"mask": predicted or painted, "annotation": painted, "prediction": predicted}[self.layer]
-
-    def _read(self, name: str) -> tuple[Labels, dict[str, Any]]:
-        """Labels of the layer, uint8 (H, W), and the model and mode behind them."""
-        document = load_document(self.project, name, self.model)
-        if self.layer == "annotation":
-            return document.annotation.pixels, {"model": None, "mode": None}
-        if self.layer == "mask":
-            under = document.under
-            made = {"model": under.model or None, "mode": under.made.get("mode")} if under else {}
-            return document.mask(), {"model": None, "mode": None, **made}
-        # The one under an approved image is the finished mask, so the model's own words are read again.
-        found = self.project.read_prediction(str(self.model), name)
-        if found is None or not fits(found, document):
-            raise StudioError(f"The prediction of {name} is of another picture.", "Predict it again.")
-        shown = document.thresholds.shown(found.labels, found.confidence)
-        return shown, {"model": found.model, "mode": found.made.get("mode")}
 
 
 def export_masks(
     project: Project,
     format_name: str,
     destination: Path,
-    *,
-    which: Which = "approved",
-    layer: Layer = "mask",
-    model: str | None = None,
+    options: ExportOptions | None = None,
     advance: Advance = lambda _done, _total: None,
 ) -> ExportReport:
     """Write a layer of a project's images, read it back, and write down what was written.
 
-    model: whose stored predictions count, by default the project's. Raises StudioError where nothing can be
-    exported, where the destination holds files of others, or where a lossless format came back changed.
+    Everything is written aside first: what a cancel or a full disk interrupts leaves the destination as it
+    was. Raises StudioError where nothing can be exported, where the destination holds files of others, or
+    where a lossless format came back changed.
     """
+    options = options or ExportOptions()
     entry = format_named(format_name)
-    job = _Export(project, layer, _model(project, layer, model))
-    chosen = project.with_status(Status.APPROVED) if which == "approved" else list(project.images)
-    names = [name for name in chosen if job.stored(name)]
-    if not names:
-        raise _nothing(project, which, layer)
-    manifest = _manifest_path(entry, destination)
-    stale = _check_destination(project, entry, destination, manifest)
-    done = 0
-
-    def seen() -> None:
-        nonlocal done
-        done += 1
-        advance(done, 2 * len(names))
-
-    advance(0, 2 * len(names))
-    outgoing = Outgoing(
-        project.name,
-        project.classes,
-        names,
-        lambda: job.samples(names, seen),
-        project.split,
-        project.image_path,
-    )
-    files = entry.write(destination, outgoing)
-    written = [name for name in names if name in job.facts]
-    if not written:
-        raise StudioError("No image could be exported.", next(iter(job.problems.values())))
-    back = Outgoing(project.name, project.classes, written, lambda: job.samples(written, lambda: None))
-    proof = prove(entry, destination, back, seen)
-    used = {files[name] for name in written}
-    for old in stale - used:
-        inside(destination, old).unlink(missing_ok=True)
-    empty = tuple(name for name in chosen if name not in names)
-    report = ExportReport(destination, tuple(written), empty, job.problems, proof, manifest)
-    write_json(manifest, _manifest(report, job, files, format_name, which))
-    if entry.lossless and not proof.exact:
+    layers = StoredLayers.chosen(project, options)
+    if not layers.names:
+        raise nothing_stored(project, options)
+    place = Destination.of(project, entry, destination, options)
+    changed = [] if options.overwrite else place.changed()
+    if changed:
         raise StudioError(
-            f"{len(proof.differing)} exported masks read back changed, {proof.differing[0]} first.",
-            "Export again while nothing else changes the project or the files.",
+            f"{len(changed)} files in {destination} were changed since their export, {changed[0]} first.",
+            "Import them, or move them away, before exporting there again.",
         )
-    return report
+    with place.aside() as stage:
+        return _Export(project, entry, options, layers, place, stage, advance).run()
 
 
-def default_model(project: Project) -> str | None:
-    """The model whose stored predictions are meant: the one in use, else the only one that has any."""
-    if project.model is not None:
-        return project.model
-    folder = project.folder / "predictions"
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    return found[0] if len(found) == 1 else None
+@dataclass
+class _Export:
+    """One export under way. files: image -> the file that holds its labels, relative to the stage."""
 
+    project: Project
+    entry: Format
+    options: ExportOptions
+    layers: StoredLayers
+    place: Destination
+    stage: Path
+    advance: Advance
+    files: dict[str, str] = field(default_factory=dict)
+    comparison: Comparison = field(default_factory=Comparison)
+    done: int = 0
 
-def _model(project: Project, layer: Layer, model: str | None) -> str | None:
-    chosen = model or default_model(project)
-    if layer == "prediction" and chosen is None:
-        raise StudioError("It isn't clear which model's predictions are meant.", "Name it with --model.")
-    if model is not None and not (project.folder / "predictions" / model).is_dir():
-        raise StudioError(f"There are no stored predictions of a model {model!r}.", "Predict first.")
-    return chosen
-
-
-def _nothing(project: Project, which: Which, layer: Layer) -> StudioError:
-    if which == "approved":
-        return StudioError(
-            f"No image of {project.name} is approved yet.", "Approve some, or export all (--which all)."
+    def run(self) -> ExportReport:
+        self.advance(0, self.steps)
+        for part, names in self._parts().items():
+            self._write(part, names)
+        written = [name for name in self.layers.names if name in self.layers.facts]
+        if not written:
+            raise StudioError("No image could be exported.", next(iter(self.layers.problems.values())))
+        proof = self.comparison.proof(self.layers.mapping.table)
+        if self.entry.lossless and not proof.exact:
+            raise StudioError(
+                f"{len(proof.differing)} exported masks read back changed, {proof.differing[0]} first.",
+                "Export again while nothing else changes the project or the files.",
+            )
+        report = ExportReport(
+            self.place.path,
+            tuple(written),
+            self.layers.empty,
+            self.layers.problems,
+            proof,
+            self.place.manifest,
         )
-    return StudioError(f"{project.name} holds no {layer} to export.", "Paint, import or predict first.")
+        self.place.publish(self.stage, self._manifest(report))
+        return report
 
+    @property
+    def steps(self) -> int:
+        """Each image is written, and read back."""
+        return 2 * len(self.layers.names)
 
-def _manifest_path(entry: Format, destination: Path) -> Path:
-    if entry.suffixes and destination.suffix.lower() in entry.suffixes:
-        return destination.with_name(f"{destination.stem}.manifest.json")
-    return destination / "manifest.json"
+    def seen(self) -> None:
+        """One step more is done."""
+        self.done += 1
+        self.advance(self.done, self.steps)
 
+    def _parts(self) -> dict[str, list[str]]:
+        """Folder -> the images that go there; "" for the stage itself."""
+        if not self.options.split_folders or self.entry.own_split:
+            return {"": self.layers.names}
+        split = self.project.split
+        parts = {part: [n for n in self.layers.names if split.get(n, "none") == part] for part in PARTS}
+        return {part: names for part, names in parts.items() if names}
 
-def _check_destination(project: Project, entry: Format, destination: Path, manifest: Path) -> set[str]:
-    """The files that an earlier export of ours left there. Raises StudioError where others' files are."""
-    root, own = project.image_root.resolve(), project.folder.resolve()
-    place = destination.resolve()
-    if not entry.suffixes and place.is_relative_to(root) and not place.is_relative_to(own):
-        raise StudioError(
-            f"{destination} lies among the images, where masks would be taken for images.",
-            f"Choose a folder outside of {project.image_root}.",
+    def _write(self, part: str, names: list[str]) -> None:
+        """Write one complete set, and compare it with what it shall hold."""
+        place = self.stage / part
+        target = place if self.place.path == self.place.folder else place / self.place.path.name
+        files = self.entry.write(target, self._outgoing(names, self.seen))
+        written = [name for name in names if name in self.layers.facts]
+        if written:
+            back = self._outgoing(written, lambda: None)
+            compare(self.entry, target, back, self.comparison, self.seen)
+        self.files.update({name: f"{part}/{files[name]}".lstrip("/") for name in written})
+
+    def _outgoing(self, names: list[str], seen: Callable[[], None]) -> Outgoing:
+        return Outgoing(
+            self.project.name,
+            self.layers.mapping.table,
+            names,
+            lambda: self.layers.samples(names, seen),
+            self.project.split,
+            self.project.image_path,
         )
-    target = entry.target(destination)
-    occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
-    if not occupied:
-        return set()
-    value = read_json(manifest) if manifest.is_file() else None
-    if not isinstance(value, dict) or not str(value.get("program")).startswith(PROGRAM):
-        raise StudioError(f"{target} holds files already.", "Choose another place, or clear that one first.")
-    samples = value.get("samples", [])
-    return {str(sample["file"]) for sample in samples if isinstance(sample, dict) and "file" in sample}
 
-
-def _manifest(
-    report: ExportReport, job: _Export, files: Any, format_name: str, which: Which
-) -> dict[str, Any]:
-    """manifest.json: which file holds which image, how far it was, and which model and mode it rests on."""
-    return {
-        "program": f"{PROGRAM} {__version__}",
-        "project": job.project.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "format": format_name,
-        "layer": job.layer,
-        "which": which,
-        "classes": job.project.classes.to_json(),
-        "samples": [{"image": name, "file": files[name], **job.facts[name]} for name in report.images],
-        "problems": report.problems,
-        "proof": report.proof.to_json(),
-    }
+    def _manifest(self, report: ExportReport) -> dict[str, Any]:
+        """manifest.json: which file holds which image, how far it was, which model and mode it rests on."""
+        options = self.options
+        return {
+            "project": self.project.name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "format": self.entry.name,
+            "layer": options.layer,
+            "which": options.which,
+            "split_folders": options.split_folders,
+            "classes": self.layers.mapping.table.to_json(),
+            "renames": dict(options.renames),
+            "order": [*options.order],
+            "samples": [
+                {"image": name, "file": self.files[name], **self.layers.facts[name]} for name in report.images
+            ],
+            "empty": [*report.empty],
+            "problems": report.problems,
+            "proof": report.proof.to_json(),
+        }

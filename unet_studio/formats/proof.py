@@ -70,7 +70,20 @@ class Comparison:
 def prove(
     entry: Format, destination: Path, outgoing: Outgoing, seen: Callable[[], None] = lambda: None
 ) -> Proof:
-    """Read back what was written to a destination and compare it with the samples, one at a time.
+    """Read back what was written to a destination and compare it with the samples. See compare."""
+    comparison = Comparison()
+    compare(entry, destination, outgoing, comparison, seen)
+    return comparison.proof(outgoing.classes)
+
+
+def compare(
+    entry: Format,
+    destination: Path,
+    outgoing: Outgoing,
+    comparison: Comparison,
+    seen: Callable[[], None] = lambda: None,
+) -> None:
+    """Read back what was written to a destination and add it to a comparison, one sample at a time.
 
     seen is called once a sample. Raises StudioError where a sample is missing there.
     """
@@ -82,9 +95,7 @@ def prove(
             f"{destination} lacks {matches.missing[0]}, which was just written.",
             "Check the free space there and export again.",
         )
-    comparison = Comparison()
     for sample in outgoing.samples():
         back = incoming.read(matches.pairs[sample.name], sample.labels.shape)
         comparison.add(sample.name, sample.labels, lut[back])
         seen()
-    return comparison.proof(outgoing.classes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet_studio.core.errors import StudioError
+from unet_studio.formats.cellpose import read_cellpose, write_cellpose
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
@@ -23,7 +24,8 @@ class Format:
     loses: what does not survive, as a sentence; "" where every pixel does.
 
     file_name: of the one file that it is, in a destination that is a folder; "" where it is a folder.
-    writer: None for a format that is only read.
+    writer: None for a format that is only read. own_split: whether it has a place of its own for training,
+    validation and testing, so that it needs no folder for each.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Format:
     writer: Writer | None
     loses: str = ""
     file_name: str = ""
+    own_split: bool = False
 
     @property
     def lossless(self) -> bool:
@@ -68,7 +71,7 @@ FORMATS: dict[str, Format] = {
     for entry in (
         Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
         Format("coco", "COCO instances (JSON)", read_coco, write_coco, file_name="annotations.json"),
-        Format("voc", "Pascal VOC (folder)", read_voc, write_voc),
+        Format("voc", "Pascal VOC (folder)", read_voc, write_voc, own_split=True),
         Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet),
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme),
         Format(
@@ -84,6 +87,14 @@ FORMATS: dict[str, Format] = {
             "YOLO segmentation (folder)",
             read_yolo,
             write_yolo,
+            loses="Pixels that nobody labelled become background.",
+            own_split=True,
+        ),
+        Format(
+            "cellpose",
+            "Cellpose (folder of object numbers)",
+            read_cellpose,
+            write_cellpose,
             loses="Pixels that nobody labelled become background.",
         ),
     )

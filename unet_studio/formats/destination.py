@@ -1,0 +1,203 @@
+"""Where an export goes: written aside first, then put in its place as a whole, foreign files left alone."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unet_studio import __version__
+from unet_studio.core.errors import StudioError
+from unet_studio.core.lock import Lock
+from unet_studio.core.project import Project
+from unet_studio.core.storage import read_json, write_json
+from unet_studio.formats.export_options import ExportOptions
+from unet_studio.formats.matching import inside
+from unet_studio.formats.table import Format
+
+PROGRAM = "U-Net Studio"
+MANIFEST = "manifest.json"
+ASIDE = ".unet-studio-export"  # the folder in the destination that holds what isn't complete yet
+_BLOCK = 1 << 20  # bytes hashed at a time
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The place of an export. path: as it was given. folder: what all files are relative to.
+
+    prefix: before the names of what lies beside the masks, where the export is one file among others'.
+    earlier: the files of an earlier export of ours there -> their SHA-256, "" where it isn't known.
+    """
+
+    path: Path
+    folder: Path
+    prefix: str
+    earlier: Mapping[str, str]
+
+    @classmethod
+    def of(cls, project: Project, entry: Format, path: Path, options: ExportOptions) -> "Destination":
+        """Look at a destination. Raises StudioError where an export can't go there."""
+        single = bool(entry.suffixes) and path.suffix.lower() in entry.suffixes
+        folder = path.parent if single else path
+        if single and options.split_folders and not entry.own_split:
+            raise StudioError(f"{path} is one file.", "Name a folder, which gets a folder for each part.")
+        _check_place(project, entry, folder, path, options)
+        prefix = f"{path.stem}." if single else ""
+        manifest = folder / f"{prefix}{MANIFEST}"
+        earlier = _earlier(manifest)
+        target = entry.target(path)
+        occupied = target.is_file() or (target.is_dir() and any(_foreign(target)))
+        if earlier is None and (occupied or manifest.exists()):
+            raise StudioError(
+                f"{target} holds files already.", "Choose another place, or clear that one first."
+            )
+        for name in earlier or {}:
+            inside(folder, name)
+        return cls(path, folder, prefix, earlier or {})
+
+    @property
+    def manifest(self) -> Path:
+        """The file that lists what was exported."""
+        return self.folder / f"{self.prefix}{MANIFEST}"
+
+    def beside(self, name: str) -> str:
+        """What a file or folder beside the masks is called, relative to the folder."""
+        return f"{self.prefix}{name}"
+
+    def changed(self) -> list[str]:
+        """The files of the earlier export that somebody changed since."""
+        known = ((name, self.folder / name) for name, digest in self.earlier.items() if digest)
+        return [name for name, path in known if path.is_file() and sha256(path) != self.earlier[name]]
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A folder of the same name to write to; it is gone afterwards, and so are folders made for it.
+
+        Raises StudioError where the destination can't be written to, or another export is writing to it.
+        """
+        made = _make(self.folder)
+        hidden = self.folder / ASIDE
+        lock = Lock(hidden / "lock")
+        try:
+            _take(lock, self.path)
+            for left in hidden.iterdir():  # by an export that was killed
+                if left.is_dir():
+                    shutil.rmtree(left)
+            stage = hidden / (self.folder.resolve().name or "export")
+            stage.mkdir()
+            yield stage
+        except OSError as error:
+            raise StudioError(
+                f"{self.path} can't be written to: {error.strerror or error}.", _REMEDY
+            ) from error
+        finally:
+            if lock.held:
+                shutil.rmtree(hidden, ignore_errors=True)
+            for folder in made:
+                with suppress(OSError):
+                    folder.rmdir()
+
+    def publish(self, stage: Path, manifest: dict[str, Any]) -> None:
+        """Put what was written aside in its place, and the manifest last; what is stale goes.
+
+        Raises StudioError, before anything is moved, where a file of somebody else's is in the way.
+        """
+        names = files_below(stage)
+        for name in names:
+            target = inside(self.folder, name)
+            if name not in self.earlier and (target.exists() or target.is_symlink()):
+                raise StudioError(f"{target} is there already.", "Choose another place, or move it away.")
+        files = {name: sha256(stage / name) for name in names}
+        unfinished = dict.fromkeys([*self.earlier, *names], "")
+        # Should this be the last that is written, then a next export knows whose the files are.
+        write_json(self.manifest, {"program": _program(), "complete": False, "files": unfinished})
+        for name in names:
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(stage / name, target)  # noqa: PTH105 - the one call documented as atomic
+        for name in self.earlier:
+            if name not in files:
+                _remove(self.folder, name)
+        write_json(self.manifest, {"program": _program(), "complete": True, **manifest, "files": files})
+
+
+_REMEDY = "Check its permissions and the free space, or choose another place."
+
+
+def files_below(folder: Path) -> list[str]:
+    """Every file below a folder, relative to it, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as sha256sum prints it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _program() -> str:
+    return f"{PROGRAM} {__version__}"
+
+
+def _check_place(project: Project, entry: Format, folder: Path, path: Path, options: ExportOptions) -> None:
+    """Raise StudioError where pictures would land among the images and be taken for some."""
+    root, own = project.image_root.resolve(), project.folder.resolve()
+    place = folder.resolve()
+    pictures = not entry.suffixes or options.pictures
+    if pictures and place.is_relative_to(root) and not place.is_relative_to(own):
+        raise StudioError(
+            f"{path} lies among the images, where masks would be taken for images.",
+            f"Choose a folder outside of {project.image_root}.",
+        )
+
+
+def _earlier(manifest: Path) -> dict[str, str] | None:
+    """The files of the earlier export that a manifest tells of; None where it is none of ours."""
+    value = read_json(manifest) if manifest.is_file() else None
+    if not isinstance(value, dict) or not str(value.get("program")).startswith(PROGRAM):
+        return None
+    files, samples = value.get("files", {}), value.get("samples", [])
+    found = {str(name): str(digest) for name, digest in files.items()} if isinstance(files, dict) else {}
+    for sample in samples if isinstance(samples, Sequence) else ():
+        if isinstance(sample, dict) and "file" in sample:
+            found.setdefault(str(sample["file"]), "")
+    return found
+
+
+def _foreign(folder: Path) -> Iterator[Path]:
+    """What lies in a folder beside what an export that was killed left there."""
+    return (path for path in folder.iterdir() if path.name != ASIDE)
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder with all above it; returns those that were missing, the innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudioError(f"{folder} can't be made: {error.strerror or error}.", _REMEDY) from error
+    return missing
+
+
+def _take(lock: Lock, path: Path) -> None:
+    try:
+        lock.acquire()
+    except StudioError as error:
+        raise StudioError(f"Another export to {path} is running.", "Wait until it has ended.") from error
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Remove a stale file, and the folders that it leaves empty."""
+    path = inside(folder, name)
+    path.unlink(missing_ok=True)
+    for above in path.parents:
+        if above == folder:
+            break
+        with suppress(OSError):
+            above.rmdir()

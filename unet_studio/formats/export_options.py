@@ -1,0 +1,127 @@
+"""What an export shall do: which images, which layer, classes under which names, what beside the masks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.errors import StudioError
+from unet_studio.core.project import Project, Status
+
+Layer = Literal["mask", "annotation", "prediction"]
+Which = Literal["approved", "all", "selection"]
+Picture = Literal["overlay", "side-by-side"]
+LAYERS: tuple[Layer, ...] = ("mask", "annotation", "prediction")
+WHICH: tuple[Which, ...] = ("approved", "all", "selection")
+PICTURES: tuple[Picture, ...] = ("overlay", "side-by-side")
+PARTS = ("train", "val", "test", "none")  # of split folders; none: images without a place in the split
+Advance = Callable[[int, int], None]  # steps done, steps in all; may raise Cancelled
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What goes out, and how.
+
+    which: "selection" takes names. layer: "mask" is what was painted, over the prediction. model: whose
+    stored predictions count, by default the project's.
+
+    split_folders: one complete export in each of train, val, test and none; formats that have a place of
+    their own for the split use theirs. renames: class name here -> name there, "" for unlabelled there; two
+    classes with one name there become one. order: the names there, in the order in which they are numbered
+    0, 1, ...; () keeps the project's indices. The background stays the background, wherever it comes.
+
+    pictures: pictures to look at, beside the masks; picture_side: their longest side, in px.
+    with_images: whether a format that has a place for the images takes copies along; None: where its users
+    expect them. statistics: a table of objects and areas, and one summed up. overwrite: also files of an
+    earlier export that somebody changed since. resume: go on with an export that was broken off.
+    """
+
+    which: Which = "approved"
+    names: tuple[str, ...] = ()
+    layer: Layer = "mask"
+    model: str | None = None
+    split_folders: bool = False
+    renames: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    pictures: frozenset[Picture] = frozenset()
+    picture_side: int = 2048
+    with_images: bool | None = None
+    statistics: bool = False
+    overwrite: bool = False
+    resume: bool = False
+
+
+def chosen_images(project: Project, options: ExportOptions) -> list[str]:
+    """The images that the options choose, in the project's order. Raises StudioError for an unknown name."""
+    if options.which == "approved":
+        return project.with_status(Status.APPROVED)
+    if options.which == "all":
+        return list(project.images)
+    wanted = set(options.names)
+    found = [name for name in project.images if name in wanted]
+    unknown = sorted(wanted.difference(found))
+    if unknown:
+        raise StudioError(
+            f"{len(unknown)} of the chosen images are not in {project.name}: {', '.join(unknown[:5])}.",
+            "Name images by their path in the folder, for example sub/a.png.",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class ClassMapping:
+    """What a project's classes become in an export. table: the classes there. lut: uint8 (256,), the
+    project's index -> the one there, 255 for unlabelled; indices that are no class stay themselves.
+    """
+
+    table: ClassTable
+    lut: NDArray[np.uint8]
+
+    @property
+    def changes(self) -> bool:
+        """Whether any pixel gets another value."""
+        return bool((self.lut != np.arange(256)).any())
+
+
+def class_mapping(table: ClassTable, options: ExportOptions) -> ClassMapping:
+    """The classes of an export. Raises StudioError where the options name classes that there are not.
+
+    A class that takes in others keeps the index and colour of the one that has its name already, else of the
+    first. Where the background takes part in a class, that is the background there.
+    """
+    unknown = [name for name in options.renames if all(entry.name != name for entry in table.active)]
+    if unknown:
+        raise StudioError(f"There is no class named {', '.join(unknown)}.", f"There are {table.describe()}.")
+    groups: dict[str, list[int]] = {}
+    for entry in table.active:
+        there = options.renames.get(entry.name, entry.name).strip()
+        if there:
+            groups.setdefault(there, []).append(entry.index)
+    if not groups:
+        raise StudioError("No class is left to export.", "Keep a name for at least one class.")
+    lut = np.arange(256, dtype=np.uint8)
+    lut[list(table.indices)] = UNLABELLED
+    entries, background = [], None
+    for number, name in enumerate(_ordered(list(groups), options.order)):
+        members = groups[name]
+        own = [index for index in members if table.get(index).name == name]
+        first = (own or members)[0]
+        index = number if options.order else first
+        entries.append(replace(table.get(first), index=index, name=name, key=None))
+        lut[members] = index
+        background = index if table.background in members else background
+    return ClassMapping(ClassTable(tuple(entries), background), lut)
+
+
+def _ordered(names: list[str], order: tuple[str, ...]) -> list[str]:
+    """The names in the wanted order; those that it leaves out come last."""
+    unknown = [name for name in order if name not in names]
+    if unknown or len(set(order)) < len(order):
+        raise StudioError(
+            f"The order of the classes names {', '.join(unknown) or 'one of them twice'}.",
+            f"Order these: {', '.join(names)}.",
+        )
+    return [*order, *(name for name in names if name not in order)]
