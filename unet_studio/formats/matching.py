@@ -1,5 +1,6 @@
 """Which mask belongs to which image: by relative path first, then by stem; never by guessing."""
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -159,6 +160,24 @@ def mask_names(images: Iterable[str]) -> dict[str, str]:
             "Rename one of these images.",
         )
     return result
+
+
+def flat_names(images: Iterable[str]) -> dict[str, str]:
+    """A name without folders and suffix for each image: its path, with underscores between folders."""
+    flat = {name: path.removesuffix(".png").replace("/", "_") for name, path in mask_names(images).items()}
+    taken: set[str] = set()
+    for name, first in flat.items():
+        number, unique = 2, first
+        while unique.casefold() in taken:
+            unique, number = f"{first}-{number}", number + 1
+        taken.add(unique.casefold())
+        flat[name] = unique
+    return flat
+
+
+def path_part(name: str) -> str:
+    """A name as a part of a path that every file system takes; "" where nothing of it can stay."""
+    return re.sub(r"[^\w\- ]", "_", name)[:80].strip()
 
 
 def _cut(name: str) -> str:

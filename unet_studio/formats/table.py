@@ -12,6 +12,7 @@ from unet_studio.formats.index_png import read_index_png_folder, write_index_png
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
+from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.voc import read_voc, write_voc
 from unet_studio.formats.yolo import read_yolo, write_yolo
@@ -97,6 +98,7 @@ FORMATS: dict[str, Format] = {
             write_cellpose,
             loses="Pixels that nobody labelled become background.",
         ),
+        Format("rootpainter", "RootPainter (project folder)", read_rootpainter, write_rootpainter),
     )
 }
 
