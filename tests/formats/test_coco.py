@@ -13,9 +13,11 @@ from pycocotools import mask as coco_mask
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
+from unet_studio.core.geometry import Rect
 from unet_studio.formats.coco import encode, write_coco
-from unet_studio.formats.coco_reader import counts_of, read_coco
+from unet_studio.formats.coco_reader import counts_of, read_coco, stencil_of
 from unet_studio.formats.matching import match
+from unet_studio.formats.regions import Order, draw_scene, overlap
 from unet_studio.formats.sample import Labels, Outgoing, Sample
 
 # pycocotools.decode itself, which only the tests call, says so under numpy 2.
@@ -163,6 +165,86 @@ def test_categories_of_one_name_are_one_class_and_background_is_background(tmp_p
         (1, "facade"),
     ]
     assert incoming.read("a.jpg", None)[0, :4].tolist() == [1, 0, 1, 0]
+
+
+def test_every_annotation_is_a_region_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    value = coco([[[0, 0, 2, 0, 2, 2, 0, 2]], [[1, 1, 4, 1, 4, 4, 1, 4]]])
+    value["images"][0] = {"id": 1, "file_name": "sub/é.jpg", "width": 7, "height": 5}
+    # The order of the three lists is free.
+    path.write_text(json.dumps(dict(reversed(value.items())), ensure_ascii=False), encoding="utf-8")
+    incoming = read_coco(path)
+    assert incoming.keys == ("sub/é.jpg",)
+    assert incoming.size("sub/é.jpg") == (5, 7)
+    assert incoming.scene is not None
+    assert incoming.legend is not None
+    scene = incoming.scene("sub/é.jpg", None)
+    assert [(region.name, region.instance) for region in scene.regions] == [
+        ("class 0", "0"),
+        ("class 1", "1"),
+    ]
+    rect, stencil = scene.regions[1].draw(scene.shape)
+    assert rect == Rect(1, 1, 4, 4)
+    assert stencil.all()
+    assert overlap(scene, incoming.legend) == 1
+    assert draw_scene(scene, incoming.legend)[1, 1] == 2
+    assert draw_scene(scene, incoming.legend, Order.REVERSED)[1, 1] == 1
+
+
+def test_annotations_are_found_again_among_those_of_other_images(tmp_path: Path) -> None:
+    value = coco([[[x, 0, x + 1, 0, x + 1, 1, x, 1]] for x in range(7)])
+    value["images"] += [{"id": n, "file_name": f"{n}.jpg", "width": 7, "height": 5} for n in (2, "x", 4)]
+    for annotation, owner in zip(value["annotations"], ["x", 1, 2, "x", 2, 1, 1], strict=True):
+        annotation["image_id"] = owner
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(value, indent=1))
+    incoming = read_coco(path)
+    assert [incoming.read(key, None)[0].tolist() for key in incoming.keys] == [
+        [0, 2, 0, 0, 0, 6, 7],
+        [0, 0, 3, 0, 5, 0, 0],
+        [1, 0, 0, 4, 0, 0, 0],
+        [255] * 7,
+    ]
+
+
+def test_a_file_that_changes_meanwhile_is_not_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(coco([{"size": [5, 7], "counts": PLAIN}])))
+    incoming = read_coco(path)
+    path.write_text(json.dumps(coco([{"size": [5, 7], "counts": PLAIN}, {"size": [5, 7], "counts": PLAIN}])))
+    with pytest.raises(StudioError, match="has changed"):
+        incoming.read("a.jpg", None)
+
+
+def test_a_category_may_be_called_unlabelled(tmp_path: Path) -> None:
+    value = coco([{"size": [5, 7], "counts": PLAIN}])
+    value["categories"][0]["name"] = "unlabelled"
+    value["images"][0]["unlabelled"] = {"size": [5, 7], "counts": [34, 1]}
+    labels = read(tmp_path, value)
+    assert (labels[1, 2], labels[4, 6]) == (1, 1)
+    value["annotations"] = []
+    assert read(tmp_path, value)[4, 6] == 255
+
+
+def test_a_polygon_of_endless_edges_is_refused(tmp_path: Path) -> None:
+    zigzag = [number for n in range(300_000) for number in (20 * (n % 2), n % 3)]
+    with pytest.raises(StudioError, match="edge is longer"):
+        read(tmp_path, coco([[zigzag]]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 1)))
+def test_run_lengths_become_the_smallest_rectangle(stencil: Labels) -> None:
+    rect, found = stencil_of(counts_of(encode(stencil), stencil.shape), stencil.shape)
+    drawn = np.zeros(stencil.shape, np.bool_)
+    drawn[rect.slices] = found
+    assert np.array_equal(drawn, stencil == 1)
+    if stencil.any():
+        rows = np.flatnonzero(stencil.any(axis=1))
+        columns = np.flatnonzero(stencil.any(axis=0))
+        across = rect.height == len(stencil)  # a run over the end of a column leaves its rows unknown
+        assert across or (rect.top, rect.bottom) == (rows[0], rows[-1] + 1)
+        assert (rect.left, rect.right) == (columns[0], columns[-1] + 1)
 
 
 def test_boxes_alone_are_passed_over_and_said(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """Reading COCO instance JSON: polygons as pycocotools draws them, run lengths in every spelling."""
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +11,194 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable, PixelClass
+from unet_studio.core.decoding import ensure_fits
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.regions import BACKGROUND_NAMES, MAX_SIDE
-from unet_studio.formats.sample import Incoming, Labels, Shape, check_shape
+from unet_studio.core.geometry import Rect
+from unet_studio.formats.coco_files import CocoFile, find_coco_files
+from unet_studio.formats.coco_index import CocoIndex, broken, index_coco
+from unet_studio.formats.regions import (
+    BACKGROUND_NAMES,
+    UNLABELLED_NAME,
+    Legend,
+    Region,
+    Scene,
+    Stencil,
+    from_scenes,
+)
+from unet_studio.formats.sample import Incoming, Shape, check_shape
+
+# The points along a polygon's edges that pycocotools makes at a time; their memory is some 100 bytes each.
+LONGEST_EDGE = 1 << 22  # px
 
 
-@dataclass
-class _Image:
-    """One entry of "images" with its annotations, (class index, segmentation, id), in the file's order."""
+@dataclass(frozen=True)
+class _Part:
+    """A file of a set. names: category id -> class as the legend calls it."""
 
-    name: str
-    shape: Shape
-    unlabelled: Any = None
-    parts: list[tuple[int, Any, Any]] = field(default_factory=list)
+    index: CocoIndex
+    names: Mapping[Any, str]
 
 
 def read_coco(source: Path, *, uncovered: str = "auto") -> Incoming:
-    """Open a COCO file, or the only *.json file with annotations in a folder.
+    """Open a COCO file, or the folder of one or of the parts of a set (see coco_files).
 
-    Where annotations overlap, the later one in the file lies on top; crowd regions count like others.
-    Categories of one name are one class. Pixels under no annotation: with "auto", what our own exports say;
-    else background in an image that has annotations, and unlabelled in one that has none (nobody may have
-    looked at it). "background" and "unlabelled" say it for every pixel under no annotation.
+    The file is looked through once; an image's annotations are read again when it is asked for, so memory
+    does not grow with their number. Where they overlap, the later one in the file lies on top; crowd regions
+    count like others. Categories of one name are one class. Pixels under no annotation: with "auto", what
+    our own exports say; else background in an image that has annotations, and unlabelled in one that has
+    none (nobody may have looked at it). "background" and "unlabelled" say it for every pixel under no
+    annotation.
     """
-    path = _find_file(source)
-    value = _load(path)
-    try:
-        table, indices = _classes(value["categories"])
-        images, notes = _images(value, indices)
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise _broken(path, f"something is missing or of the wrong kind: {error!r}") from error
-    by_name = {image.name: image for image in images}
-    if len(by_name) < len(images):
-        raise _broken(path, "two of its images share a file_name")
+    files, notes = find_coco_files(source)
+    indexes = [index_coco(file.path) for file in files]
+    legend, names = _legend(indexes)
+    parts = [_Part(index, of_file) for index, of_file in zip(indexes, names, strict=True)]
+    places = _places(source, files, parts)
+    hidden = next(name for name in _spellings(UNLABELLED_NAME) if name not in legend.indices)
+    legend = Legend(legend.table, {**legend.indices, hidden: UNLABELLED})
 
-    def read(key: str, shape: Shape | None) -> Labels:
-        return _draw(path, by_name[key], shape, uncovered)
+    def scene(key: str, shape: Shape | None) -> Scene:
+        part, number = places[key]
+        return _scene(part, number, shape, uncovered, hidden)
 
     def is_blank(key: str) -> bool:
-        return uncovered == "auto" and not by_name[key].parts and by_name[key].unlabelled is None
+        part, number = places[key]
+        told = part.index.count(number) or part.index.says_unlabelled[number]
+        return uncovered == "auto" and not told
 
-    return Incoming(table, tuple(by_name), read, is_blank, notes)
+    def size(key: str) -> Shape:
+        part, number = places[key]
+        return part.index.shape(number)
+
+    return from_scenes(legend, places, scene, is_blank, (*notes, *_notes(files, indexes)), size)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    while True:
+        yield name
+        name += "_"
+
+
+def _notes(files: tuple[CocoFile, ...], indexes: list[CocoIndex]) -> Iterator[str]:
+    """What a person should know. Raises StudioError where there is no mask at all."""
+    skipped = sum(index.skipped for index in indexes)
+    if skipped and not any(len(index.places) for index in indexes):
+        raise StudioError("The file has boxes alone, no masks.", "Export it again with segmentations.")
+    if len(files) > 1:
+        for file, index in zip(files, indexes, strict=True):
+            yield f"{file.path.name} ({file.part}): {len(index.names)} images."
+    if skipped:
+        yield f"{skipped} annotations without a mask (boxes alone) are passed over."
+
+
+def _places(source: Path, files: tuple[CocoFile, ...], parts: list[_Part]) -> dict[str, tuple[_Part, int]]:
+    """Where each image is. One that two parts list under one name is called after its part as well."""
+    shared = len({name for part in parts for name in part.index.names}) < sum(
+        len(part.index.names) for part in parts
+    )
+    found: dict[str, tuple[_Part, int]] = {}
+    for file, part in zip(files, parts, strict=True):
+        prefix = file.folder or (file.part if shared else "")
+        for number, name in enumerate(part.index.names):
+            key = f"{prefix}/{name}" if prefix else name
+            if key in found:
+                raise broken(source, f"two of its files list {key}")
+            found[key] = part, number
+    return found
+
+
+def _legend(indexes: list[CocoIndex]) -> tuple[Legend, list[dict[Any, str]]]:
+    """What the names mean, index 0 the background, and for each file the name of each category id."""
+    table = ClassTable((PixelClass(0, "background", "#000000"),), 0)
+    indices: dict[str, int] = {}
+    names: list[dict[Any, str]] = []
+    for index in indexes:
+        of_file: dict[Any, str] = {}
+        try:
+            for category in index.categories:
+                name = str(category["name"]).strip() or f"category {category['id']}"
+                if category["id"] in of_file:
+                    raise StudioError(f"Two categories have the id {category['id']}.", "Give each its own.")
+                of_file[category["id"]] = name
+                # Exact names: "Car" and "car" in one file are two categories until a person says otherwise.
+                if name in indices:
+                    continue
+                indices[name] = 0 if name.casefold() in BACKGROUND_NAMES else len(table.classes)
+                if indices[name]:
+                    table = _with_class(table, name, category)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise broken(index.path, f"a category is of the wrong kind: {error!r}") from error
+        names.append(of_file)
+    return Legend(table, indices), names
+
+
+def _with_class(table: ClassTable, name: str, category: Any) -> ClassTable:
+    number = len(table.classes)
+    if number >= UNLABELLED:
+        raise StudioError("The file has more than 254 categories.", "Split it into several files.")
+    return ClassTable((*table.classes, PixelClass(number, name, _color(category, number))), 0)
+
+
+def _color(category: Any, number: int) -> str:
+    """A panoptic file's [r, g, b], else the next default colour."""
+    color = category.get("color")
+    if isinstance(color, list) and len(color) == 3 and all(value in range(256) for value in color):
+        return "#{:02x}{:02x}{:02x}".format(*map(int, color))
+    return DEFAULT_COLORS[(number - 1) % len(DEFAULT_COLORS)]
+
+
+def _scene(part: _Part, number: int, shape: Shape | None, uncovered: str, hidden: str) -> Scene:
+    """One image's regions, one an annotation, in the file's order."""
+    index, found = part.index, part.index.shape(number)
+    check_shape(f"{index.names[number]} in {index.path}", found, shape)
+    if shape is None:  # else the image is as large
+        ensure_fits(index.path, found[1], found[0], 2 * found[0] * found[1])
+    annotations = index.annotations(number)
+    told = bool(index.says_unlabelled[number])
+    blank = {"background": 0, "unlabelled": UNLABELLED}
+    ground = blank.get(uncovered, 0 if annotations or told else UNLABELLED)
+    regions = [_region(part, annotation) for annotation in annotations]
+    if uncovered == "auto" and told:
+        regions.insert(0, _drawn_by(index.image(number).get("unlabelled"), hidden, UNLABELLED_NAME))
+    return Scene(found, tuple(regions), lambda reason: broken(index.path, reason), ground)
+
+
+def _region(part: _Part, annotation: Any) -> Region:
+    name, number = part.names[annotation["category_id"]], str(annotation.get("id"))
+    return _drawn_by(annotation["segmentation"], name, number)
+
+
+def _drawn_by(segmentation: Any, name: str, number: str) -> Region:
+    def draw(shape: Shape) -> tuple[Rect, Stencil]:
+        try:
+            return stencil_of(counts_of(segmentation, shape), shape)
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise ValueError(f"the mask of annotation {number} is malformed: {error}") from error
+
+    return Region(name, draw, number)
+
+
+def stencil_of(runs: NDArray[np.int64], shape: Shape) -> tuple[Rect, Stencil]:
+    """Run lengths, column by column, zeros first, that fill a picture of (H, W), as the smallest rectangle
+    around their pixels and those in it; only the columns of that rectangle are drawn.
+    """
+    height = shape[0]
+    ends = np.cumsum(runs)
+    starts, stops = ends[:-1:2], ends[1::2]
+    starts = starts[: len(stops)]
+    some = stops > starts
+    starts, stops = starts[some], stops[some]
+    if not len(starts):
+        return Rect(0, 0, 0, 0), np.zeros((0, 0), dtype=np.bool_)
+    left, right = int(starts[0]) // height, (int(stops[-1]) - 1) // height + 1
+    top, bottom = 0, height
+    if (starts // height == (stops - 1) // height).all():
+        top, bottom = int((starts % height).min()), int(((stops - 1) % height).max()) + 1
+    edges = np.stack((starts, stops), axis=1).ravel() - left * height
+    lengths = np.diff(edges, prepend=0, append=(right - left) * height)
+    inside = np.arange(len(lengths)) % 2 == 1
+    columns = np.repeat(inside, lengths).reshape(right - left, height)
+    return Rect(top, left, bottom, right), np.ascontiguousarray(columns[:, top:bottom].T)
 
 
 def counts_of(segmentation: Any, shape: Shape) -> NDArray[np.int64]:
@@ -71,124 +217,11 @@ def counts_of(segmentation: Any, shape: Shape) -> NDArray[np.int64]:
         polygons = [_checked_polygon(ring, shape) for ring in segmentation]
         if not polygons:
             raise ValueError("it has no polygon")
-        runs = _unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, *shape))["counts"])
+        drawn = coco_mask.frPyObjects(polygons, *shape)
+        runs = _unpack((coco_mask.merge(drawn) if len(drawn) > 1 else drawn[0])["counts"])
     if runs.min(initial=0) < 0 or int(runs.sum()) != shape[0] * shape[1]:
         raise ValueError(f"its run lengths do not fill {shape[1]} x {shape[0]} px")
     return runs
-
-
-def _find_file(source: Path) -> Path:
-    if source.is_file():
-        return source
-    if not source.is_dir():
-        raise StudioError(f"There is no {source}.", "Name a COCO .json file, or the folder that holds it.")
-    found = sorted(path for path in source.glob("*.json") if '"annotations"' in _head(path))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise StudioError(f"{source} should hold one COCO file but has {names}.", "Name the .json file.")
-    return found[0]
-
-
-def _head(path: Path) -> str:
-    """The text of a file, for a look at its keys; "" where it can't be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _load(path: Path) -> Any:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise _broken(path, f"it can't be read: {error}") from error
-    if isinstance(value, list):
-        raise StudioError(
-            f"{path} is a COCO results file: it names neither images nor categories.",
-            "Import the instances file that has both.",
-        )
-    if not isinstance(value, dict) or not {"images", "categories", "annotations"} <= value.keys():
-        raise _broken(path, "it lacks images, categories or annotations")
-    return value
-
-
-def _classes(categories: Any) -> tuple[ClassTable, dict[Any, int]]:
-    """The classes as found, index 0 the background, and the class index of each category id."""
-    table = ClassTable((PixelClass(0, "background", "#000000"),), 0)
-    indices: dict[Any, int] = {}
-    for category in categories:
-        name = str(category["name"]).strip() or f"category {category['id']}"
-        if category["id"] in indices:
-            raise StudioError(f"Two categories have the id {category['id']}.", "Give each one its own.")
-        if name.casefold() in BACKGROUND_NAMES:
-            indices[category["id"]] = 0
-            continue
-        # Exact names: "Car" and "car" in one file are two categories until a person says otherwise.
-        known = next((entry for entry in table.classes if entry.name == name), None)
-        if known is None:
-            if len(table.classes) > UNLABELLED - 1:
-                raise StudioError("The file has more than 254 categories.", "Split it into several files.")
-            number = len(table.classes)
-            known = PixelClass(number, name, _color(category, number))
-            table = ClassTable((*table.classes, known), 0)
-        indices[category["id"]] = known.index
-    return table, indices
-
-
-def _color(category: Any, number: int) -> str:
-    """A panoptic file's [r, g, b], else the next default colour."""
-    color = category.get("color")
-    if isinstance(color, list) and len(color) == 3 and all(value in range(256) for value in color):
-        return "#{:02x}{:02x}{:02x}".format(*map(int, color))
-    return DEFAULT_COLORS[(number - 1) % len(DEFAULT_COLORS)]
-
-
-def _images(value: Any, indices: Mapping[Any, int]) -> tuple[list[_Image], tuple[str, ...]]:
-    images: dict[Any, _Image] = {}
-    for entry in value["images"]:
-        if entry["id"] in images:
-            raise StudioError(f"Two images have the id {entry['id']}.", "Give each one its own.")
-        shape = int(entry["height"]), int(entry["width"])
-        if not all(0 < side < MAX_SIDE for side in shape):
-            raise StudioError(f"{entry['file_name']} has an impossible size.", "Correct width and height.")
-        images[entry["id"]] = _Image(str(entry["file_name"]), shape, entry.get("unlabelled"))
-    skipped = 0
-    for annotation in value["annotations"]:
-        where = f"Annotation {annotation.get('id')}"
-        if annotation["image_id"] not in images:
-            raise StudioError(f"{where} is of an image that the file does not list.", "Restore the entry.")
-        if annotation["category_id"] not in indices:
-            raise StudioError(f"{where} is of a category that the file does not list.", "Restore the entry.")
-        segmentation = annotation.get("segmentation")
-        if not segmentation:
-            skipped += 1
-            continue
-        part = (indices[annotation["category_id"]], segmentation, annotation.get("id"))
-        images[annotation["image_id"]].parts.append(part)
-    if skipped and skipped == len(value["annotations"]):
-        raise StudioError("The file has boxes alone, no masks.", "Export it again with segmentations.")
-    notes = (f"{skipped} annotations without a mask (boxes alone) are passed over.",) if skipped else ()
-    return list(images.values()), notes
-
-
-def _draw(path: Path, image: _Image, shape: Shape | None, uncovered: str) -> Labels:
-    """The labels of one image, uint8 (H, W)."""
-    check_shape(f"{image.name} in {path}", image.shape, shape)
-    blank = {"background": 0, "unlabelled": UNLABELLED}
-    ground = blank.get(uncovered, 0 if image.parts or image.unlabelled is not None else UNLABELLED)
-    columns = np.full(image.shape[0] * image.shape[1], ground, dtype=np.uint8)  # column by column
-    parts = list(image.parts)
-    if uncovered == "auto" and image.unlabelled is not None:
-        parts.insert(0, (UNLABELLED, image.unlabelled, "unlabelled"))
-    for index, segmentation, name in parts:
-        try:
-            runs = counts_of(segmentation, image.shape)
-        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-            raise _broken(path, f"the mask of annotation {name} is malformed: {error}") from error
-        ends = np.cumsum(runs)
-        for start, end in zip(ends[:-1:2].tolist(), ends[1::2].tolist(), strict=False):
-            columns[start:end] = index
-    return np.ascontiguousarray(columns.reshape(image.shape[1], image.shape[0]).T)
 
 
 def _plain_counts(counts: list[Any]) -> NDArray[np.int64]:
@@ -228,8 +261,7 @@ def _checked_polygon(ring: Any, shape: Shape) -> list[float]:
     limit = 4 * max(shape) + 16
     if not all(math.isfinite(value) and abs(value) <= limit for value in numbers):
         raise ValueError("a polygon lies far outside of its image")
+    points = np.asarray(numbers).reshape(-1, 2)
+    if np.abs(np.diff(points, axis=0)).max(axis=1).sum() > LONGEST_EDGE:
+        raise ValueError(f"a polygon's edge is longer than {LONGEST_EDGE} px")
     return numbers
-
-
-def _broken(path: Path, reason: str) -> StudioError:
-    return StudioError(f"{path} is not a usable COCO file: {reason}.", "Export it again, or mend that entry.")
