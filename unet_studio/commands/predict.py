@@ -260,16 +260,9 @@ def _hash(path: Path) -> str:
 def _write_overlay(
     path: Path, image: Any, labels: "NDArray[np.uint8]", _found: "Prediction", table: "ClassTable"
 ) -> None:
-    from PIL import Image
+    from unet_studio.core.overlays import PLAIN, overlay, write_picture
 
-    from unet_studio.core.display import Display
-    from unet_studio.core.render import overlay_picture
-    from unet_studio.core.storage import atomic_write
-
-    picture = Display.of(image).apply(image)
-    blended = overlay_picture(picture, labels, table.palette(), background=table.background)
-    with atomic_write(path) as stream:
-        Image.fromarray(blended).save(stream, format="JPEG", quality=92)
+    write_picture(path, overlay(image, labels, table, PLAIN))
 
 
 def _write_confidence(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
+from unet_studio.core.overlays import PictureStyle
 from unet_studio.core.project import Project, Status
 
 Layer = Literal["mask", "annotation", "prediction"]
@@ -33,7 +34,7 @@ class ExportOptions:
     classes with one name there become one. order: the names there, in the order in which they are numbered
     0, 1, ...; () keeps the project's indices. The background stays the background, wherever it comes.
 
-    pictures: pictures to look at, beside the masks; picture_side: their longest side, in px.
+    pictures: pictures to look at, beside the masks; style: how they look.
     with_images: whether a format that has a place for the images takes copies along; None: where its users
     expect them. statistics: a table of objects and areas, and one summed up. overwrite: also files of an
     earlier export that somebody changed since. resume: go on with an export that was broken off.
@@ -47,7 +48,7 @@ class ExportOptions:
     renames: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
     pictures: frozenset[Picture] = frozenset()
-    picture_side: int = 2048
+    style: PictureStyle = field(default_factory=PictureStyle)
     with_images: bool | None = None
     statistics: bool = False
     overwrite: bool = False
