@@ -48,6 +48,13 @@ def picture(*shape: int, seed: int = 0) -> np.ndarray:
     )
 
 
+class Calls(list[tuple[int, ...]]):
+    """The shapes that a network was called with; a model predicts with a copy, whose calls count too."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Calls":
+        return self
+
+
 class Counting(Network):
     """A network of one convolution that counts its calls."""
 
@@ -56,7 +63,7 @@ class Counting(Network):
     def __init__(self, network: nn.Conv2d) -> None:
         super().__init__()
         self.head = network
-        self.shapes: list[tuple[int, ...]] = []
+        self.shapes = Calls()
 
     def encoder_modules(self) -> list[nn.Module]:
         return []

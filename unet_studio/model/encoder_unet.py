@@ -46,7 +46,7 @@ class DecoderBlock(nn.Module):
 
     def __init__(self, deep: int, skip: int, outputs: int, options: EncoderUNetOptions) -> None:
         super().__init__()
-        self.mode = options.upsampling
+        self.mode, self.outputs = options.upsampling, outputs
         layers: list[nn.Module] = []
         for inputs in (deep + skip, outputs):
             norm = normalisation(options.normalisation, outputs)

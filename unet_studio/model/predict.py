@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.prediction import Prediction
 from unet_studio.model.devices import set_threads
+from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
 from unet_studio.model.plan import BATCHES, Plan, PredictSettings
 from unet_studio.model.preprocess import resize
@@ -28,6 +29,7 @@ class Model:
         self.device = torch.device(device)
         self.network = _moved(network, self.device)
         self._lock = threading.Lock()
+        self._folded: tuple[object, torch.device, Network] | None = None
         self._largest: tuple[int, int] | None = None  # (batch, tile) that fit, once memory ran out
 
     @property
@@ -80,14 +82,19 @@ class Model:
     def _run(
         self, shape: tuple[int, ...], pixels: NDArray[Any], plan: Plan, progress: Progress
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Labels and confidence, uint8 (H, W), by one plan; then the network is as it was before."""
-        was_training = self.network.training
-        try:
-            network = _moved(self.network, plan.device).eval()
-            with torch.inference_mode(), plan.precision():
-                return Sweep(network, self.card, pixels, plan).decide(shape, progress)
-        finally:
-            _moved(self.network, self.device).train(was_training)
+        """Labels and confidence, uint8 (H, W), by one plan."""
+        network = self._ready(plan.device)
+        with torch.inference_mode(), plan.precision():
+            return Sweep(network, self.card, pixels, plan).decide(shape, progress)
+
+    def _ready(self, device: torch.device) -> Network:
+        """The network as it is now, folded for prediction, on a device; made anew where weights changed."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        state = tuple((id(tensor), tensor._version) for tensor in tensors)
+        if self._folded is None or self._folded[:2] != (state, device):
+            self._folded = None  # its memory is needed for the new one
+            self._folded = state, device, _moved(fold(self.network), device)
+        return self._folded[2]
 
 
 def _moved(network: Network, device: torch.device) -> Network:
