@@ -205,6 +205,12 @@ class _Machine:
                 raise ValueError("a key of a dict is no plain value")
             target[key] = value
 
+    def gather(self, _: Any) -> None:
+        """Make a dict of what lies in the bracket."""
+        inside = self.bracket()
+        self.push({})
+        self.fill(inside)
+
     def remember(self, number: Any) -> None:
         self.memory[len(self.memory) if number is None else int(number)] = self.stack[-1]
 
@@ -212,7 +218,7 @@ class _Machine:
         """Note what the pickle asks for."""
         full = f"{module}.{name}"
         if full not in NAMES:
-            raise ValueError(f"it asks for {full[:200]}, which could run a program of a stranger")
+            raise ValueError(f"it asks for {full[:200]}, which could run a stranger's program")
         self.push(Name(full))
 
     def call(self, _: Any) -> None:
@@ -263,6 +269,7 @@ INSTRUCTIONS: dict[str, Step] = {
     "TUPLE3": _tuple_of(3),
     "TUPLE": lambda machine, _: machine.push(tuple(machine.bracket())),
     "LIST": lambda machine, _: machine.push(list(machine.bracket())),
+    "DICT": _Machine.gather,
     "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
     "APPENDS": lambda machine, _: machine.extend(machine.bracket()),
     "SETITEM": lambda machine, _: machine.fill([machine.stack.pop(-2), machine.stack.pop()]),

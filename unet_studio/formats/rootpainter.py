@@ -179,7 +179,7 @@ def _notes(found: _Projects) -> tuple[str, ...]:
 def _legend(source: Path, found: _Projects) -> Legend:
     """What the projects mean, from our own facts where they are there; sets the names of their classes."""
     if not (source / FACTS).is_file():
-        return Legend.of(found.names.values())
+        return Legend.of((BACKGROUND_NAME, *found.names.values()))
     try:
         facts = read_json(source / FACTS)
         table = ClassTable.from_json(facts)
