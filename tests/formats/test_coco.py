@@ -1,9 +1,11 @@
 """COCO: the golden vector, files of other tools, and files that are wrong."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from pycocotools import mask as coco_mask
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
+from unet_studio.formats import coco as coco_writer
 from unet_studio.formats.coco import encode, write_coco
 from unet_studio.formats.coco_reader import counts_of, read_coco, stencil_of
 from unet_studio.formats.matching import match
@@ -59,15 +62,61 @@ def read(tmp_path: Path, value: Any) -> Labels:
 
 
 def test_the_golden_vector_is_written(tmp_path: Path) -> None:
+    assert encode(GOLDEN) == {"size": [5, 7], "counts": PACKED}
     value = written(tmp_path, GOLDEN)
-    (annotation,) = value["annotations"]
-    assert annotation["segmentation"] == {"size": [5, 7], "counts": PACKED}
-    assert annotation["area"] == 9
-    assert annotation["bbox"] == [2, 1, 5, 4]
-    assert annotation["iscrowd"] == 0
-    assert annotation["id"] == annotation["image_id"] == annotation["category_id"] == 1
+    ring, single = value["annotations"]
+    # As PACKED up to the single pixel, which is an object of its own; then 11, written as 9 more than 2.
+    assert ring["segmentation"] == {"size": [5, 7], "counts": ";32NO0129"}
+    assert counts_of(ring["segmentation"], (5, 7)).tolist() == [*PLAIN[:7], 3, 11]
+    assert (ring["area"], ring["bbox"]) == (8, [2, 1, 3, 3])
+    assert single["segmentation"] == [[6, 4, 7, 4, 7, 5, 6, 5]]
+    assert (single["area"], single["bbox"]) == (1, [6, 4, 1, 1])
+    assert ring["iscrowd"] == single["iscrowd"] == 0
+    assert ring["id"] == ring["image_id"] == ring["category_id"] == 1
+    assert (single["id"], single["image_id"], single["category_id"]) == (2, 1, 1)
     assert value["categories"] == [{"id": 1, "name": "cell", "supercategory": "", "color": [230, 159, 0]}]
     assert value["images"][0].items() >= {"id": 1, "file_name": "a.jpg", "width": 7, "height": 5}.items()
+
+
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.tuples(st.integers(1, 2), st.integers(1, 500)),
+    st.tuples(st.integers(1, 500), st.integers(1, 2)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SHAPES.flatmap(lambda shape: arrays.arrays(np.uint8, shape, elements=st.integers(0, 2))))
+def test_pycocotools_reads_every_object_to_the_pixel(labels: Labels) -> None:
+    table = ClassTable.binary("cell").add("wall")
+    with tempfile.TemporaryDirectory() as folder:
+        value = written(Path(folder), labels, table)
+    back = np.zeros(labels.shape, np.uint8)
+    for annotation in value["annotations"]:
+        segmentation = annotation["segmentation"]
+        if isinstance(segmentation, list):
+            segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *labels.shape))
+        stencil = coco_mask.decode(segmentation) == 1
+        rows, columns = np.nonzero(stencil)
+        assert annotation["area"] == len(rows)
+        assert annotation["bbox"] == [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+        assert cv2.connectedComponents(stencil.astype(np.uint8), connectivity=8)[0] == 2
+        assert not back[stencil].any()
+        back[stencil] = annotation["category_id"]
+    assert np.array_equal(back, labels)
+    objects = [cv2.connectedComponents((labels == n).astype(np.uint8), connectivity=8)[0] - 1 for n in (1, 2)]
+    assert len(value["annotations"]) == sum(objects)
+
+
+def test_a_large_object_is_a_polygon_unless_its_edge_is_endless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coco_writer, "LONGEST_EDGE", 100)
+    whole = np.ones((30, 19), np.uint8)
+    assert isinstance(written(tmp_path, whole)["annotations"][0]["segmentation"], list)
+    whole[::2, :-1] = 0
+    assert isinstance(written(tmp_path, whole)["annotations"][0]["segmentation"], dict)
+    assert np.array_equal(_read_back(tmp_path, whole), whole)
 
 
 @pytest.mark.parametrize("counts", [PLAIN, PACKED])
@@ -117,7 +166,11 @@ def test_polygons_and_run_lengths_mix_and_the_later_lies_on_top(tmp_path: Path) 
 def test_extremes(tmp_path: Path) -> None:
     assert written(tmp_path, np.zeros((5, 7), np.uint8))["annotations"] == []
     full = written(tmp_path, np.ones((5, 7), np.uint8))["annotations"][0]
-    assert counts_of(full["segmentation"], (5, 7)).tolist() == [0, 35]
+    assert full["segmentation"] == [[0, 0, 7, 0, 7, 5, 0, 5]]
+    frame = np.ones((5, 7), np.uint8)
+    frame[2, 3] = 0
+    around = written(tmp_path, frame)["annotations"][0]
+    assert counts_of(around["segmentation"], (5, 7)).tolist() == [0, 17, 1, 17]
     wide = np.zeros((2, 16384), np.uint8)
     wide[:, -1] = 1
     assert np.array_equal(_read_back(tmp_path, wide), wide)

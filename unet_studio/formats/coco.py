@@ -1,8 +1,12 @@
 """COCO instance JSON: run lengths out, polygons and run lengths in.
 
-Written: one annotation a class and image, as compressed run lengths with iscrowd 0, so that holes and parts
-survive. The background is not a category. What COCO can't say, which pixels nobody has labelled, goes into a
-key of its own in each image's entry, `unlabelled`, that other readers pass over.
+Written: one annotation an object, which is an 8-connected component of a class; where two of them touch they
+are one. Objects without holes are polygons on pixel edges, which pycocotools fills to the very pixels and
+every reader of COCO takes; those with holes, which a list of polygons can't say, are compressed run lengths
+with iscrowd 0, as Datumaro and detectron2 read them. Together the annotations of a class are its mask.
+
+The background is not a category. What COCO can't say, which pixels nobody has labelled, goes into a key of
+its own in each image's entry, `unlabelled`, that other readers pass over.
 """
 
 import json
@@ -13,12 +17,17 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from unet_studio.core.classes import UNLABELLED, rgb
+from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
+from unet_studio.formats.coco_reader import LONGEST_EDGE
 from unet_studio.formats.coco_reader import read_coco as read_coco  # the pair that the table of formats names
-from unet_studio.formats.sample import Labels, Outgoing, Sample, check_labels, one_file
+from unet_studio.formats.polygons import Ring, outlines
+from unet_studio.formats.regions import Stencil, bounds
+from unet_studio.formats.sample import Labels, Outgoing, Sample, Shape, check_labels, one_file
 
 FILE_NAME = "annotations.json"  # in a destination that is a folder
 
@@ -57,6 +66,27 @@ def encode(stencil: Any) -> dict[str, Any]:
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
+def runs_of(stencil: Stencil, rect: Rect, shape: Shape) -> NDArray[np.int64]:
+    """The run lengths, column by column, zeros first, in a picture of (H, W), of a stencil that has pixels
+    and lies at a rectangle of it.
+    """
+    height = shape[0]
+    steps = np.diff(np.pad(stencil.T, ((0, 0), (1, 1))).view(np.int8), axis=1)
+    (column, row), (_, end) = np.nonzero(steps == 1), np.nonzero(steps == -1)
+    base = (column + rect.left) * height + rect.top
+    edges = np.stack((base + row, base + end), axis=1).ravel()
+    meets = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1  # over the end of a column into the next
+    edges = np.delete(edges, np.concatenate((meets, meets + 1)))
+    runs = np.diff(edges, prepend=0, append=height * shape[1])
+    return runs if runs[-1] else runs[:-1]
+
+
+def packed(runs: NDArray[np.int64], shape: Shape) -> dict[str, Any]:
+    """Run lengths that fill a picture of (H, W), compressed, as JSON values."""
+    rle = coco_mask.frPyObjects({"size": [*shape], "counts": runs.tolist()}, *shape)
+    return {"size": [*shape], "counts": rle["counts"].decode("ascii")}
+
+
 def _image_entry(image_id: int, sample: Sample) -> dict[str, Any]:
     height, width = sample.labels.shape
     return {
@@ -69,20 +99,48 @@ def _image_entry(image_id: int, sample: Sample) -> dict[str, Any]:
 
 
 def _annotations(labels: Labels, numbers: Mapping[int, int]) -> Iterator[dict[str, Any]]:
-    columns = np.asfortranarray(labels)
+    """The objects of one image's labels, uint8 (H, W). numbers: class index -> category id."""
     counts = np.bincount(labels.ravel(), minlength=256)
     for index, number in numbers.items():
-        if not counts[index]:
-            continue
-        segmentation = encode(columns == index)
-        box = [float(value) for value in coco_mask.toBbox(segmentation)]
-        yield {
-            "category_id": number,
-            "segmentation": segmentation,
-            "area": float(counts[index]),
-            "bbox": box,
-            "iscrowd": 0,
-        }
+        if counts[index]:
+            for rect, area, segmentation in _objects(labels == index):
+                yield {
+                    "category_id": number,
+                    "segmentation": segmentation,
+                    "area": float(area),
+                    "bbox": [float(side) for side in (rect.left, rect.top, rect.width, rect.height)],
+                    "iscrowd": 0,
+                }
+
+
+def _objects(stencil: Stencil) -> Iterator[tuple[Rect, int, Any]]:
+    """The components of a stencil (H, W) that has pixels: their rectangle, area in px and segmentation."""
+    import cv2
+
+    around, shape = bounds(stencil), (stencil.shape[0], stencil.shape[1])
+    count, components, facts, _ = cv2.connectedComponentsWithStats(
+        stencil[around.slices].astype(np.uint8), connectivity=8
+    )
+    components = np.asarray(components, dtype=np.int32)
+    for number, rings in enumerate(outlines(components, count)[1:], 1):
+        left, top, width, height, area = facts[number].tolist()
+        inside = np.s_[top : top + height, left : left + width]
+        top, left = top + around.top, left + around.left
+        rect = Rect(top, left, top + height, left + width)
+        if rings is None or (4 * area > LONGEST_EDGE and _length(rings) > LONGEST_EDGE):
+            yield (
+                rect,
+                area,
+                packed(runs_of(components[inside] == number, rect, stencil.shape), stencil.shape),
+            )
+        else:
+            corner = around.left, around.top
+            yield rect, area, [(ring + corner).ravel().tolist() for ring in rings]
+
+
+def _length(rings: list[Ring]) -> int:
+    """Of all edges, in px."""
+    return sum(int(np.abs(np.diff(ring, axis=0, append=ring[:1])).sum()) for ring in rings)
 
 
 def _write_item(stream: IO[bytes], value: Any, *, first: bool) -> None:

@@ -7,6 +7,7 @@ rings half-open in continuous coordinates (COCO, YOLO, CVAT) gets the very mask 
 centres, the usual way, loses half a pixel all around.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,20 +34,44 @@ def trace(stencil: NDArray[np.bool_]) -> list[Part]:
     count, components = cv2.connectedComponents(stencil.astype(np.uint8), connectivity=4)
     outers: list[Ring | None] = [None] * count
     holes: list[list[Ring]] = [[] for _ in range(count)]
-    points, firsts, pixels = _rings(stencil)
-    owners = components[pixels[:, 0], pixels[:, 1]].tolist()
-    x, y = points[:, 0].astype(np.int64), points[:, 1].astype(np.int64)
-    after = np.arange(1, len(x) + 1)
-    after[np.append(firsts[1:], len(x)) - 1] = firsts  # the last corner of a ring leads to its first
-    areas = np.add.reduceat(x * y[after] - x[after] * y, firsts).tolist()
-    for owner, area, ring in zip(owners, areas, np.split(points, firsts[1:]), strict=True):
-        if area > 0:
+    for owner, is_outer, ring in _owned_rings(stencil, components):
+        if is_outer:
             outers[owner] = ring
         else:
             holes[owner].append(ring)
     return [
         Part(outer, tuple(inner)) for outer, inner in zip(outers, holes, strict=True) if outer is not None
     ]
+
+
+def outlines(components: NDArray[np.int32], count: int) -> list[list[Ring] | None]:
+    """The outer rings of each of the components 1..count-1 of int32 (H, W), 0 elsewhere.
+
+    Filled together they give the component. None for one with a hole, which they can't say.
+    """
+    found: list[list[Ring] | None] = [None, *([] for _ in range(count - 1))]
+    for owner, is_outer, ring in _owned_rings(components > 0, components) if count > 1 else ():
+        rings = found[owner]
+        if not is_outer:
+            found[owner] = None
+        elif rings is not None:
+            rings.append(ring)
+    return found
+
+
+def _owned_rings(
+    stencil: NDArray[np.bool_], components: NDArray[np.int32]
+) -> Iterator[tuple[int, bool, Ring]]:
+    """Each ring of a stencil: the component that it is of, whether it is an outer one, and its corners."""
+    points, firsts, pixels = _rings(stencil)
+    owners = components[pixels[:, 0], pixels[:, 1]].tolist()
+    x, y = points[:, 0].astype(np.int64), points[:, 1].astype(np.int64)
+    after = np.arange(1, len(x) + 1)
+    after[np.append(firsts[1:], len(x)) - 1] = firsts  # the last corner of a ring leads to its first
+    outer = (np.add.reduceat(x * y[after] - x[after] * y, firsts) > 0).tolist()
+    ends = [*firsts[1:].tolist(), len(points)]
+    for owner, is_outer, first, end in zip(owners, outer, firsts.tolist(), ends, strict=True):
+        yield owner, is_outer, points[first:end]
 
 
 def signed_area(ring: NDArray[np.generic]) -> float:
