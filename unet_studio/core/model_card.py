@@ -128,12 +128,16 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model folder as found on disk. problem: why it can't be used, or ""; then card is None."""
+    """One model folder as found on disk. problem: why it can't be used, or ""; then card is None.
+
+    imported: no model at all, but masks that were imported as predictions, see core.imported.
+    """
 
     name: str
     folder: Path
     card: ModelCard | None
     problem: str = ""
+    imported: bool = False
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -48,7 +48,9 @@ class Thresholds:
             background, foreground = self.binary
             probability = np.where(labels == foreground, confidence, 255 - confidence)
             threshold = round(255 * self.values.get(foreground, 0.5))
-            return np.where(probability >= threshold, np.uint8(foreground), np.uint8(background))
+            shown = np.where(probability >= threshold, np.uint8(foreground), np.uint8(background))
+            unlabelled = labels == UNLABELLED
+            return np.where(unlabelled, np.uint8(UNLABELLED), shown) if unlabelled.any() else shown
         least = np.zeros(256, dtype=np.uint8)
         for index, value in self.values.items():
             least[index] = round(255 * value)

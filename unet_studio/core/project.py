@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,14 @@ from unet_studio.core.prediction_files import read_prediction, write_prediction
 from unet_studio.core.resources import resources
 from unet_studio.core.split import Split as Split
 from unet_studio.core.split import SplitFile
-from unet_studio.core.storage import read_index_png, read_json, write_index_png, write_json
+from unet_studio.core.storage import (
+    atomic_write,
+    json_bytes,
+    read_index_png,
+    read_json,
+    write_index_png,
+    write_json,
+)
 
 PROJECT_FOLDER = "unet-studio"
 PROJECT_FILE = "project.json"
@@ -155,7 +163,7 @@ class Project:
     def _content_of(home: Path, root: Path) -> ProjectFile:
         if (home / PROJECT_FILE).is_file():
             return ProjectFile.read(home / PROJECT_FILE)
-        return ProjectFile(root.name, _relative(root, home), ClassTable.binary(), {})
+        return _new_file(root, home)
 
     def _make_writable(self) -> None:
         """Take the lock of a project that is on disk; say why where it can't be written."""
@@ -367,6 +375,28 @@ class Project:
         """Store another name."""
         self._change(name=name)
 
+    @property
+    def content(self) -> ProjectFile:
+        """What project.json says, or would say where it is not on disk yet."""
+        return self._content
+
+    def default_content(self) -> ProjectFile:
+        """What project.json says of a project that nobody has changed yet."""
+        return _new_file(self.image_root, self.folder)
+
+    def restore_content(self, content: ProjectFile, stored: bytes | None = None) -> None:
+        """Take back what project.json said at another time. stored: its very bytes, where they are known."""
+        self.prepare()
+        with self._changing, atomic_write(self.folder / PROJECT_FILE) as stream:
+            stream.write(json_bytes(content.to_json()) if stored is None else stored)
+            self._content = content
+
+    def forget_file(self) -> None:
+        """Be a project that is not on disk again; its folder stays."""
+        with self._preparing, self._changing:
+            (self.folder / PROJECT_FILE).unlink(missing_ok=True)
+            self._content = self.default_content()
+
     def set_pixel_size(self, size: PixelSize | None) -> None:
         """Store how long a pixel of its images is; None: nobody knows."""
         self._change(pixel_size=size)
@@ -525,6 +555,15 @@ class Project:
         self.prepare()
         return self._split.assign(name)
 
+    def split_in_batches(self) -> AbstractContextManager[None]:
+        """While many images are approved in a row, let their parts of the split be written in batches."""
+        return self._split.in_batches()
+
+    def restore_split(self, parts: Mapping[str, Split]) -> None:
+        """Take back the split of another time, as a whole; an empty one is no file."""
+        self.prepare()
+        self._split.restore(parts)
+
     def set_split(self, names: str | Iterable[str], part: Split | None) -> None:
         """Put images into a part of the split; None: finished ones to where their turn is, others nowhere."""
         self.prepare()
@@ -567,6 +606,11 @@ def settled(
     if ((labels == UNLABELLED) & (finished[0] != UNLABELLED)).any():
         return (labels, finished[1]), None
     return annotation, (labels, finished[1])
+
+
+def _new_file(root: Path, home: Path) -> ProjectFile:
+    """project.json of a project that nobody has changed yet."""
+    return ProjectFile(root.name, _relative(root, home), ClassTable.binary(), {})
 
 
 def _relative(root: Path, home: Path) -> str:

@@ -44,9 +44,13 @@ def atomic_write(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
 def write_json(path: Path, value: Any) -> None:
     """Write value as readable JSON, atomically."""
     with atomic_write(path) as stream:
-        # A file name may be no valid Unicode; what replaces its bytes here is JSON's own escape for them.
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        stream.write(text.encode(errors="backslashreplace"))
+        stream.write(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """value as readable JSON."""
+    # A file name may be no valid Unicode; what replaces its bytes here is JSON's own escape for them.
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -11,8 +11,33 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project
 from unet_studio.formats.import_options import Advance, ImportOptions
 from unet_studio.formats.import_plan import COMING, ImageRow, ImportPlan
-from unet_studio.formats.regions import Legend, Scene, draw_scene, overlap
+from unet_studio.formats.regions import MALFORMED, Legend, Order, Scene, arranged
 from unet_studio.formats.sample import Incoming, Labels, strange_values
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A mask as it was drawn. labels: uint8 (H, W). shared: px under regions of more than one class."""
+
+    labels: Labels
+    shared: int
+
+
+def drawn(scene: Scene, legend: Legend, order: Order) -> Drawn:
+    """Draw a scene as draw_scene does, counting what overlaps on the way."""
+    labels = np.full(scene.shape, scene.ground, dtype=np.uint8)
+    covered = np.zeros(scene.shape, dtype=np.bool_)
+    shared = np.zeros(scene.shape, dtype=np.bool_)
+    try:
+        for region in arranged(scene, legend, order):
+            rect, stencil = region.draw(scene.shape)
+            here, number = labels[rect.slices], legend.indices[region.name]
+            shared[rect.slices] |= stencil & covered[rect.slices] & (here != number)
+            covered[rect.slices] |= stencil
+            here[stencil] = number
+    except MALFORMED as error:
+        raise scene.broken(str(error) or repr(error)) from error
+    return Drawn(labels, int(np.count_nonzero(shared)))
 
 
 @dataclass(frozen=True)
@@ -127,14 +152,13 @@ class _Count:
         if self.incoming.scene is None or legend is None:
             return self.incoming.read(row.key, shape)
         scene = self.incoming.scene(row.key, shape)
-        shared = overlap(scene, legend)
-        if shared:
-            self.found.overlapping[row.name] = shared
-        labels = draw_scene(scene, legend, self.options.order)
-        touching = _touching(scene, legend, labels)
+        result = drawn(scene, legend, self.options.order)
+        if result.shared:
+            self.found.overlapping[row.name] = result.shared
+        touching = _touching(scene, legend, result.labels)
         if touching:
             self.found.touching[row.name] = touching
-        return labels
+        return result.labels
 
     def result(self, project: Project) -> Examination:
         """Everything that was counted."""

@@ -255,7 +255,7 @@ def fitted(row: ImageRow, options: ImportOptions) -> tuple[Fate, str]:
         return "turn", "It is turned as the picture's EXIF orientation says."
     if row.theirs == row.ours:
         return "import", ""
-    sizes = f"The mask is {in_px(row.theirs)}, the image {in_px(row.ours)}"
+    sizes = f"The mask is {in_px(row.theirs)}, but its image is {in_px(row.ours)}"
     if row.theirs == stored:
         if options.turn != "refuse":
             return "turn", f"{sizes}: it is turned as the picture's EXIF orientation says."
