@@ -138,9 +138,9 @@ def _shrunk(band: Callable[[slice], Picture], shape: tuple[int, ...], step: int)
         part = band(slice(top, top + rows))
         if step > 1:
             below, right = -part.shape[0] % step, -width % step
-            part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
-            size = (part.shape[1] // step, part.shape[0] // step)
-            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            whole = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
+            size = (whole.shape[1] // step, whole.shape[0] // step)
+            part = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         out[top // step : top // step + part.shape[0]] = part
     return out
 

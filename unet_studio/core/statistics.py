@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,19 @@ class ClassStatistics:
     def most(self) -> int | None:
         """The area of the largest object, in px; None where there is none."""
         return int(self.areas[-1]) if self.components else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        shares = {"of_labelled": self.of_labelled, "of_image": self.of_image}
+        areas = {"mean": self.mean, "median": self.median, "least": self.least, "most": self.most}
+        return {
+            "name": self.name,
+            "images": self.images,
+            "components": self.components,
+            "pixels": self.pixels,
+            **shares,
+            **areas,
+        }
 
 
 @dataclass(frozen=True)
@@ -201,8 +215,6 @@ def _touching(above: NDArray[np.int64], below: NDArray[np.int64]) -> list[list[i
 
 
 # -- tables -----------------------------------------------------------------------------------------------
-
-FACTS = ("objects", "area", "of_labelled", "of_image", "mean", "median", "min", "max")
 
 
 def head(size: PixelSize | None) -> list[str]:

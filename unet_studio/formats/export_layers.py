@@ -9,6 +9,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.project import Project, Status
 from unet_studio.formats.export_options import (
+    PARTS,
     ClassMapping,
     ExportOptions,
     Layer,
@@ -16,6 +17,7 @@ from unet_studio.formats.export_options import (
     class_mapping,
 )
 from unet_studio.formats.sample import Labels, Sample
+from unet_studio.formats.table import Format
 
 
 @dataclass
@@ -73,6 +75,10 @@ class StoredLayers:
                 yield name, labels, image
             seen()
 
+    def labels(self, name: str) -> Labels:
+        """The labels of one image anew. Raises StudioError where they can't be read any more."""
+        return self._read(name)[0]
+
     def _read(self, name: str) -> tuple[Labels, Pixels, dict[str, Any]]:
         """Labels of the layer, uint8 (H, W), the image, and what the manifest says of them."""
         document = load_document(self.project, name, self.model)
@@ -129,3 +135,15 @@ def nothing_stored(project: Project, options: ExportOptions) -> StudioError:
     return StudioError(
         f"{project.name} holds no {options.layer} to export.", "Paint, import or predict first."
     )
+
+
+def parts_of(
+    project: Project, entry: Format, options: ExportOptions, names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Folder -> the images of the complete set that it gets; "" for the destination itself."""
+    if not options.split_folders or entry.own_split:
+        return {"": list(names)}
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for name in names:
+        parts[project.split.get(name, "none")].append(name)
+    return {part: found for part, found in parts.items() if found}

@@ -1,8 +1,8 @@
 """What an export shall do: which images, which layer, classes under which names, what beside the masks."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ from unet_studio.core.project import Project, Status
 
 Layer = Literal["mask", "annotation", "prediction"]
 Which = Literal["approved", "all", "selection"]
-Picture = Literal["overlay", "side-by-side"]
+PictureKind = Literal["overlay", "side-by-side"]
 LAYERS: tuple[Layer, ...] = ("mask", "annotation", "prediction")
 WHICH: tuple[Which, ...] = ("approved", "all", "selection")
-PICTURES: tuple[Picture, ...] = ("overlay", "side-by-side")
+PICTURES: tuple[PictureKind, ...] = ("overlay", "side-by-side")
 PARTS = ("train", "val", "test", "none")  # of split folders; none: images without a place in the split
 Advance = Callable[[int, int], None]  # steps done, steps in all; may raise Cancelled
 
@@ -47,12 +47,18 @@ class ExportOptions:
     split_folders: bool = False
     renames: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
-    pictures: frozenset[Picture] = frozenset()
+    pictures: frozenset[PictureKind] = frozenset()
     style: PictureStyle = field(default_factory=PictureStyle)
     with_images: bool | None = None
     statistics: bool = False
     overwrite: bool = False
     resume: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; without how the export was carried out."""
+        value = asdict(self)
+        del value["overwrite"], value["resume"]
+        return {**value, "names": [*self.names], "order": [*self.order], "pictures": sorted(self.pictures)}
 
 
 def chosen_images(project: Project, options: ExportOptions) -> list[str]:
@@ -85,6 +91,19 @@ class ClassMapping:
     def changes(self) -> bool:
         """Whether any pixel gets another value."""
         return bool((self.lut != np.arange(256)).any())
+
+    def to_json(self, here: ClassTable) -> list[dict[str, Any]]:
+        """For each class here its index, and name and index there; null where it becomes unlabelled."""
+        there = {entry.index: entry.name for entry in self.table.active}
+        return [
+            {
+                "here": entry.name,
+                "index": entry.index,
+                "there": there.get(int(self.lut[entry.index])),
+                "index_there": None if self.lut[entry.index] == UNLABELLED else int(self.lut[entry.index]),
+            }
+            for entry in here.active
+        ]
 
 
 def class_mapping(table: ClassTable, options: ExportOptions) -> ClassMapping:

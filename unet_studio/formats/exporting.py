@@ -1,6 +1,6 @@
 """Export of a project's stored layers, with a manifest and the round-trip proof. It never predicts."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +10,18 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project
 from unet_studio.core.statistics import ClassStatistics, ImageStatistics
 from unet_studio.formats.destination import Destination
-from unet_studio.formats.export_layers import StoredLayers, nothing_stored
+from unet_studio.formats.export_extras import Extras
+from unet_studio.formats.export_layers import StoredLayers, nothing_stored, parts_of
 from unet_studio.formats.export_options import LAYERS as LAYERS
-from unet_studio.formats.export_options import PARTS, Advance
 from unet_studio.formats.export_options import WHICH as WHICH
+from unet_studio.formats.export_options import Advance
 from unet_studio.formats.export_options import ExportOptions as ExportOptions
 from unet_studio.formats.export_plan import ExportPlan as ExportPlan
 from unet_studio.formats.export_plan import plan_export as plan_export
-from unet_studio.formats.proof import Comparison, Proof, compare
-from unet_studio.formats.sample import Outgoing
+from unet_studio.formats.image_copies import copy_image
+from unet_studio.formats.matching import inside
+from unet_studio.formats.proof import Comparison, Fingerprint, Proof, compare
+from unet_studio.formats.sample import Labels, Outgoing, Sample
 from unet_studio.formats.table import Format, format_named
 
 
@@ -28,7 +31,8 @@ class ExportReport:
 
     problems: image -> why it could not be exported. manifest: the file that lists it all. statistics: of
     each image, where they were asked for; summary: of each class over all images. pictures: how many
-    pictures to look at were written. extras: what was written beside the masks, name -> path.
+    pictures to look at were written. extras: what was written beside the masks, name -> path. copies: of
+    images.
     """
 
     destination: Path
@@ -41,6 +45,7 @@ class ExportReport:
     summary: tuple[ClassStatistics, ...] = ()
     pictures: int = 0
     extras: dict[str, Path] = field(default_factory=dict)
+    copies: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -53,6 +58,8 @@ class ExportReport:
             "manifest": str(self.manifest),
             "pictures": self.pictures,
             "extras": {name: str(path) for name, path in self.extras.items()},
+            "copies": self.copies,
+            "summary": [entry.to_json() for entry in self.summary],
         }
 
 
@@ -74,6 +81,7 @@ def export_masks(
     layers = StoredLayers.chosen(project, options)
     if not layers.names:
         raise nothing_stored(project, options)
+    check_images_place(entry, options)
     place = Destination.of(project, entry, destination, options)
     changed = [] if options.overwrite else place.changed()
     if changed:
@@ -87,7 +95,10 @@ def export_masks(
 
 @dataclass
 class _Export:
-    """One export under way. files: image -> the file that holds its labels, relative to the stage."""
+    """One export under way. files: image -> the file that holds its labels, relative to the stage.
+
+    meant: what was given to the writer, by image. images: image -> its copy, relative to the stage.
+    """
 
     project: Project
     entry: Format
@@ -97,14 +108,22 @@ class _Export:
     stage: Path
     advance: Advance
     files: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    meant: dict[str, Fingerprint] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
     done: int = 0
 
+    def __post_init__(self) -> None:
+        table, size = self.layers.mapping.table, self.project.pixel_size
+        names = self.layers.names
+        self.extras = Extras(self.stage, self.place.beside, self.options, table, names, size)
+
     def run(self) -> ExportReport:
+        """Write everything aside, prove it, and put it in its place."""
         self.advance(0, self.steps)
-        for part, names in self._parts().items():
+        for part, names in parts_of(self.project, self.entry, self.options, self.layers.names).items():
             self._write(part, names)
-        written = [name for name in self.layers.names if name in self.layers.facts]
+        written = [name for name in self.layers.names if name in self.meant]
         if not written:
             raise StudioError("No image could be exported.", next(iter(self.layers.problems.values())))
         proof = self.comparison.proof(self.layers.mapping.table)
@@ -113,15 +132,9 @@ class _Export:
                 f"{len(proof.differing)} exported masks read back changed, {proof.differing[0]} first.",
                 "Export again while nothing else changes the project or the files.",
             )
-        report = ExportReport(
-            self.place.path,
-            tuple(written),
-            self.layers.empty,
-            self.layers.problems,
-            proof,
-            self.place.manifest,
-        )
+        report = self._report(written, proof)
         self.place.publish(self.stage, self._manifest(report))
+        self.advance(self.steps, self.steps)
         return report
 
     @property
@@ -132,54 +145,86 @@ class _Export:
     def seen(self) -> None:
         """One step more is done."""
         self.done += 1
-        self.advance(self.done, self.steps)
-
-    def _parts(self) -> dict[str, list[str]]:
-        """Folder -> the images that go there; "" for the stage itself."""
-        if not self.options.split_folders or self.entry.own_split:
-            return {"": self.layers.names}
-        split = self.project.split
-        parts = {part: [n for n in self.layers.names if split.get(n, "none") == part] for part in PARTS}
-        return {part: names for part, names in parts.items() if names}
+        self.advance(min(self.done, self.steps), self.steps)
 
     def _write(self, part: str, names: list[str]) -> None:
         """Write one complete set, and compare it with what it shall hold."""
-        place = self.stage / part
-        target = place if self.place.path == self.place.folder else place / self.place.path.name
-        files = self.entry.write(target, self._outgoing(names, self.seen))
-        written = [name for name in names if name in self.layers.facts]
-        if written:
-            back = self._outgoing(written, lambda: None)
-            compare(self.entry, target, back, self.comparison, self.seen)
-        self.files.update({name: f"{part}/{files[name]}".lstrip("/") for name in written})
+        folder = self.stage / part
+        target = folder if self.place.path == self.place.folder else folder / self.place.path.name
+        files = self.entry.write(target, self._outgoing(names))
+        meant = {name: self.meant[name] for name in names if name in self.meant}
+        if meant:
+            table = self.layers.mapping.table
+            compare(self.entry, target, table, meant, self._again, self.comparison, self.seen)
+        for name in meant:
+            self.files[name] = f"{part}/{files[name]}".lstrip("/")
+            if self.options.with_images and self.entry.image_file is not None:
+                place = inside(folder, self.entry.image_file(name, files[name]))
+                copy = copy_image(self.project.image_path(name), place)
+                self.images[name] = copy.relative_to(self.stage).as_posix()
 
-    def _outgoing(self, names: list[str], seen: Callable[[], None]) -> Outgoing:
+    def _outgoing(self, names: list[str]) -> Outgoing:
+        wanted = self.entry.writes_images if self.options.with_images is None else self.options.with_images
         return Outgoing(
             self.project.name,
             self.layers.mapping.table,
             names,
-            lambda: self.layers.samples(names, seen),
+            lambda: self._samples(names),
             self.project.split,
-            self.project.image_path,
+            self.project.image_path if wanted else None,
+        )
+
+    def _samples(self, names: list[str]) -> Iterator[Sample]:
+        """What the writer gets; what goes beside it is made on the way, while the image is in memory."""
+        for name, labels, image in self.layers.with_images(names, self.seen):
+            self.meant[name] = Fingerprint.of(labels)
+            self.extras.take(name, labels, image, self.layers.facts[name]["status"])
+            yield Sample(name, labels)
+
+    def _again(self, name: str) -> Labels:
+        labels = self.layers.labels(name)
+        if Fingerprint.of(labels) != self.meant[name]:
+            raise StudioError(f"{name} was changed while it was exported.", "Export again.")
+        return labels
+
+    def _report(self, written: list[str], proof: Proof) -> ExportReport:
+        statistics, together = self.extras.finish()
+        return ExportReport(
+            self.place.path,
+            tuple(written),
+            self.layers.empty,
+            self.layers.problems,
+            proof,
+            self.place.manifest,
+            statistics,
+            together,
+            self.extras.pictures,
+            {kind: self.place.folder / name for kind, name in self.extras.written().items()},
+            len(self.images),
         )
 
     def _manifest(self, report: ExportReport) -> dict[str, Any]:
         """manifest.json: which file holds which image, how far it was, which model and mode it rests on."""
-        options = self.options
+        copies = {name: {"copy": file} for name, file in self.images.items()}
         return {
             "project": self.project.name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "format": self.entry.name,
-            "layer": options.layer,
-            "which": options.which,
-            "split_folders": options.split_folders,
+            **self.options.to_json(),
             "classes": self.layers.mapping.table.to_json(),
-            "renames": dict(options.renames),
-            "order": [*options.order],
+            "class_mapping": self.layers.mapping.to_json(self.project.classes),
+            "pixel_size": self.project.pixel_size.to_json() if self.project.pixel_size else None,
             "samples": [
-                {"image": name, "file": self.files[name], **self.layers.facts[name]} for name in report.images
+                {"image": name, "file": self.files[name], **self.layers.facts[name], **copies.get(name, {})}
+                for name in report.images
             ],
             "empty": [*report.empty],
             "problems": report.problems,
             "proof": report.proof.to_json(),
         }
+
+
+def check_images_place(entry: Format, options: ExportOptions) -> None:
+    """Raise StudioError where images shall go out in a format that has no place for them."""
+    if options.with_images and entry.image_file is None and not entry.writes_images:
+        raise StudioError(f"{entry.title} has no place for the images.", "Export without them.")

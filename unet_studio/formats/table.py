@@ -1,6 +1,6 @@
 """The table of formats: one line each, from which the commands, the dialogs and the tests are made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.formats.cellpose import read_cellpose, write_cellpose
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.cvat import read_cvat, write_cvat
+from unet_studio.formats.image_copies import beside, into, parallel
 from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
@@ -27,6 +28,10 @@ class Format:
     file_name: of the one file that it is, in a destination that is a folder; "" where it is a folder.
     writer: None for a format that is only read. own_split: whether it has a place of its own for training,
     validation and testing, so that it needs no folder for each.
+
+    image_file: the image's name and the file of its labels -> where a copy of the image belongs; without a
+    suffix where the copy may get another one. writes_images: the writer writes images itself where it gets
+    Outgoing.picture, which it does unless a person says no.
     """
 
     name: str
@@ -36,6 +41,8 @@ class Format:
     loses: str = ""
     file_name: str = ""
     own_split: bool = False
+    image_file: Callable[[str, str], str] | None = None
+    writes_images: bool = False
 
     @property
     def lossless(self) -> bool:
@@ -71,10 +78,24 @@ FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
-        Format("coco", "COCO instances (JSON)", read_coco, write_coco, file_name="annotations.json"),
-        Format("voc", "Pascal VOC (folder)", read_voc, write_voc, own_split=True),
-        Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet),
-        Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme),
+        Format(
+            "coco",
+            "COCO instances (JSON)",
+            read_coco,
+            write_coco,
+            file_name="annotations.json",
+            image_file=into("images"),
+        ),
+        Format(
+            "voc",
+            "Pascal VOC (folder)",
+            read_voc,
+            write_voc,
+            own_split=True,
+            image_file=parallel("SegmentationClass", "JPEGImages"),
+        ),
+        Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet, writes_images=True),
+        Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme, image_file=beside),
         Format(
             "label-studio",
             "Label Studio (JSON, brush)",
@@ -82,7 +103,14 @@ FORMATS: dict[str, Format] = {
             write_label_studio,
             file_name="annotations.json",
         ),
-        Format("cvat", "CVAT for images 1.1 (XML)", read_cvat, write_cvat, file_name="annotations.xml"),
+        Format(
+            "cvat",
+            "CVAT for images 1.1 (XML)",
+            read_cvat,
+            write_cvat,
+            file_name="annotations.xml",
+            image_file=into("images"),
+        ),
         Format(
             "yolo",
             "YOLO segmentation (folder)",
@@ -90,6 +118,7 @@ FORMATS: dict[str, Format] = {
             write_yolo,
             loses="Pixels that nobody labelled become background.",
             own_split=True,
+            image_file=parallel("labels", "images"),
         ),
         Format(
             "cellpose",
