@@ -118,21 +118,18 @@ def _objects(stencil: Stencil) -> Iterator[tuple[Rect, int, Any]]:
     import cv2
 
     around, shape = bounds(stencil), (stencil.shape[0], stencil.shape[1])
-    count, components, facts, _ = cv2.connectedComponentsWithStats(
+    count, found, facts, _ = cv2.connectedComponentsWithStats(
         stencil[around.slices].astype(np.uint8), connectivity=8
     )
-    components = np.asarray(components, dtype=np.int32)
+    components = np.asarray(found, dtype=np.int32)
     for number, rings in enumerate(outlines(components, count)[1:], 1):
         left, top, width, height, area = facts[number].tolist()
         inside = np.s_[top : top + height, left : left + width]
         top, left = top + around.top, left + around.left
         rect = Rect(top, left, top + height, left + width)
         if rings is None or (4 * area > LONGEST_EDGE and _length(rings) > LONGEST_EDGE):
-            yield (
-                rect,
-                area,
-                packed(runs_of(components[inside] == number, rect, stencil.shape), stencil.shape),
-            )
+            runs = runs_of(components[inside] == number, rect, shape)
+            yield rect, area, packed(runs, shape)
         else:
             corner = around.left, around.top
             yield rect, area, [(ring + corner).ravel().tolist() for ring in rings]

@@ -16,6 +16,16 @@ from numpy.typing import NDArray
 Ring = NDArray[np.int32]  # (n, 2), x and y, not closed
 RIGHT, DOWN, LEFT, UP = range(4)
 
+# Into and out of the corner that four pixels make, as _corners counts them: one turn, and a second one where
+# two pixels touch at the corner alone. -1 where there is none.
+_FIRST = np.full((16, 2), -1, dtype=np.int8)
+_FIRST[[8, 4, 1, 2]] = (UP, RIGHT), (RIGHT, DOWN), (DOWN, LEFT), (LEFT, UP)
+_FIRST[[7, 11, 14, 13]] = (LEFT, DOWN), (UP, LEFT), (RIGHT, UP), (DOWN, RIGHT)
+_FIRST[[9, 6]] = (DOWN, LEFT), (RIGHT, DOWN)
+_SECOND = np.full((16, 2), -1, dtype=np.int8)
+_SECOND[[9, 6]] = (UP, RIGHT), (LEFT, UP)
+_IS_CORNER = _FIRST[:, 0] >= 0
+
 
 @dataclass(frozen=True)
 class Part:
@@ -31,7 +41,8 @@ def trace(stencil: NDArray[np.bool_]) -> list[Part]:
 
     if not stencil.any():
         return []
-    count, components = cv2.connectedComponents(stencil.astype(np.uint8), connectivity=4)
+    count, found = cv2.connectedComponents(stencil.astype(np.uint8), connectivity=4)
+    components = np.asarray(found, dtype=np.int32)
     outers: list[Ring | None] = [None] * count
     holes: list[list[Ring]] = [[] for _ in range(count)]
     for owner, is_outer, ring in _owned_rings(stencil, components):
@@ -173,30 +184,21 @@ def _corners(stencil: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
     """x, y and the directions into and out of every corner; corners that two rings share come twice.
 
     a b
-    c d  are the pixels around a lattice point. Every case below is one turn of a ring that has the stencil's
-    pixels on its right hand.
+    c d  are the pixels around a lattice point. Every kind of corner is one turn, or two, of a ring that has
+    the stencil's pixels on its right hand.
     """
-    padded = np.pad(stencil, 1)
-    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    turns = (
-        (d & ~a & ~b & ~c, UP, RIGHT),
-        (c & ~a & ~b & ~d, RIGHT, DOWN),
-        (a & ~b & ~c & ~d, DOWN, LEFT),
-        (b & ~a & ~c & ~d, LEFT, UP),
-        (a & b & c & ~d, LEFT, DOWN),
-        (a & b & d & ~c, UP, LEFT),
-        (b & c & d & ~a, RIGHT, UP),
-        (a & c & d & ~b, DOWN, RIGHT),
-        (a & d & ~b & ~c, DOWN, LEFT),
-        (a & d & ~b & ~c, UP, RIGHT),
-        (b & c & ~a & ~d, RIGHT, DOWN),
-        (b & c & ~a & ~d, LEFT, UP),
-    )
-    found = []
-    for where, into, out in turns:
-        rows, columns = np.nonzero(where)
-        found.append((columns, rows, np.full(len(rows), into), np.full(len(rows), out)))
-    return tuple(np.concatenate(parts).astype(np.int64) for parts in zip(*found, strict=True))
+    height, width = stencil.shape
+    # Counted as bits: a 1, b 2, c 4, d 8.
+    kinds = np.zeros((height + 1, width + 1), dtype=np.uint8)
+    for bit, (top, left) in enumerate(((1, 1), (1, 0), (0, 1), (0, 0))):
+        kinds[top : top + height, left : left + width] |= stencil.view(np.uint8) << np.uint8(bit)
+    places = np.flatnonzero(_IS_CORNER[kinds])
+    kind = kinds.ravel()[places]
+    shared = _SECOND[kind, 0] >= 0
+    twice, again = places[shared], kind[shared]
+    y, x = np.divmod(np.concatenate((places, twice)), width + 1)
+    turns = np.concatenate((_FIRST[kind], _SECOND[again])).astype(np.int64)
+    return x, y, turns[:, 0], turns[:, 1]
 
 
 def _links(
