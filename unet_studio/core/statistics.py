@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import ClassTable
+from unet_studio.core.components import Areas, component_areas
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.storage import atomic_write, encodable
-
-BAND = 1 << 22  # px whose components are looked for at a time: some 50 MB beside the mask
-Areas = NDArray[np.int64]  # (objects,), the area of each, in px
 
 
 @dataclass(frozen=True)
@@ -130,88 +128,6 @@ def summary(images: Iterable[ImageStatistics]) -> tuple[ClassStatistics, ...]:
         found = sum(row.images for row in rows)
         result.append(ClassStatistics(rows[0].name, rows[0].color, areas, labelled, total, found))
     return tuple(result)
-
-
-def component_areas(labels: NDArray[np.uint8]) -> dict[int, Areas]:
-    """The areas in px, sorted, of the 8-connected components of each value of uint8 (H, W) but 255.
-
-    Looked for in bands of rows whose components are joined where they touch, so that the memory beside the
-    mask stays the same for an image of any size (8 bytes an object apart).
-    """
-    import cv2
-
-    rows = max(1, BAND // max(1, labels.shape[1]))
-    found: dict[int, _Joined] = {}
-    for top in range(0, len(labels), rows):
-        band = labels[top : top + rows]
-        present = np.flatnonzero(np.bincount(band.ravel(), minlength=256)[:UNLABELLED]).tolist()
-        for index in {*present, *found}:
-            joined = found.setdefault(index, _Joined())
-            if index not in present:
-                joined.edge = None
-                continue
-            stencil = (band == index).view(np.uint8)
-            _, numbers, facts, _ = cv2.connectedComponentsWithStats(stencil, connectivity=8)
-            joined.add(numbers, facts[1:, cv2.CC_STAT_AREA].astype(np.int64))
-    return {index: found[index].areas() for index in sorted(found)}
-
-
-@dataclass
-class _Joined:
-    """Components of one class in the bands so far. edge: the numbers in the last row; 0 where none is.
-
-    parents: of the union-find over all numbers, from 0 on.
-    """
-
-    sizes: list[Areas] = field(default_factory=list)
-    parents: dict[int, int] = field(default_factory=dict)
-    count: int = 0
-    edge: NDArray[np.int64] | None = None
-
-    def add(self, numbers: NDArray[np.int32], areas: Areas) -> None:
-        """A band below: its components' numbers, 0 where none is, else from 1 on, and their areas."""
-        first, last = self._numbered(numbers[0]), self._numbered(numbers[-1])
-        if self.edge is not None:
-            for one, other in _touching(self.edge, first):
-                self.parents[self._root(other - 1)] = self._root(one - 1)
-        self.sizes.append(areas)
-        self.count += len(areas)
-        self.edge = last
-
-    def _numbered(self, row: NDArray[np.int32]) -> NDArray[np.int64]:
-        """A row's numbers among all bands', 0 where none is."""
-        return np.where(row > 0, row.astype(np.int64) + self.count, 0)
-
-    def _root(self, number: int) -> int:
-        path = []
-        while (parent := self.parents.get(number, number)) != number:
-            path.append(number)
-            number = parent
-        for passed in path:
-            self.parents[passed] = number
-        return number
-
-    def areas(self) -> Areas:
-        """The areas of the components, joined, the smallest first."""
-        sizes = np.concatenate(self.sizes)
-        for number in list(self.parents):
-            root = self._root(number)
-            if root != number:
-                sizes[root] += sizes[number]
-                sizes[number] = 0
-        return np.sort(sizes[sizes > 0])
-
-
-def _touching(above: NDArray[np.int64], below: NDArray[np.int64]) -> list[list[int]]:
-    """Which components of two rows, one under the other, touch at a side or a corner: pairs, each once."""
-    pairs = [
-        np.stack((above, below)),
-        np.stack((above[:-1], below[1:])),
-        np.stack((above[1:], below[:-1])),
-    ]
-    joint = np.concatenate(pairs, axis=1)
-    found: list[list[int]] = np.unique(joint[:, (joint > 0).all(axis=0)], axis=1).T.tolist()
-    return found
 
 
 # -- tables -----------------------------------------------------------------------------------------------
