@@ -17,6 +17,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("evaluate", "compare predicted masks with true ones"),
     "import": Command("import_masks", "take in masks made elsewhere"),
     "export": Command("export_masks", "write masks for other programs"),
+    "export-model": Command("export_model", "write a model as ONNX for other programs"),
     "models": Command("models", "list the models and their scores"),
     "doctor": Command("doctor", "say what this machine can do, and what is wrong with it"),
 }

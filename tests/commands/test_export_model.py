@@ -1,0 +1,96 @@
+"""export-model: an ONNX file that another program runs, and the comparison before it is written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from tests.commands.conftest import Run
+from unet_studio.core.errors import StudioError
+from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
+from unet_studio.model import Model, build_network
+from unet_studio.model import onnx_export as module
+
+CLASSES = tuple(ModelClass(index, name, "#e69f00") for index, name in ((0, "soil"), (4, "root"), (9, "ash")))
+
+
+def model_of(preprocessing: Preprocessing, classes: int = 3) -> Model:
+    import torch
+
+    torch.manual_seed(0)
+    outputs = 1 if classes == 2 else classes
+    architecture = Architecture("unet", preprocessing.channels, outputs, {"depth": 2, "channels": 8})
+    return Model(
+        ModelCard("m", architecture, CLASSES[:classes], 0, preprocessing), build_network(architecture)
+    )
+
+
+def test_the_command(run: Run, model: Path, tmp_path: Path) -> None:
+    done = run("export-model", model, tmp_path / "m.onnx", "--json")
+    assert done.status == 0, done.err
+    assert done.value["agreement"] >= 0.9999
+    assert done.value["largest_difference"] <= 1e-4
+    assert done.value["images"] == 4
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    assert [entry.name for entry in session.get_inputs()] == ["image"]
+    facts = session.get_modelmeta().custom_metadata_map
+    assert [entry["name"] for entry in json.loads(facts["classes"])] == ["background", "object"]
+    again = run("export-model", model, tmp_path / "m.onnx")
+    assert again.status == 1
+    assert "is there already" in again.err
+    assert run("export-model", model, tmp_path / "m.onnx", "--force").status == 0
+    assert run("export-model", model, tmp_path / "m.txt").status == 1
+
+
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4)),
+        Preprocessing(1, scaling="percentile", low=(300.0,), high=(40_000.0,)),
+        Preprocessing(5),
+    ],
+    ids=["mean and deviation", "percentiles", "five channels"],
+)
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_another_program_predicts_the_same(
+    preprocessing: Preprocessing, classes: int, dtype: type, tmp_path: Path
+) -> None:
+    """Scaled as the metadata say, and nothing of this program's own scaling used."""
+    model = model_of(preprocessing, classes)
+    noise = np.random.default_rng(0)
+    image = noise.integers(0, np.iinfo(dtype).max, (64, 96, preprocessing.channels), dtype=dtype)
+    module.export_onnx(model, tmp_path / "m.onnx", [image])
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    text = session.get_modelmeta().custom_metadata_map["input"]
+    whole = {np.uint8: 255, np.uint16: 65535}[dtype] if text.startswith("pixel values / 255") else 1
+    values = (image / whole).astype(np.float32).transpose(2, 0, 1)[np.newaxis]
+    (found,) = session.run(None, {"image": values})
+    assert found.shape == (1, classes, 64, 96)
+    assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    meant = model.predict(image)
+    indices = np.array([entry.index for entry in model.card.classes])
+    assert (indices[found[0].argmax(axis=0)] == meant.labels).mean() > 0.999
+
+
+def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(StudioError, match="differs from the original"):
+        module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [np.zeros((32, 32), np.uint8)])
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_without_the_package_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(StudioError, match=r"unet-studio\[onnx\]"):
+        module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [np.zeros((32, 32), np.uint8)])
+
+
+def test_images_can_be_named(run: Run, model: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(tmp_path / "a.png")
+    done = run("export-model", model, tmp_path / "m.onnx", "--images", tmp_path / "a.png", "--json")
+    assert done.status == 0, done.err
+    assert done.value["images"] == 1
