@@ -13,6 +13,7 @@ from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
 from unet_studio.formats.exporting import ExportOptions, export_masks
+from unet_studio.formats.import_plan import plan_import
 from unet_studio.formats.importing import ImportOptions, import_masks
 from unet_studio.formats.table import WRITTEN
 
@@ -106,12 +107,25 @@ def test_problems_of_one_image_leave_the_others(root: Path, source: Path) -> Non
     assert project.status("a.png") is Status.UNLABELLED
 
 
+def test_masks_without_classes_name_them_by_number(root: Path, source: Path) -> None:
+    (source / "classes.json").unlink()
+    report = import_masks(Project.open(root), "index-png", source)
+    assert set(report.imported) == set(NAMES)
+    assert report.added_classes == ("class 1", "class 2")
+
+
 def test_masks_without_classes_use_the_projects_indices(root: Path, source: Path) -> None:
     (source / "classes.json").unlink()
     project = Project.open(root)
-    report = import_masks(project, "index-png", source)
-    assert set(report.imported) == {"a.png", "sub/b.jpg"}
-    assert "no classes: [2]" in report.problems["c.tif"]
+    project.prepare()
+    project.set_classes(ClassTable.binary("cell").add("wall"))
+    plan = plan_import(project, "index-png", source)
+    assert [(one.name, one.here) for one in plan.classes][1:] == [("class 1", "cell"), ("class 2", "wall")]
+    report = import_masks(project, "index-png", source, ImportOptions(add_classes=True))
+    assert set(report.imported) == set(NAMES)
+    assert project.classes.describe() == "0 background, 1 cell, 2 wall"
+    document = load_document(project, "sub/b.jpg")
+    assert (document.annotation.pixels == 1).all()
 
 
 def test_masks_of_other_images_are_refused(root: Path, source: Path, tmp_path: Path) -> None:

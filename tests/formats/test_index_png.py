@@ -74,13 +74,13 @@ def test_hidden_files_and_confidence_pictures_are_no_masks(tmp_path: Path) -> No
 
 
 def test_colour_masks_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "a.png")
     with pytest.raises(StudioError, match="palette or grey"):
         read_index_png_folder(tmp_path).read("a", None)
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(StudioError, match="no PNG masks"):
+    with pytest.raises(StudioError, match="no mask pictures"):
         read_index_png_folder(tmp_path)
     with pytest.raises(StudioError, match="not a folder"):
         read_index_png_folder(tmp_path / "nowhere")

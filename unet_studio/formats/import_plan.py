@@ -12,8 +12,8 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import read_info
 from unet_studio.core.project import Project, Status
 from unet_studio.formats.import_options import Advance, ImportOptions
-from unet_studio.formats.matching import match_certain
-from unet_studio.formats.sample import Incoming, Shape
+from unet_studio.formats.matching import match_certain, match_renamed
+from unet_studio.formats.sample import Incoming, Shape, counterpart
 from unet_studio.formats.table import format_named
 
 Fate = Literal["import", "turn", "scale", "keep", "blank", "refuse", "skip"]
@@ -162,7 +162,9 @@ def plan_import(
         format_name,
         source,
         options,
-        found_classes(theirs, theirs if theirs is not None and takes_over else project.classes),
+        found_classes(
+            theirs, theirs if theirs is not None and takes_over else project.classes, incoming.numbered
+        ),
         tuple(rows),
         matches.missing,
         matches.unused,
@@ -181,11 +183,23 @@ def is_fresh(project: Project) -> bool:
     return project.classes == ClassTable.binary() and not project.table.any_work and not used
 
 
-def found_classes(source: ClassTable | None, table: ClassTable) -> tuple[FoundClass, ...]:
-    """The classes of a source, each with the project's class that it seems to be."""
+def found_classes(
+    source: ClassTable | None, table: ClassTable, numbered: bool = False
+) -> tuple[FoundClass, ...]:
+    """The classes of a source, each with the project's class that it seems to be. numbered: see Incoming."""
     if source is None:
         return ()
     return tuple(
+    if numbered:
+        meant = {entry.name: counterpart(entry, source, table) for entry in source.active}
+        return tuple(
+            FoundClass(entry.name, entry.color, one.name, "same" if one.name == entry.name else "similar")
+            if (one := meant[entry.name]) is not None
+            else FoundClass(
+                entry.name, entry.color, *_like(entry.name, entry.index == source.background, table)
+            )
+            for entry in source.active
+        )
         FoundClass(entry.name, entry.color, *_like(entry.name, entry.index == source.background, table))
         for entry in source.active
     )

@@ -25,7 +25,7 @@ from unet_studio.formats.import_plan import COMING, ImageRow, ImportPlan, fitted
 from unet_studio.formats.import_report import ImportReport as ImportReport
 from unet_studio.formats.import_report import write_report
 from unet_studio.formats.proof import Comparison
-from unet_studio.formats.sample import Labels, Shape, class_lut, strange_values
+from unet_studio.formats.sample import Labels, Shape, class_lut, counterpart, strange_values
 
 KIND = "import"
 
@@ -54,7 +54,7 @@ def import_masks(
             "Masks match images by relative path or by stem: a.png belongs to a.jpg.",
         )
     table = classes_after(project, plan, options)
-    lut = class_lut(plan.incoming.classes, table, options.renames)
+    lut = class_lut(plan.incoming.classes, table, options.renames, plan.incoming.numbered)
     earlier = _earlier(project, plan, options)
     job = _Import(project, plan, options, table, lut, _model(project, plan, options, earlier))
     job.begin(earlier)
@@ -93,7 +93,8 @@ def classes_after(project: Project, plan: ImportPlan, options: ImportOptions) ->
         places = {name: place for place, name in enumerate(options.renames)}
         for entry in sorted(source.active, key=lambda entry: places.get(entry.name, len(places))):
             name = options.renames.get(entry.name, entry.name)
-            if name and entry.index != source.background and table.named(name) is None:
+            known = plan.incoming.numbered and name == entry.name and counterpart(entry, source, table)
+            if name and entry.index != source.background and table.named(name) is None and not known:
                 table = table.add(name, entry.color)
     return table
 

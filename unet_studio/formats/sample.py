@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Incoming:
     know before importing. size(key): the mask's (H, W) in px as the files state it, found without reading its
     pixels; None where they don't.
 
+    numbered: the names of the classes are made up from the pixel values, so that a project's class of the
+    same index is rather meant than one of that name.
+
     scene(key, shape): the regions that a mask is drawn from, in formats that store regions, with the legend
     that says what their names mean; read() gives the same drawn in the format's own order.
     """
@@ -54,6 +57,11 @@ class Incoming:
 @dataclass(frozen=True)
 class Outgoing:
     """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
+    numbered: bool = False
+    also: Callable[[str], str] = lambda _key: ""
+    family: str = ""
+    remainder: Callable[[str], Mapping[str, Any] | None] = lambda _key: None
+    holds: object = None
 
     title: what the set is called. classes: what the pixel values mean. split: image name -> "train", "val"
     or "test", for formats that have a place for it. picture: where an image's file is, for formats that hold
@@ -105,13 +113,28 @@ def check_shape(key: str, found: Shape, wanted: Shape | None) -> None:
 
 
 def class_lut(
-    source: ClassTable | None, table: ClassTable, renames: Mapping[str, str] | None = None
+    source: ClassTable | None,
+    table: ClassTable,
+    renames: Mapping[str, str] | None = None,
+    numbered: bool = False,
 ) -> NDArray[np.uint8]:
     """Look-up table, uint8 (256,), from a set's pixel values to a project's, matched by class name.
 
     renames: source name -> name in the project, "" meaning unlabelled. The source's background goes to the
     project's background, or to unlabelled where it has none. None as source: the values already are the
-    project's. Raises StudioError where a class of the source is missing in the project.
+def counterpart(entry: PixelClass, source: ClassTable, table: ClassTable) -> PixelClass | None:
+    """The class of a project's table that a class called after its number is: the one of that index, else of
+    that name; of black and white masks the only one that is no background. None where there is none.
+    """
+    if entry.index in table.indices:
+        return table.get(entry.index)
+    binary = len(source.foreground) == len(table.foreground) == 1
+    only = table.get(table.foreground[0]) if binary and entry.index in source.foreground else None
+    return table.named(entry.name) or only
+
+
+    project's. numbered: the source's names are made up from its numbers, see counterpart. Raises StudioError
+    where a class of the source is missing in the project.
     """
     lut = np.full(256, UNLABELLED, dtype=np.uint8)
     if source is None:
@@ -129,6 +152,8 @@ def class_lut(
         elif name:
             missing.append(name)
     if wanted:
+        if numbered and name == entry.name:
+            match = counterpart(entry, source, table)
         raise StudioError(
             f"The masks have no class named {', '.join(wanted)}.", f"They have {source.describe()}."
         )

@@ -9,7 +9,10 @@ from unet_studio.formats.cellpose import read_cellpose, write_cellpose
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.image_copies import beside, into, parallel
-from unet_studio.formats.index_png import read_index_png_folder, write_index_png_folder
+from unet_studio.formats.index_masks import read_index_masks
+from unet_studio.formats.index_png import write_index_png_folder
+from unet_studio.formats.index_tiff import write_index_tiff
+from unet_studio.formats.isat import read_isat
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
@@ -77,7 +80,8 @@ class Format:
 FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
-        Format("index-png", "Index masks (folder of PNG)", read_index_png_folder, write_index_png_folder),
+        Format("index-png", "Index masks (folder of PNG)", read_index_masks, write_index_png_folder),
+        Format("index-tiff", "Index masks (folder of TIFF)", read_index_masks, write_index_tiff),
         Format(
             "coco",
             "COCO instances (JSON)",
