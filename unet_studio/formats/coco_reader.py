@@ -1,6 +1,5 @@
 """Reading COCO instance JSON: polygons as pycocotools draws them, run lengths in every spelling."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,9 +193,12 @@ def stencil_of(runs: NDArray[np.int64], shape: Shape) -> tuple[Rect, Stencil]:
     top, bottom = 0, height
     if (starts // height == (stops - 1) // height).all():
         top, bottom = int((starts % height).min()), int(((stops - 1) % height).max()) + 1
-    edges = np.stack((starts, stops), axis=1).ravel() - left * height
-    lengths = np.diff(edges, prepend=0, append=(right - left) * height)
-    inside = np.arange(len(lengths)) % 2 == 1
+    lengths = np.empty(2 * len(starts) + 1, dtype=np.int64)
+    lengths[1::2] = stops - starts
+    lengths[2:-1:2] = starts[1:] - stops[:-1]
+    lengths[0], lengths[-1] = starts[0] - left * height, right * height - stops[-1]
+    inside = np.zeros(len(lengths), dtype=np.bool_)
+    inside[1::2] = True
     columns = np.repeat(inside, lengths).reshape(right - left, height)
     return Rect(top, left, bottom, right), np.ascontiguousarray(columns[:, top:bottom].T)
 
@@ -253,15 +255,14 @@ def _unpack(counts: Any) -> NDArray[np.int64]:
     return values
 
 
-def _checked_polygon(ring: Any, shape: Shape) -> list[float]:
+def _checked_polygon(ring: Any, shape: Shape) -> NDArray[np.float64]:
     """The coordinates of a ring, checked: pycocotools takes four numbers for a box and trusts their size."""
-    numbers = [float(value) for value in ring]
-    if len(numbers) < 6 or len(numbers) % 2:
-        raise ValueError(f"a polygon has {len(numbers)} numbers; it needs an even number from 6 up")
-    limit = 4 * max(shape) + 16
-    if not all(math.isfinite(value) and abs(value) <= limit for value in numbers):
+    numbers = np.asarray(ring, dtype=np.float64)
+    if numbers.ndim != 1 or len(numbers) < 6 or len(numbers) % 2:
+        raise ValueError(f"a polygon has {numbers.size} numbers; it needs an even number from 6 up")
+    if not (np.abs(numbers) <= 4 * max(shape) + 16).all():  # nor is one that is no number
         raise ValueError("a polygon lies far outside of its image")
-    points = np.asarray(numbers).reshape(-1, 2)
-    if np.abs(np.diff(points, axis=0)).max(axis=1).sum() > LONGEST_EDGE:
+    steps = np.abs(numbers[2:] - numbers[:-2]).reshape(-1, 2)
+    if steps.max(axis=1).sum() > LONGEST_EDGE:
         raise ValueError(f"a polygon's edge is longer than {LONGEST_EDGE} px")
     return numbers
