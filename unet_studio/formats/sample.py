@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,11 @@ class Incoming:
 
     scene(key, shape): the regions that a mask is drawn from, in formats that store regions, with the legend
     that says what their names mean; read() gives the same drawn in the format's own order.
+
+    also(key): another name that the files give the mask's image, tried where the key fits none; "" for none.
+    remainder(key): what they say beside the mask, as JSON values, kept with the project and given back to the
+    formats of that family when they write the image (see foreign.py); None for nothing. holds: what must live
+    as long as the set is read, such as the folder that an archive was unpacked to.
     """
 
     classes: ClassTable | None
@@ -52,20 +57,21 @@ class Incoming:
     size: Callable[[str], Shape | None] = lambda _key: None
     scene: "Callable[[str, Shape | None], Scene] | None" = None
     legend: "Legend | None" = None
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
     numbered: bool = False
     also: Callable[[str], str] = lambda _key: ""
     family: str = ""
     remainder: Callable[[str], Mapping[str, Any] | None] = lambda _key: None
     holds: object = None
 
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A set of masks to write. names: every image's name, known beforehand; samples: the same ones, in order.
+
     title: what the set is called. classes: what the pixel values mean. split: image name -> "train", "val"
     or "test", for formats that have a place for it. picture: where an image's file is, for formats that hold
-    the images as well; None where only masks go out.
+    the images as well; None where only masks go out. remainder(family, name): what a foreign file of that
+    family of formats said of the image beside its mask, see Incoming; None for nothing.
     """
 
     title: str
@@ -74,6 +80,7 @@ class Outgoing:
     samples: Callable[[], Iterable[Sample]]
     split: Mapping[str, str] = field(default_factory=dict)
     picture: Callable[[str], Path] | None = None
+    remainder: Callable[[str, str], Mapping[str, Any] | None] = lambda _family, _name: None
 
 
 # Writes a set to a place and says which file, relative to that place, holds each image's labels.
@@ -112,16 +119,6 @@ def check_shape(key: str, found: Shape, wanted: Shape | None) -> None:
         )
 
 
-def class_lut(
-    source: ClassTable | None,
-    table: ClassTable,
-    renames: Mapping[str, str] | None = None,
-    numbered: bool = False,
-) -> NDArray[np.uint8]:
-    """Look-up table, uint8 (256,), from a set's pixel values to a project's, matched by class name.
-
-    renames: source name -> name in the project, "" meaning unlabelled. The source's background goes to the
-    project's background, or to unlabelled where it has none. None as source: the values already are the
 def counterpart(entry: PixelClass, source: ClassTable, table: ClassTable) -> PixelClass | None:
     """The class of a project's table that a class called after its number is: the one of that index, else of
     that name; of black and white masks the only one that is no background. None where there is none.
@@ -133,6 +130,16 @@ def counterpart(entry: PixelClass, source: ClassTable, table: ClassTable) -> Pix
     return table.named(entry.name) or only
 
 
+def class_lut(
+    source: ClassTable | None,
+    table: ClassTable,
+    renames: Mapping[str, str] | None = None,
+    numbered: bool = False,
+) -> NDArray[np.uint8]:
+    """Look-up table, uint8 (256,), from a set's pixel values to a project's, matched by class name.
+
+    renames: source name -> name in the project, "" meaning unlabelled. The source's background goes to the
+    project's background, or to unlabelled where it has none. None as source: the values already are the
     project's. numbered: the source's names are made up from its numbers, see counterpart. Raises StudioError
     where a class of the source is missing in the project.
     """
@@ -145,6 +152,8 @@ def counterpart(entry: PixelClass, source: ClassTable, table: ClassTable) -> Pix
     for entry in source.active:
         name = wanted.pop(entry.name, entry.name)
         match = table.named(name) if name else None
+        if numbered and name == entry.name:
+            match = counterpart(entry, source, table)
         if match is not None:
             lut[entry.index] = match.index
         elif entry.index == source.background and name == entry.name:
@@ -152,8 +161,6 @@ def counterpart(entry: PixelClass, source: ClassTable, table: ClassTable) -> Pix
         elif name:
             missing.append(name)
     if wanted:
-        if numbered and name == entry.name:
-            match = counterpart(entry, source, table)
         raise StudioError(
             f"The masks have no class named {', '.join(wanted)}.", f"They have {source.describe()}."
         )

@@ -12,7 +12,6 @@ from unet_studio.formats.image_copies import beside, into, parallel
 from unet_studio.formats.index_masks import read_index_masks
 from unet_studio.formats.index_png import write_index_png_folder
 from unet_studio.formats.index_tiff import write_index_tiff
-from unet_studio.formats.isat import read_isat
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
