@@ -1,16 +1,21 @@
 """labelme: what its own converters make of its files, masks without loss, and files that are wrong."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from tests.helpers import SHAPE, make_folder
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.labelme import read_labelme, write_labelme
+from unet_studio.core.project import Project
+from unet_studio.formats.exporting import ExportOptions, export_masks
+from unet_studio.formats.importing import ImportOptions, import_masks, undo_import
+from unet_studio.formats.labelme import read_labelme, write_labelme, write_labelme_polygons
 from unet_studio.formats.sample import Outgoing, Sample
 
 
@@ -149,3 +154,119 @@ def test_the_pixels_are_those_of_labelmes_own_converter(data: Path, kind: str) -
         truth = np.asarray(Image.open(folder / "data_dataset_voc" / "SegmentationClass" / f"{key}.png"))
         differing.append(int((lut[incoming.read(key, truth.shape)] != truth).sum()))
     assert differing == [0, 1, 0]  # that one pixel is Pillow's: its polygons were drawn otherwise in 2019
+
+
+def test_polygons_are_drawn_by_labelme_to_the_very_pixels(tmp_path: Path) -> None:
+    labels = np.zeros((40, 60), np.uint8)
+    labels[5:35, 5:55] = 1  # a hole of background, with an island in it, a row of pixels and a single one
+    labels[10:30, 10:50] = 0
+    labels[15:20, 15:20] = 2
+    labels[2, 3:9] = 255
+    labels[38, 58] = labels[39, 59] = 2
+    table = ClassTable.binary("cell").add("wall")
+    write_labelme_polygons(tmp_path, Outgoing("set", table, ["a.jpg"], lambda: [Sample("a.jpg", labels)]))
+    shapes = json.loads((tmp_path / "a.json").read_text())["shapes"]
+    listed = (tmp_path / "labels.txt").read_text().split()
+    assert listed == ["__ignore__", "background", "cell", "wall"]
+    assert {shape["shape_type"] for shape in shapes} == {"polygon"}
+    assert min(len(shape["points"]) for shape in shapes) == 3
+    drawn = np.zeros(labels.shape, np.int64)
+    for shape in shapes:  # what labelme's shape_to_mask and shapes_to_label do
+        picture = Image.fromarray(np.zeros(labels.shape, dtype=np.uint8))
+        points = [tuple(point) for point in shape["points"]]
+        ImageDraw.Draw(picture).polygon(xy=points, outline=1, fill=1)
+        drawn[np.array(picture, dtype=bool)] = listed.index(shape["label"]) - 1
+    drawn[drawn == -1] = 255
+    assert np.array_equal(drawn, labels)
+
+
+def test_the_size_is_known_before_pixels_are_read(tmp_path: Path) -> None:
+    write(tmp_path, [polygon("a", (1, 1), (4, 1), (4, 3))])
+    write(tmp_path, [polygon("a", (1, 1), (4, 1), (4, 3))], "old.json", imageHeight=None, imageWidth=None)
+    incoming = read_labelme(tmp_path)
+    assert (incoming.size("a"), incoming.size("old")) == ((5, 7), None)
+    assert incoming.read("old", (6, 8)).shape == (6, 8)
+
+
+def test_shapes_of_one_label_and_group_are_one_object(tmp_path: Path) -> None:
+    triangle = ((1, 1), (4, 1), (4, 3))
+    shapes = [polygon(label, *triangle, group_id=group) for label, group in (("a", 0), ("a", None), ("b", 0))]
+    write(tmp_path, [*shapes, shapes[0]])
+    scene = read_labelme(tmp_path).scene
+    assert scene is not None
+    first, alone, other, again = (region.instance for region in scene("a", None).regions)
+    assert first == again != other
+    assert first
+    assert alone == ""
+
+
+def project_with(tmp_path: Path, **others: Any) -> Project:
+    """Three pictures, the first with a labelme file."""
+    make_folder(tmp_path / "images", 3)
+    corners = ((10, 10), (40, 10), (40, 30), (10, 30))
+    one = polygon("cell", *corners, group_id=4, score=0.5, description="left", flags={"sure": True})
+    two = polygon(
+        "cell", *[(x + 50, y + 50) for x, y in corners], group_id=5, score=0.5, flags={"sure": True}
+    )
+    point = {"label": "seed", "points": [[3, 4]], "shape_type": "point", "flags": {}, "note": "here"}
+    height, width = SHAPE
+    whole = {"imageHeight": height, "imageWidth": width, "imagePath": "..\\images\\0.png", **others}
+    write(tmp_path / "json", [one, two, point], "0.json", flags={"day": True}, reviewer={"id": 7}, **whole)
+    return Project.open(tmp_path / "images")
+
+
+def exported(project: Project, folder: Path, **options: Any) -> Any:
+    export_masks(project, "labelme", folder, ExportOptions(which="all", **options))
+    return json.loads((folder / "0.json").read_text())
+
+
+def test_what_a_file_says_beside_its_masks_comes_out_again(tmp_path: Path) -> None:
+    project = project_with(tmp_path)
+    import_masks(project, "labelme", tmp_path / "json", ImportOptions(add_classes=True))
+    value = exported(project, tmp_path / "out")
+    assert (value["flags"], value["reviewer"]) == ({"day": True}, {"id": 7})
+    assert (value["imagePath"], value["imageData"]) == ("../images/0.png", None)
+    cell, seed = value["shapes"]
+    assert cell["shape_type"] == "mask"
+    # Two objects have become one mask: what they agreed on is true of it, the rest is not.
+    assert (cell["score"], cell["flags"], cell["group_id"]) == (0.5, {"sure": True}, None)
+    assert cell["description"] == ""
+    assert seed == {"label": "seed", "points": [[3, 4]], "shape_type": "point", "flags": {}, "note": "here"}
+
+
+def test_the_image_is_embedded_again_where_it_was_and_images_go_out(tmp_path: Path) -> None:
+    project = project_with(tmp_path, imageData="AAAA")
+    import_masks(project, "labelme", tmp_path / "json", ImportOptions(add_classes=True))
+    assert exported(project, tmp_path / "plain")["imageData"] is None
+    data = exported(project, tmp_path / "whole", with_images=True)["imageData"]
+    assert base64.b64decode(data) == (tmp_path / "images" / "0.png").read_bytes()
+
+
+def test_an_import_that_is_undone_leaves_no_remainder(tmp_path: Path) -> None:
+    project = project_with(tmp_path)
+    report = import_masks(project, "labelme", tmp_path / "json", ImportOptions(add_classes=True))
+    kept = project.folder / "foreign" / "labelme" / "0.png.json"
+    assert kept.is_file()
+    assert report.snapshot is not None
+    undo_import(project, report.snapshot)
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "3", '{"top": 3, "shapes": [], "kept": {}}', '{"shapes": {"cell": 1}}']
+)
+def test_a_remainder_that_was_changed_by_hand_does_no_harm(tmp_path: Path, text: str) -> None:
+    project = project_with(tmp_path)
+    import_masks(project, "labelme", tmp_path / "json", ImportOptions(add_classes=True))
+    (project.folder / "foreign" / "labelme" / "0.png.json").write_text(text)
+    value = exported(project, tmp_path / "out")
+    assert (value["flags"], value["imagePath"]) == ({}, "0.png")
+    assert [shape["label"] for shape in value["shapes"]] == ["cell"]
+
+
+def test_a_file_of_another_name_is_found_by_its_imagepath(tmp_path: Path) -> None:
+    project = project_with(tmp_path)
+    (tmp_path / "json" / "0.json").rename(tmp_path / "json" / "annotator 1.json")
+    report = import_masks(project, "labelme", tmp_path / "json", ImportOptions(add_classes=True))
+    assert report.imported == ("0.png",)
+    assert report.unused == ()

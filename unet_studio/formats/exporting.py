@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from unet_studio.formats.export_options import Advance
 from unet_studio.formats.export_options import ExportOptions as ExportOptions
 from unet_studio.formats.export_plan import ExportPlan as ExportPlan
 from unet_studio.formats.export_plan import plan_export as plan_export
+from unet_studio.formats.foreign import kept_remainder
 from unet_studio.formats.image_copies import copy_image
 from unet_studio.formats.matching import inside
 from unet_studio.formats.proof import Comparison, Fingerprint, Proof, compare
@@ -172,6 +174,7 @@ class _Export:
             lambda: self._samples(names),
             self.project.split,
             self.project.image_path if wanted else None,
+            partial(kept_remainder, self.project),
         )
 
     def _samples(self, names: list[str]) -> Iterator[Sample]:

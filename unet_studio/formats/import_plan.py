@@ -149,6 +149,7 @@ def plan_import(
     if incoming is None:
         incoming = format_named(format_name).read(source)
     matches = match_certain(incoming.keys, project.images, options.pairs)
+    matches = match_renamed(matches, incoming.also)
     rows: list[ImageRow] = []
     names = [name for name in project.images if name in matches.pairs or name in matches.ambiguous]
     for done, name in enumerate(names):

@@ -19,6 +19,7 @@ from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project, Status
 from unet_studio.core.restoring import Undone, undo
 from unet_studio.formats.examination import drawn
+from unet_studio.formats.foreign import keep_remainder, remainder_layer
 from unet_studio.formats.import_options import Advance
 from unet_studio.formats.import_options import ImportOptions as ImportOptions
 from unet_studio.formats.import_plan import COMING, ImageRow, ImportPlan, fitted, plan_import
@@ -182,7 +183,8 @@ class _Import:
 
     def _keep(self) -> snapshots.Recorder:
         """Take the snapshot."""
-        layers = {f"predictions/{self.model}": ".png"} if self.model else snapshots.WORK
+        work = {**snapshots.WORK, **remainder_layer(self.plan.incoming)}
+        layers = {f"predictions/{self.model}": ".png"} if self.model else work
         content = replace(self.project.content, classes=self.table)
         return snapshots.take(
             self.project,
@@ -306,6 +308,8 @@ class _Import:
             self._store_prediction(row.name, labels, facts)
         else:
             self._store(row.name, labels, facts)
+            if row.fate == "import":  # what is turned or scaled fits its coordinates no more
+                keep_remainder(self.project, row.name, self.plan.incoming, row.key)
         self.recorder.touched(row.name)
         self.done.append(row.name)
         fitted_ones = {"scale": self.scaled, "turn": self.turned}.get(row.fate)

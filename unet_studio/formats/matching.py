@@ -76,6 +76,25 @@ def match_certain(
     )
 
 
+def match_renamed(matches: Matches, also: Callable[[str], str]) -> Matches:
+    """Pair what is left over by the other name that the files give to a mask's image, "" for none."""
+    known: dict[str, list[str]] = defaultdict(list)
+    for key in matches.unused:
+        known[also(key)].append(key)
+    others = {name: keys[0] for name, keys in known.items() if name and len(keys) == 1}
+    if not others:
+        return matches
+    again = match_certain([*others], matches.missing)
+    found = {image: others[name] for image, name in again.pairs.items()}
+    taken = set(found.values())
+    return Matches(
+        {**matches.pairs, **found},
+        tuple(key for key in matches.unused if key not in taken),
+        tuple(image for image in matches.missing if image not in found),
+        matches.ambiguous,
+    )
+
+
 @dataclass(frozen=True)
 class _Clash:
     """Keys and images that fit one another, without a word on which belong together."""

@@ -12,14 +12,16 @@ from unet_studio.formats.image_copies import beside, into, parallel
 from unet_studio.formats.index_masks import read_index_masks
 from unet_studio.formats.index_png import write_index_png_folder
 from unet_studio.formats.index_tiff import write_index_tiff
+from unet_studio.formats.isat import read_isat
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
-from unet_studio.formats.labelme import read_labelme, write_labelme
+from unet_studio.formats.labelme import read_labelme, write_labelme, write_labelme_polygons
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
 from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.voc import read_voc, write_voc
 from unet_studio.formats.yolo import read_yolo, write_yolo
 
+from unet_studio.formats.xanylabeling import read_xanylabeling
 
 @dataclass(frozen=True)
 class Format:
@@ -101,6 +103,11 @@ FORMATS: dict[str, Format] = {
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme, image_file=beside),
         Format(
             "label-studio",
+        Format(
+            "labelme-polygons", "labelme with polygons (folder of JSON)", read_labelme, write_labelme_polygons
+        ),
+        Format("xanylabeling", "X-AnyLabeling (folder of JSON)", read_xanylabeling, None),
+        Format("isat", "ISAT (folder of JSON)", read_isat, None),
             "Label Studio (JSON, brush)",
             read_label_studio,
             write_label_studio,
