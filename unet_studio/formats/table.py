@@ -18,10 +18,12 @@ from unet_studio.formats.labelme import read_labelme, write_labelme, write_label
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
 from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
+from unet_studio.formats.supervisely import read_supervisely
+from unet_studio.formats.via import read_via
 from unet_studio.formats.voc import read_voc, write_voc
+from unet_studio.formats.xanylabeling import read_xanylabeling
 from unet_studio.formats.yolo import read_yolo, write_yolo
 
-from unet_studio.formats.xanylabeling import read_xanylabeling
 
 @dataclass(frozen=True)
 class Format:
@@ -35,7 +37,8 @@ class Format:
 
     image_file: the image's name and the file of its labels -> where a copy of the image belongs; without a
     suffix where the copy may get another one. writes_images: the writer writes images itself where it gets
-    Outgoing.picture, which it does unless a person says no.
+    Outgoing.picture, which it does unless a person says no. bridges_holes: holes are said by an outline that
+    runs to them and back.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Format:
     own_split: bool = False
     image_file: Callable[[str, str], str] | None = None
     writes_images: bool = False
+    bridges_holes: bool = False
 
     @property
     def lossless(self) -> bool:
@@ -102,12 +106,12 @@ FORMATS: dict[str, Format] = {
         Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet, writes_images=True),
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme, image_file=beside),
         Format(
-            "label-studio",
-        Format(
             "labelme-polygons", "labelme with polygons (folder of JSON)", read_labelme, write_labelme_polygons
         ),
         Format("xanylabeling", "X-AnyLabeling (folder of JSON)", read_xanylabeling, None),
         Format("isat", "ISAT (folder of JSON)", read_isat, None),
+        Format(
+            "label-studio",
             "Label Studio (JSON, brush)",
             read_label_studio,
             write_label_studio,
@@ -129,6 +133,7 @@ FORMATS: dict[str, Format] = {
             loses="Pixels that nobody labelled become background.",
             own_split=True,
             image_file=parallel("labels", "images"),
+            bridges_holes=True,
         ),
         Format(
             "cellpose",
@@ -138,6 +143,8 @@ FORMATS: dict[str, Format] = {
             loses="Pixels that nobody labelled become background.",
         ),
         Format("rootpainter", "RootPainter (project folder)", read_rootpainter, write_rootpainter),
+        Format("via", "VGG Image Annotator (JSON or CSV)", read_via, None, file_name="via.json"),
+        Format("supervisely", "Supervisely (project folder)", read_supervisely, None),
     )
 }
 
