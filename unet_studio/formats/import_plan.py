@@ -190,7 +190,6 @@ def found_classes(
     """The classes of a source, each with the project's class that it seems to be. numbered: see Incoming."""
     if source is None:
         return ()
-    return tuple(
     if numbered:
         meant = {entry.name: counterpart(entry, source, table) for entry in source.active}
         return tuple(
@@ -201,6 +200,7 @@ def found_classes(
             )
             for entry in source.active
         )
+    return tuple(
         FoundClass(entry.name, entry.color, *_like(entry.name, entry.index == source.background, table))
         for entry in source.active
     )
