@@ -18,6 +18,8 @@ from unet_studio.formats.labelme import read_labelme, write_labelme, write_label
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
 from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
+from unet_studio.formats.supervisely import read_supervisely
+from unet_studio.formats.via import read_via
 from unet_studio.formats.voc import read_voc, write_voc
 from unet_studio.formats.xanylabeling import read_xanylabeling
 from unet_studio.formats.yolo import read_yolo, write_yolo
@@ -141,6 +143,8 @@ FORMATS: dict[str, Format] = {
             loses="Pixels that nobody labelled become background.",
         ),
         Format("rootpainter", "RootPainter (project folder)", read_rootpainter, write_rootpainter),
+        Format("via", "VGG Image Annotator (JSON or CSV)", read_via, None, file_name="via.json"),
+        Format("supervisely", "Supervisely (project folder)", read_supervisely, None),
     )
 }
 
