@@ -72,6 +72,15 @@ class Destination:
         known = ((name, self.folder / name) for name, digest in self.earlier.items() if digest)
         return [name for name, path in known if path.is_file() and sha256(path) != self.earlier[name]]
 
+    def check_unchanged(self) -> None:
+        """Raise StudioError where somebody changed files of the earlier export: that work would be lost."""
+        changed = self.changed()
+        if changed:
+            raise StudioError(
+                f"{len(changed)} files in {self.path} were changed since their export, {changed[0]} first.",
+                "Import them, or move them away, before exporting there again.",
+            )
+
     @contextmanager
     def aside(self) -> Iterator[Path]:
         """A folder of the same name to write to; it is gone afterwards, and so are folders made for it.

@@ -137,6 +137,12 @@ def nothing_stored(project: Project, options: ExportOptions) -> StudioError:
     )
 
 
+def check_images_place(entry: Format, options: ExportOptions) -> None:
+    """Raise StudioError where images shall go out in a format that has no place for them."""
+    if options.with_images and entry.image_file is None and not entry.writes_images:
+        raise StudioError(f"{entry.title} has no place for the images.", "Export without them.")
+
+
 def parts_of(
     project: Project, entry: Format, options: ExportOptions, names: Sequence[str]
 ) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.overlays import PictureStyle
 from unet_studio.core.project import Project, Status
@@ -81,18 +81,29 @@ def chosen_images(project: Project, options: ExportOptions) -> list[str]:
 @dataclass(frozen=True)
 class ClassMapping:
     """What a project's classes become in an export. table: the classes there. lut: uint8 (256,), the
-    project's index -> the one there, 255 for unlabelled; indices that are no class stay themselves.
+    project's index -> the one there, 255 for unlabelled; indices that are no class stay themselves. here: the
+    project's classes.
     """
 
     table: ClassTable
     lut: NDArray[np.uint8]
+    here: ClassTable
+
+    @property
+    def dropped(self) -> tuple[PixelClass, ...]:
+        """The project's classes that become unlabelled."""
+        return tuple(entry for entry in self.here.active if self.lut[entry.index] == UNLABELLED)
+
+    def sources(self, index: int) -> tuple[str, ...]:
+        """The names of the project's classes that become a class there."""
+        return tuple(entry.name for entry in self.here.active if self.lut[entry.index] == index)
 
     @property
     def changes(self) -> bool:
         """Whether any pixel gets another value."""
         return bool((self.lut != np.arange(256)).any())
 
-    def to_json(self, here: ClassTable) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, Any]]:
         """For each class here its index, and name and index there; null where it becomes unlabelled."""
         there = {entry.index: entry.name for entry in self.table.active}
         return [
@@ -102,7 +113,7 @@ class ClassMapping:
                 "there": there.get(int(self.lut[entry.index])),
                 "index_there": None if self.lut[entry.index] == UNLABELLED else int(self.lut[entry.index]),
             }
-            for entry in here.active
+            for entry in self.here.active
         ]
 
 
@@ -133,7 +144,7 @@ def class_mapping(table: ClassTable, options: ExportOptions) -> ClassMapping:
         entries.append(replace(table.get(first), index=index, name=name, key=None))
         lut[members] = index
         background = index if table.background in members else background
-    return ClassMapping(ClassTable(tuple(entries), background), lut)
+    return ClassMapping(ClassTable(tuple(entries), background), lut, table)
 
 
 def _ordered(names: list[str], order: tuple[str, ...]) -> list[str]:

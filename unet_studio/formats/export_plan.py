@@ -1,31 +1,22 @@
 """What an export would do, said before anything is written: how much, and what a format can't carry."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from unet_studio.core.classes import ClassTable
+from unet_studio.core.classes import ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project
-from unet_studio.core.statistics import ClassStatistics, measure, summary
+from unet_studio.formats.census import Census
 from unet_studio.formats.destination import Destination
-from unet_studio.formats.export_layers import StoredLayers
-from unet_studio.formats.export_options import PARTS, Advance, ExportOptions
-from unet_studio.formats.table import format_named
-
-
-@dataclass(frozen=True)
-class Remark:
-    """One thing to know before an export. kind: tells remarks apart, for programs. count: the number in it.
-
-    text: a sentence that holds the number. loss: whether the masks come back otherwise than they are.
-    """
-
-    kind: str
-    count: int
-    text: str
-    loss: bool = False
+from unet_studio.formats.export_layers import StoredLayers, check_images_place, nothing_stored, parts_of
+from unet_studio.formats.export_options import PARTS, Advance, ExportOptions, class_mapping
+from unet_studio.formats.export_remarks import Facts, remarks
+from unet_studio.formats.export_remarks import Remark as Remark
+from unet_studio.formats.table import Format, format_named
+from unet_studio.formats.trial import Pieces, refusal, traits
 
 
 @dataclass(frozen=True)
@@ -105,14 +96,11 @@ def plan_export(
     options = options or ExportOptions()
     entry = format_named(format_name)
     layers = StoredLayers.chosen(project, options)
-    obstacle, replaces = "", 0
-    try:
-        if destination is not None:
-            replaces = len(Destination.of(project, entry, destination, options).earlier)
-    except StudioError as error:
-        obstacle = str(error)
-    table = layers.mapping.table
-    found = _summary(layers, advance) if count else ()
+    census = _count(layers, traits(format_name).pieces, advance) if count else None
+    obstacle, replaces = _obstacle(project, entry, destination, options, layers, count)
+    parts = parts_of(project, entry, options, layers.names)
+    facts = Facts(project, entry, options, layers, census, parts, replaces)
+    found = _tally([project.split.get(name, "none") for name in layers.names])
     return ExportPlan(
         format_name,
         destination,
@@ -120,43 +108,70 @@ def plan_export(
         layers.empty,
         obstacle,
         _tally([project.status(name).value for name in layers.names]),
-        dict.fromkeys(PARTS, 0) | _tally([project.split.get(name, "none") for name in layers.names]),
-        table,
-        tuple(
-            PlannedClass(
-                there.name,
-                there.color,
-                there.index,
-                _sources(project, layers, there.index),
-                found[place].pixels if found else None,
-                found[place].components if found else None,
-            )
-            for place, there in enumerate(table.active)
-        ),
-        (),
+        dict.fromkeys(PARTS, 0) | found,
+        layers.mapping.table,
+        tuple(_planned(there, layers, census) for there in layers.mapping.table.active),
+        remarks(facts),
         replaces,
         count,
         layers.problems,
     )
 
 
-def _summary(layers: StoredLayers, advance: Advance) -> tuple[ClassStatistics, ...]:
-    """Each class there over all images."""
-    done = 0
+def _count(layers: StoredLayers, pieces: Pieces, advance: Advance) -> Census:
+    """Look at every mask."""
+    census, done = Census(layers.mapping, pieces), 0
 
     def seen() -> None:
         nonlocal done
         done += 1
         advance(done, len(layers.names))
 
-    samples = layers.samples(layers.names, seen)
-    return summary(measure(sample.name, sample.labels, layers.mapping.table) for sample in samples)
+    advance(0, len(layers.names))
+    as_stored = replace(layers, mapping=class_mapping(layers.project.classes, ExportOptions()))
+    for sample in as_stored.samples(layers.names, seen):
+        census.add(sample.labels)
+    return census
 
 
-def _sources(project: Project, layers: StoredLayers, index: int) -> tuple[str, ...]:
-    lut = layers.mapping.lut
-    return tuple(entry.name for entry in project.classes.active if lut[entry.index] == index)
+def _obstacle(
+    project: Project,
+    entry: Format,
+    destination: Path | None,
+    options: ExportOptions,
+    layers: StoredLayers,
+    count: bool,
+) -> tuple[str, int]:
+    """Why it can't be done as it is, or "", and how many files of an earlier export are in its place."""
+    earlier = 0
+    try:
+        if not layers.names:
+            raise nothing_stored(project, options)
+        check_images_place(entry, options)
+        if destination is not None:
+            place = Destination.of(project, entry, destination, options)
+            earlier = len(place.earlier)
+            if count and not options.overwrite:
+                place.check_unchanged()
+        for names in parts_of(project, entry, options, layers.names).values():
+            refused = refusal(entry, project.name, layers.mapping.table, names)
+            if refused:
+                return refused, earlier
+    except StudioError as error:
+        return str(error), earlier
+    return "", earlier
+
+
+def _planned(there: PixelClass, layers: StoredLayers, census: Census | None) -> PlannedClass:
+    return PlannedClass(
+        there.name,
+        there.color,
+        there.index,
+        layers.mapping.sources(there.index),
+        None if census is None else int(census.pixels[there.index]),
+        None if census is None else int(census.objects[there.index]),
+    )
 
 
 def _tally(values: list[str]) -> dict[str, int]:
-    return {value: values.count(value) for value in dict.fromkeys(values)}
+    return dict(Counter(values))

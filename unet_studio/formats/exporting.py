@@ -12,7 +12,7 @@ from unet_studio.core.project import Project
 from unet_studio.core.statistics import ClassStatistics, ImageStatistics
 from unet_studio.formats.destination import Destination
 from unet_studio.formats.export_extras import Extras
-from unet_studio.formats.export_layers import StoredLayers, nothing_stored, parts_of
+from unet_studio.formats.export_layers import StoredLayers, check_images_place, nothing_stored, parts_of
 from unet_studio.formats.export_options import LAYERS as LAYERS
 from unet_studio.formats.export_options import WHICH as WHICH
 from unet_studio.formats.export_options import Advance
@@ -85,12 +85,8 @@ def export_masks(
         raise nothing_stored(project, options)
     check_images_place(entry, options)
     place = Destination.of(project, entry, destination, options)
-    changed = [] if options.overwrite else place.changed()
-    if changed:
-        raise StudioError(
-            f"{len(changed)} files in {destination} were changed since their export, {changed[0]} first.",
-            "Import them, or move them away, before exporting there again.",
-        )
+    if not options.overwrite:
+        place.check_unchanged()
     with place.aside() as stage:
         return _Export(project, entry, options, layers, place, stage, advance).run()
 
@@ -215,7 +211,7 @@ class _Export:
             "format": self.entry.name,
             **self.options.to_json(),
             "classes": self.layers.mapping.table.to_json(),
-            "class_mapping": self.layers.mapping.to_json(self.project.classes),
+            "class_mapping": self.layers.mapping.to_json(),
             "pixel_size": self.project.pixel_size.to_json() if self.project.pixel_size else None,
             "samples": [
                 {"image": name, "file": self.files[name], **self.layers.facts[name], **copies.get(name, {})}
@@ -225,9 +221,3 @@ class _Export:
             "problems": report.problems,
             "proof": report.proof.to_json(),
         }
-
-
-def check_images_place(entry: Format, options: ExportOptions) -> None:
-    """Raise StudioError where images shall go out in a format that has no place for them."""
-    if options.with_images and entry.image_file is None and not entry.writes_images:
-        raise StudioError(f"{entry.title} has no place for the images.", "Export without them.")
