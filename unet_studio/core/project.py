@@ -22,6 +22,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.files import ImageWalk, stored_names
 from unet_studio.core.image_table import ImageTable
 from unet_studio.core.image_table import Status as Status
+from unet_studio.core.imported import imported_models
 from unet_studio.core.lock import Lock
 from unet_studio.core.model_card import ModelEntry, list_models
 from unet_studio.core.pixel_size import PixelSize
@@ -302,6 +303,12 @@ class Project:
     def models(self) -> list[ModelEntry]:
         """The models one can choose: this project's own, then those that ship with the program."""
         return list_models(self.models_folder, resources() / "models")
+
+    def shown_models(self) -> list[ModelEntry]:
+        """Whose predictions one can look at: the models, then masks that were imported as predictions."""
+        models = self.models()
+        names = {entry.name for entry in models}
+        return [*models, *(entry for entry in imported_models(self.folder) if entry.name not in names)]
 
     # -- writing ------------------------------------------------------------------------------------------
 

@@ -65,6 +65,7 @@ def undo(
     last = last_undoable(project)
     if last is None or last.folder != snapshot.folder:
         raise StudioError("Only the last change can be taken back.", "Take the later ones back first.")
+    snapshot = last  # as it is on disk now
     since = changed_since(project, snapshot)
     if since and changed == "refuse":
         raise ChangedSinceError(snapshot.title, tuple(since))
@@ -90,8 +91,12 @@ def _changed_since(
 ) -> bool:
     now = snapshot.left(project, name)
     left = log.get(name)
-    if now == left or _is_restored(project, snapshot, name, now):
+    restored = [_is_restored(project, snapshot, layer, name, now) for layer in snapshot.layers]
+    if now == left or all(restored):
         return False
+    if snapshot.state == "undoing" and left is not None:  # some layers may be the ones, some the others
+        layers = zip(snapshot.layers, restored, strict=True)
+        return not all(done or now.get(layer) == left.get(layer) for layer, done in layers)
     if name in log and left is None:
         # The change was killed while it was at this image. It writes no journal, so one that is there now,
         # and was not, is a person's.
@@ -99,15 +104,12 @@ def _changed_since(
     return True
 
 
-def _is_restored(project: Project, snapshot: Snapshot, name: str, now: Mapping[str, str]) -> bool:
-    """Whether an image is as it was before the change. now: see Snapshot.left."""
-    for layer in snapshot.layers:
-        was, here = snapshot.was(layer, name), snapshot.now(project, layer, name)
-        if was.is_file() != (layer in now):
-            return False
-        if layer in now and not was.samefile(here) and digest(was) != now[layer]:
-            return False
-    return True
+def _is_restored(project: Project, snapshot: Snapshot, layer: str, name: str, now: Mapping[str, str]) -> bool:
+    """Whether a layer of an image is as it was before the change. now: see Snapshot.left."""
+    was = snapshot.was(layer, name)
+    if not was.is_file() or layer not in now:
+        return was.is_file() == (layer in now)
+    return was.samefile(snapshot.now(project, layer, name)) or digest(was) == now[layer]
 
 
 @dataclass
@@ -122,6 +124,8 @@ class _Undo:
     def run(self, report: Report) -> Undone:
         """Restore images first, then split and classes: masks never hold classes that are not there."""
         touched = self.snapshot.log()
+        if self.snapshot.state != "undoing":
+            mark(self.snapshot, "undoing")
         names = [name for name in self.snapshot.names() if name in touched and name not in self.kept]
         for done, name in enumerate(names):
             report(done, len(names))

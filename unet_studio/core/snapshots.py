@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, ProjectFile
@@ -32,7 +32,7 @@ from unet_studio.core.storage import read_json, write_json
 KEPT, KEPT_BYTES = 5, 2 * 2**30  # snapshots that can be taken back, and what they may cost in all
 TOGETHER = 64  # images that are announced in the log, and brought to the disk, at once
 
-State = Literal["open", "stopped", "done", "undone", "thinned"]
+State = Literal["open", "stopped", "done", "undoing", "undone", "thinned"]
 WORK: Mapping[str, str] = {"annotations": ".png", "approved": ".png", "journal": ".journal"}
 _GROWING = frozenset({"journal"})  # layers that are written in place
 _FILES = ("project.json", "split.json")
@@ -43,9 +43,10 @@ class Snapshot:
     """A snapshot on disk. kind: of the change, "import". title: what people call it. created: ISO 8601, UTC.
 
     state: "open" while the change is under way, or where it was killed; "stopped" by a person or an error, in
-    the midst of it; "done"; "undone"; "thinned": too old, only its report is left. layers: folder of the
-    project -> suffix of the files in it that the change may touch. files: other files that it may touch, in
-    the project. details: what the change needs to know to go on, plain JSON values.
+    the midst of it; "done"; "undoing", where that was killed too; "undone"; "thinned": too old, only its
+    report is left. layers: folder of the project -> suffix of the files in it that the change may touch.
+    files: other files of the project that it may touch. details: what the change needs to know to go on,
+    plain JSON values.
     """
 
     folder: Path
@@ -60,7 +61,7 @@ class Snapshot:
     @property
     def undoable(self) -> bool:
         """Whether there is something to take back."""
-        return self.state in ("open", "stopped", "done")
+        return self.state in ("open", "stopped", "done", "undoing")
 
     def names(self) -> list[str]:
         """The images that the change may touch."""
@@ -114,7 +115,6 @@ class Recorder:
     project: Project
     snapshot: Snapshot
     _announced: set[str] = field(default_factory=set)
-    _log: IO[bytes] | None = None
 
     def touch(self, name: str, following: Sequence[str] = ()) -> None:
         """An image is to be changed now. following: those that come next, announced along with it."""
@@ -129,19 +129,14 @@ class Recorder:
         self._write({"done": name, "left": self.snapshot.left(self.project, name)})
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
-        if self._log is None:
-            path = self.snapshot.folder / "log.jsonl"
-            whole = not path.is_file() or path.read_bytes()[-1:] in (b"", b"\n")
-            self._log = path.open("ab", buffering=0)
-            if not whole:  # a kill cut the last line off
-                self._log.write(b"\n")
-        self._log.write((json.dumps(value) + "\n").encode())
-        if sync:
-            os.fsync(self._log.fileno())
+        # A line begins with its end, so that one which a kill cut off spoils no other.
+        with (self.snapshot.folder / "log.jsonl").open("ab", buffering=0) as log:
+            log.write(("\n" + json.dumps(value)).encode())
+            if sync:
+                os.fsync(log.fileno())
 
     def finish(self, state: State) -> Snapshot:
         """Note how the change ended, and let go of the oldest snapshots."""
-        self._close()
         self.snapshot = _store(self.snapshot, state)
         thin_out(self.project)
         return self.snapshot
@@ -150,15 +145,9 @@ class Recorder:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._close()
         if kind is not None and self.snapshot.state == "open":
             with suppress(OSError):  # "open" says as much
                 self.snapshot = _store(self.snapshot, "stopped")
-
-    def _close(self) -> None:
-        if self._log is not None:
-            self._log.close()
-            self._log = None
 
 
 def take(
@@ -228,12 +217,12 @@ def last_undoable(project: Project) -> Snapshot | None:
 
 
 def broken_off(project: Project) -> Snapshot | None:
-    """The newest change, where it was killed in the midst of it.
+    """The newest change, where it or its undoing was killed in the midst of it.
 
     Ask where this process is the project's writer: then nobody else is at it.
     """
     found = next(iter(snapshots(project)), None)
-    return found if found is not None and found.state == "open" else None
+    return found if found is not None and found.state in ("open", "undoing") else None
 
 
 def accept(snapshot: Snapshot) -> Snapshot:

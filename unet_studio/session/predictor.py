@@ -1,7 +1,8 @@
 """Which model predicts, what it predicts next, and where its answers go."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Predictor(QObject):
         self._postponed: tuple[Request, Prediction] | None = None
         self._batch: list[str] = []  # images to predict that are not queued yet
         self._tasks = TaskThread("predictor")
-        self._tasks.done.connect(self._missing_found)
+        self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._not_found)
         self._queue = PredictionQueue()
         self._queue.set_device(self.device, self._threads)
@@ -64,7 +65,7 @@ class Predictor(QObject):
 
     def open(self, project: Project) -> None:
         """Begin with a project: its models, and the one it used last."""
-        self._models = project.models()
+        self._models = project.shown_models()
         self.model = next((entry for entry in self._models if entry.name == project.model), None)
         self.modelsChanged.emit()
         self.modelChanged.emit()
@@ -82,7 +83,7 @@ class Predictor(QObject):
     def refresh(self) -> None:
         """Look at the models on disk again."""
         project = self._session.project
-        self._models = project.models() if project else []
+        self._models = project.shown_models() if project else []
         self.modelsChanged.emit()
 
     # What there is
@@ -144,10 +145,18 @@ class Predictor(QObject):
     def predict_all(self) -> None:
         """Predict every image without a stored prediction by the chosen model; a thread finds out which."""
         model, names = self.model, self._session.images
-        if model is not None:
+        if model is not None and model.imported:
+            self._session.failed.emit(model.problem, "")
+        elif model is not None:
             self._tasks.submit("missing", lambda: (model, names, self._missing(names)))
 
     @Slot(object, object)
+    def _task_done(self, key: object, found: Any) -> None:
+        if key == "missing":
+            self._missing_found(key, found)
+        else:
+            self._show(*found)
+
     def _missing_found(self, _key: object, found: tuple[ModelEntry, list[str], list[str]]) -> None:
         model, names, missing = found
         if model is not self.model or names is not self._session.images:
@@ -209,7 +218,7 @@ class Predictor(QObject):
 
     def _mapping(self) -> tuple[NDArray[np.uint8] | None, str]:
         """The look-up table from the model's classes to the project's, or why there is none."""
-        if self.model is None:
+        if self.model is None or self.model.imported:
             return None, ""
         if self.model.card is None:
             return None, f"This model can't be used: {self.model.problem} Choose another one."
@@ -223,6 +232,8 @@ class Predictor(QObject):
         if problem and replace:
             self._session.failed.emit(problem, "")
         project = self._session.project
+        if self.model is not None and self.model.imported and priority == CURRENT:
+            self._read_imported(names, replace)
         if lut is None or project is None or self.model is None or not names:
             return
         requests = []
@@ -243,6 +254,16 @@ class Predictor(QObject):
             )
         self._queue.submit(*requests)
 
+    def _read_imported(self, names: list[str], replace: bool) -> None:
+        """Show what was imported as a prediction, where it is not shown: a thread reads it."""
+        project, model = self._session.project, self.model
+        if project is None or model is None:
+            return
+        nothing = np.arange(256, dtype=np.uint8)
+        for name in names:
+            request = Request(project, name, model, nothing, priority=CURRENT, store=False, replace=replace)
+            self._tasks.submit(("imported", name), partial(_stored, request))
+
     # Answers
 
     @Slot()
@@ -260,10 +281,12 @@ class Predictor(QObject):
                 self.stored.emit(request.name)
             self._show(request, prediction)
 
-    def _show(self, request: Request, prediction: Prediction) -> None:
+    def _show(self, request: Request, prediction: Prediction | None) -> None:
         """Put a prediction into the document it belongs to, if that is in memory and may take it."""
         document = self._session.in_memory(request.name)
-        if document is None or request.model.name != self.model_name or not fits(prediction, document):
+        if document is None or prediction is None or request.project is not self._session.project:
+            return
+        if request.model.name != self.model_name or not fits(prediction, document):
             return
         if document.editing:
             self._postponed = request, prediction
@@ -279,3 +302,8 @@ class Predictor(QObject):
     def _failed(self, request: Request, error: StudioError) -> None:
         if request.priority != NEIGHBOUR:
             self._session.failed.emit(f"{request.name} was not predicted: {error.message}", error.remedy)
+
+
+def _stored(request: Request) -> tuple[Request, Prediction | None]:
+    """What is stored of what a request asks for."""
+    return request, request.project.read_prediction(request.model.name, request.name)

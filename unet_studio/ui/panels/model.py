@@ -92,7 +92,8 @@ class ModelPanel(QWidget):
             self.choice.clear()
             self.choice.addItem(NO_MODEL, None)
             for entry in self._session.predictor.models():
-                score = score_text(entry.card) if entry.card else "can't be used"
+                unusable = "imported" if entry.imported else "can't be used"
+                score = score_text(entry.card) if entry.card else unusable
                 self.choice.addItem(f"{entry.name} · {score}" if score else entry.name, entry.name)
                 tip = card_text(entry.card) if entry.card else entry.problem
                 self.choice.setItemData(self.choice.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
@@ -111,7 +112,7 @@ class ModelPanel(QWidget):
         self.choice.setEnabled(session.project is not None)
         self._show_card(entry)
         self._show_problem()
-        usable = entry is not None and not session.predictor.problem
+        usable = entry is not None and not entry.imported and not session.predictor.problem
         self.predict.setEnabled(usable and session.document is not None)
         self.predict_all.setEnabled(usable and bool(session.images))
         self.browse.setEnabled(session.project is not None)
@@ -125,7 +126,7 @@ class ModelPanel(QWidget):
             self.classes.hide()
             return
         card = entry.card
-        self.facts.setText(card_text(card) if card else "")
+        self.facts.setText(card_text(card) if card else entry.problem if entry.imported else "")
         names = ", ".join(kind.name for kind in card.classes) if card else ""
         self.classes.setText(f"Tells apart: {names}")
         self.classes.setVisible(bool(names))
