@@ -9,6 +9,7 @@ import errno
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QThread, Signal
@@ -26,6 +27,7 @@ SAVE_DELAY = 2.0  # seconds of rest after the last edit before its PNGs are writ
 LONGEST_DELAY = 20.0  # seconds after which they are written although a person paints on: journals stay short
 LARGEST_JOURNAL = 64 * 2**20  # bytes after which they are written at once
 RETRY_DELAY = 5.0  # seconds before a save that failed is tried again
+JOURNALS_WILL_DO = 3.0  # seconds of waiting for saves after which journals that hold the rest are enough
 
 # errno -> what to say of it, and what to do. {place}: the project's folder.
 REASONS = {
@@ -139,6 +141,33 @@ class Writer(QThread):
                     return False
                 self._condition.wait(0.05)
         return True
+
+    def settle(self, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
+        """Save everything and wait, in a thread that is not the window's, until files tell all that was done.
+
+        Somebody who paints on keeps an image dirty for as long; after JOURNALS_WILL_DO it is enough that its
+        journal holds every step, as whoever reads the image replays it. watch() is called while waiting and
+        may raise Cancelled. Raises StudioError where a save fails or takes longer than so many seconds.
+        """
+        began, start = self.failures, time.monotonic()
+        self.hurry()
+        while not self._stored(time.monotonic() - start > JOURNALS_WILL_DO):
+            watch()
+            reason = self.stuck(began)
+            if reason is not None:
+                raise StudioError(f"Unsaved work is in the way: {reason.message}", reason.remedy)
+            if time.monotonic() - start > seconds:
+                raise StudioError(
+                    "Unsaved work is in the way.", "Wait until everything is saved, then try again."
+                )
+            with self._condition:
+                self._condition.wait(0.05)
+
+    def _stored(self, journals_will_do: bool) -> bool:
+        """Whether everything is saved, or at least journalled."""
+        with self._condition:
+            saved = not self._dirty and not self._busy
+        return saved or (journals_will_do and not self.unsafe())
 
     def stop(self) -> None:
         """End the thread after the write that runs; call flush first."""

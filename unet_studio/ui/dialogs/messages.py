@@ -65,3 +65,19 @@ def ask_folder(
     dialog.fileSelected.connect(handler)
     dialog.open()
     return dialog
+
+
+def ask_file_to_write(
+    parent: QWidget, title: str, start: Path, suffix: str, handler: Callable[[str], object]
+) -> "QFileDialog":
+    """Ask where to write a file, such as start; handler gets its path. suffix: with its dot."""
+    from PySide6.QtWidgets import QFileDialog
+
+    dialog = QFileDialog(parent, title, str(start.parent), f"*{suffix}")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix(suffix.lstrip("."))
+    dialog.selectFile(start.name)
+    dialog.fileSelected.connect(handler)
+    dialog.open()
+    return dialog

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Slot
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QImage, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
@@ -35,7 +35,9 @@ ANY_CLASS = "Any class"
 
 
 class FilesPanel(QWidget):
-    """Shows the session's images; opens the one that is chosen."""
+    """Shows the session's images; opens the one that is chosen. chosenChanged(): other rows are selected."""
+
+    chosenChanged = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,6 +149,7 @@ class FilesPanel(QWidget):
         self.view.customContextMenuRequested.connect(self._show_menu)
         self.view.verticalScrollBar().valueChanged.connect(self._scrolled)
         self._model.modelReset.connect(self._pictures.start)
+        self.view.selectionModel().selectionChanged.connect(self._chosen_changed)
         icons().changed.connect(self.view.viewport().update)
 
     # -- what the list asks for ---------------------------------------------------------------------------
@@ -169,6 +172,15 @@ class FilesPanel(QWidget):
     def _split(self, name: str) -> Split | None:
         project = self._session.project
         return project.split.get(name) if project else None
+
+    @property
+    def chosen(self) -> list[str]:
+        """The selected images, in the order of the list."""
+        return self.view.chosen_names()
+
+    @Slot()
+    def _chosen_changed(self, *_: object) -> None:
+        self.chosenChanged.emit()
 
     @property
     def model(self) -> FileList:
