@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from unet_studio.commands.options import add_format, add_json, add_project_dir, opened
+from unet_studio.commands.options import add_format, add_json, add_project_dir, opened, read_map
 from unet_studio.commands.terminal import Terminal
-from unet_studio.core.errors import StudioError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     terminal = Terminal(arguments.json)
     options = ImportOptions(
-        arguments.approve, arguments.replace, arguments.add_classes, _renames(arguments.map)
+        arguments.approve, arguments.replace, arguments.add_classes, read_map(arguments.map, "THERE=HERE")
     )
     with (
         opened(arguments.folder, arguments.project, writable=True) as project,
@@ -59,16 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
     show_proof(terminal, report.proof)
     terminal.result(report.to_json())
     return show_problems(terminal, report.problems)
-
-
-def _renames(assignments: list[str]) -> dict[str, str]:
-    renames = {}
-    for assignment in assignments:
-        there, equals, here = assignment.partition("=")
-        if not equals or not there.strip():
-            raise StudioError(f"{assignment!r} maps nothing.", "Write --map THERE=HERE.")
-        renames[there.strip()] = here.strip()
-    return renames
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -30,6 +30,17 @@ def add_project_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
 
 
+def read_map(assignments: list[str], example: str) -> dict[str, str]:
+    """What --map was given, "NAME=OTHER" each. example: how it is written."""
+    found = {}
+    for assignment in assignments:
+        name, equals, other = assignment.partition("=")
+        if not equals or not name.strip():
+            raise StudioError(f"{assignment!r} maps nothing.", f"Write --map {example}.")
+        found[name.strip()] = other.strip()
+    return found
+
+
 @contextmanager
 def opened(folder: Path, project_dir: Path | None = None, *, writable: bool = False) -> "Iterator[Project]":
     """A project, closed at the end. Raises StudioError where it can't be written but has to."""

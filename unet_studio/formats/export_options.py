@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.overlays import PictureStyle
+from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.project import Project, Status
 
 Layer = Literal["mask", "annotation", "prediction"]
@@ -36,7 +37,8 @@ class ExportOptions:
 
     pictures: pictures to look at, beside the masks; style: how they look.
     with_images: whether a format that has a place for the images takes copies along; None: where its users
-    expect them. statistics: a table of objects and areas, and one summed up. overwrite: also files of an
+    expect them. statistics: a table of objects and areas, and one summed up; pixel_size: for their areas, by
+    default the project's. overwrite: also files of an
     earlier export that somebody changed since. resume: go on with an export that was broken off.
     """
 
@@ -51,6 +53,7 @@ class ExportOptions:
     style: PictureStyle = field(default_factory=PictureStyle)
     with_images: bool | None = None
     statistics: bool = False
+    pixel_size: PixelSize | None = None
     overwrite: bool = False
     resume: bool = False
 

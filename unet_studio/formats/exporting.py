@@ -112,9 +112,9 @@ class _Export:
     done: int = 0
 
     def __post_init__(self) -> None:
-        table, size = self.layers.mapping.table, self.project.pixel_size
-        names = self.layers.names
-        self.extras = Extras(self.stage, self.place.beside, self.options, table, names, size)
+        self.pixel_size = self.options.pixel_size or self.project.pixel_size
+        table, names = self.layers.mapping.table, self.layers.names
+        self.extras = Extras(self.stage, self.place.beside, self.options, table, names, self.pixel_size)
 
     def run(self) -> ExportReport:
         """Write everything aside, prove it, and put it in its place."""
@@ -212,7 +212,7 @@ class _Export:
             **self.options.to_json(),
             "classes": self.layers.mapping.table.to_json(),
             "class_mapping": self.layers.mapping.to_json(),
-            "pixel_size": self.project.pixel_size.to_json() if self.project.pixel_size else None,
+            "pixel_size": self.pixel_size.to_json() if self.pixel_size else None,
             "samples": [
                 {"image": name, "file": self.files[name], **self.layers.facts[name], **copies.get(name, {})}
                 for name in report.images
