@@ -17,12 +17,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and lines on stderr")
 
 
-def add_format(parser: argparse.ArgumentParser, *, written: bool = False) -> None:
+def add_format(parser: argparse.ArgumentParser, *, written: bool = False, optional: bool = False) -> None:
     """FORMAT, with the names of all there are. written: of those alone that can be written."""
     from unet_studio.formats.table import FORMATS, WRITTEN
 
     known = "; ".join(f"{name}: {entry.title}" for name, entry in (WRITTEN if written else FORMATS).items())
-    parser.add_argument("format", metavar="FORMAT", help=known.replace("%", "%%"))
+    parser.add_argument(
+        "format", metavar="FORMAT", nargs="?" if optional else None, help=known.replace("%", "%%")
+    )
 
 
 def add_project_dir(parser: argparse.ArgumentParser) -> None:

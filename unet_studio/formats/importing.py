@@ -228,7 +228,7 @@ class _Import:
                 advance(len(self.rows), len(self.rows))
             self.recorder.finish("done")
             return self._written(complete=True)
-        except Cancelled:
+        except (Cancelled, KeyboardInterrupt):
             self._written(complete=False)
             raise
         except OSError as error:

@@ -188,7 +188,7 @@ class Predictor(QObject):
         """Predict what is on screen and what comes next, where predictions are missing."""
         session = self._session
         document = session.document
-        if document is None or not self.auto or self.model is None:
+        if document is None or self.model is None or not (self.auto or self.model.imported):
             return
         if (document.prediction is None or self.stale) and not document.approved:
             self._submit([document.name], CURRENT)
