@@ -14,7 +14,8 @@ from PIL import Image
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.label_studio import decode, encode, read_label_studio, write_label_studio
+from unet_studio.formats.brush_runs import decode, encode
+from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.sample import Outgoing, Sample
 
 # 5 x 7, rows 1-3 columns 2-4 set but for the hole at (2, 3), and the single pixel (4, 6).
@@ -120,6 +121,38 @@ def test_shapes_are_in_percent_and_turn_around_their_corner(tmp_path: Path) -> N
     assert read_label_studio(tmp_path).read("a.png", (5, 10)).tolist() == turned.tolist()
 
 
+def test_sizes_are_known_before_anything_is_drawn(tmp_path: Path) -> None:
+    write(tmp_path, brush("a", GOLDEN_BYTES), brush("a", GOLDEN_BYTES))
+    incoming = read_label_studio(tmp_path)
+    assert incoming.size("a.png") == (5, 7)
+    assert incoming.scene is not None
+    assert len(incoming.scene("a.png", None).regions) == 2
+    write(tmp_path, brush("a", GOLDEN_BYTES), brush("a", GOLDEN_BYTES, (9, 9)))
+    incoming = read_label_studio(tmp_path)
+    assert incoming.size("a.png") is None
+    with pytest.raises(StudioError, match="of images of several sizes"):
+        incoming.read("a.png", None)
+    for results in ((), (brush("a", GOLDEN_BYTES, (0, 7)),)):
+        write(tmp_path, *results)
+        assert read_label_studio(tmp_path).size("a.png") is None
+
+
+def test_a_file_is_never_held_whole(tmp_path: Path) -> None:
+    """Tasks are found again by their place: names that are no ASCII must not shift it."""
+    tasks = [
+        {
+            "data": {"image": f"ä{number}.png"},
+            "annotations": [{"result": [brush(f"Zelle é{number}", GOLDEN_BYTES)]}],
+        }
+        for number in range(3)
+    ]
+    (tmp_path / "t.json").write_text(json.dumps(tasks, ensure_ascii=False, indent=2), encoding="utf-8")
+    incoming = read_label_studio(tmp_path)
+    for number, key in enumerate(incoming.keys):
+        assert key == f"ä{number}.png"
+        np.testing.assert_array_equal(incoming.read(key, (5, 7)), GOLDEN * (number + 1))
+
+
 def test_skipped_annotations_and_predictions_stand_back(tmp_path: Path) -> None:
     first = {"was_cancelled": True, "result": [brush("x", GOLDEN_BYTES)]}
     second = {"result": [brush("y", GOLDEN_BYTES)]}
@@ -160,7 +193,7 @@ def test_the_labelling_interface_says_the_order_and_the_colours(tmp_path: Path) 
         (brush("a", GOLDEN_BYTES, (0, 7)), "impossible size"),
         (shape("ellipselabels", "a", x=1, y=1, radiusX=1e9, radiusY=1), "far larger"),
         (shape("polygonlabels", "a", points=[[1, 1]]), "too few points"),
-        (shape("rectanglelabels", "a", x=1), "'y'"),
+        (shape("rectanglelabels", "a", x=1), "'width'"),
     ],
 )
 def test_malformed_regions_are_named(tmp_path: Path, result: dict[str, Any], problem: str) -> None:
@@ -172,8 +205,11 @@ def test_malformed_regions_are_named(tmp_path: Path, result: dict[str, Any], pro
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[", "can't be read"),
+        ("[", "no list of tasks"),
+        ("", "no list of tasks"),
         ("{}", "no list of tasks"),
+        ("[] 3", "no list of tasks"),
+        ("[" * 200_000, "can't be read"),
         ("[]", "holds no task"),
         ("[3]", "a task is malformed"),
         ('[{"data": {}}]', "a task is malformed"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from unet_studio.core.classes import ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
+from unet_studio.formats.rootpainter import place_of_image, read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Labels, Outgoing, Sample
 
 LABELS = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
@@ -49,6 +49,7 @@ def test_what_is_written_is_what_its_trainer_reads(tmp_path: Path) -> None:
         "location": "projects/My roots",
         "file_names": ["sub_a.jpg"],
     }
+    assert place_of_image("sub/a.jpg", files["sub/a.jpg"]) == "datasets/My roots/sub_a"
     for name in ("annotations/val", "segmentations", "models", "messages", "logs"):
         assert (project / name).is_dir()
 

@@ -55,6 +55,17 @@ def elements(stream: BinaryIO, arrays: set[str]) -> Iterator[Element]:
         raise ValueError("something follows its end")
 
 
+def items(stream: BinaryIO) -> Iterator[Element]:
+    """Every entry of a file that is one array, its key ""; memory holds little more than one of them.
+
+    Raises as elements() does.
+    """
+    scanner = _Scanner(stream)
+    yield from _entries(scanner, "")
+    if scanner.peek():
+        raise ValueError("something follows its end")
+
+
 def first_sign(stream: BinaryIO) -> str:
     """The first character that is no space, "" where there is none. Raises ValueError as elements() does."""
     return _Scanner(stream).peek()

@@ -9,8 +9,8 @@ RootPainter knows one foreground; for several classes its manual (docs/FAQ.md) s
 model for each of your classes", so each class gets a project, in which the other classes are background.
 Written: projects/<project>/annotations/{train,val}/<stem>.png, with images for testing in annotations/test,
 which RootPainter does not learn from, and rootpainter.json, which says what project is what class. The images
-belong in datasets/<title>, flat, under the names that the .seg_proj lists. Read: such a folder, one project,
-a folder of annotations, or one of segmentations, (0, 255, 255, 178) where a model saw the foreground.
+belong in datasets/<first project>, flat, under the names that the .seg_proj lists. Read: such a folder, one
+project, a folder of annotations, or one of segmentations, (0, 255, 255, 178) where a model saw foreground.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_
 
 FACTS = "rootpainter.json"
 PROJECTS, ANNOTATIONS, SEGMENTATIONS = "projects", "annotations", "segmentations"
+DATASETS = "datasets"
 PARTS = ("train", "val", "test")
 EMPTY_FOLDERS = (SEGMENTATIONS, "models", "messages", "logs")  # which RootPainter makes with a project
 FOREGROUND, BACKGROUND = (255, 0, 0, 180), (0, 255, 0, 180)  # RGBA
@@ -51,7 +52,7 @@ def write_rootpainter(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
     parts = {name: outgoing.split.get(name, "train") for name in outgoing.names}
     first = next(iter(projects.values()))
     for project in projects.values():
-        _write_project(folder, project, title, flat)
+        _write_project(folder, project, first, flat)
     for sample in outgoing.samples():
         check_labels(sample, table)
         for index, project in projects.items():
@@ -69,6 +70,12 @@ def write_rootpainter(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
     }
     write_json(folder / FACTS, facts)
     return {name: f"{PROJECTS}/{first}/{ANNOTATIONS}/{parts[name]}/{stem}.png" for name, stem in flat.items()}
+
+
+def place_of_image(_image: str, annotation: str) -> str:
+    """For Format.image_file: the image of an annotation in the data set, without its suffix."""
+    path = PurePosixPath(annotation)
+    return f"{DATASETS}/{path.parts[1]}/{path.stem}"
 
 
 def _project_names(title: str, table: ClassTable) -> dict[int, str]:
