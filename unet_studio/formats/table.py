@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet_studio.core.errors import StudioError
+from unet_studio.formats.archives import is_archive, read_archive
 from unet_studio.formats.cellpose import read_cellpose, write_cellpose
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.cvat import read_cvat, write_cvat
@@ -67,8 +68,8 @@ class Format:
         return one_file(destination, self.file_name) if self.file_name else destination
 
     def read(self, source: Path) -> Incoming:
-        """Open a foreign set of masks."""
-        return self.reader(source)
+        """Open a foreign set of masks: a file, a folder, or an archive of either."""
+        return read_archive(source, self.reader) if is_archive(source) else self.reader(source)
 
     def write(self, destination: Path, outgoing: Outgoing) -> Mapping[str, str]:
         """Write a set of masks; returns the file, relative to the destination, of each image.
