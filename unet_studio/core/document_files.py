@@ -37,12 +37,13 @@ def load_document(
     image = read_image(project.image_path(name), progress=part(progress, 0.0, _DECODED))
     shape = (image.shape[0], image.shape[1])
     digest = pixel_hash(image, part(progress, _DECODED, _HASHED))
-    annotation, facts = _stored_layer(project.read_annotation(name), name, shape, digest)
-    finished, finished_facts = _stored_layer(project.read_approved(name), name, shape, digest)
-    mask = Mask(annotation, copy=False) if annotation is not None else Mask.full(shape, UNLABELLED)
-    last = journal.replay(
-        project.journal_path(name), journal.Picture(shape, digest), mask, project.read_only is None
-    )
+    with project.layer_lock:  # a save that came between would leave its steps neither in layers nor journal
+        annotation, facts = _stored_layer(project.read_annotation(name), name, shape, digest)
+        finished, finished_facts = _stored_layer(project.read_approved(name), name, shape, digest)
+        mask = Mask(annotation, copy=False) if annotation is not None else Mask.full(shape, UNLABELLED)
+        with project.journal_lock:  # what is being written now is no half-written end to cut away
+            picture = journal.Picture(shape, digest)
+            last = journal.replay(project.journal_path(name), picture, mask, project.read_only is None)
     now = project.classes.successors()
     if last is not None and now is not None:  # edits of before a class was deleted
         mask = Mask(now[mask.pixels])
