@@ -67,6 +67,22 @@ def test_a_region_on_top_wins_by_its_order(tmp_path: Path) -> None:
     assert drawn(tmp_path, top + low) == expected.tolist()
 
 
+def test_each_element_is_an_object_of_its_own_and_sizes_are_known(tmp_path: Path) -> None:
+    """CVAT's group_id ties annotations together that mean something together, not parts of one object."""
+    box = '<box label="a" xtl="0" ytl="0" xbr="7" ybr="5" group_id="1" z_order="0"/>'
+    (tmp_path / "annotations.xml").write_text(one_image(2 * box))
+    incoming = read_cvat(tmp_path)
+    assert incoming.size("a.png") == (5, 7)
+    assert incoming.scene is not None
+    assert [region.instance for region in incoming.scene("a.png", None).regions] == ["", ""]
+
+
+def test_an_ellipse_turns_clockwise(tmp_path: Path) -> None:
+    found = drawn(tmp_path, '<ellipse label="a" cx="3" cy="2" rx="2.4" ry="0.6" rotation="45" z_order="0"/>')
+    assert found[0][1] == found[3][4] == 1
+    assert found[3][1] == found[0][4] == 0
+
+
 def test_polygons_boxes_and_ellipses_have_pixels_and_the_others_are_named(tmp_path: Path) -> None:
     square = '<polygon label="a" points="1.00,1.00;4.00,1.00;4.00,3.00;1.00,3.00" z_order="0"/>'
     expected = np.zeros((5, 7), int)
@@ -146,6 +162,11 @@ def test_cvats_own_masks_match_the_truth(data: Path) -> None:
         truth = np.asarray(Image.open(path))
         found = incoming.read(f"{path.stem}.jpg", truth.shape)
         np.testing.assert_array_equal(lut[found], truth)
+
+
+def test_a_video_is_refused_with_the_way_out(data: Path) -> None:
+    with pytest.raises(StudioError, match='it is "CVAT for video"; export the task as "CVAT for images"'):
+        read_cvat(data / "interop" / "cvat_images" / "tiny" / "for_video")
 
 
 def test_subsets_of_a_project_may_share_names(data: Path) -> None:

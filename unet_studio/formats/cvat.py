@@ -29,12 +29,12 @@ from unet_studio.formats.regions import (
     Scene,
     Stencil,
     check_names,
-    draw_ring,
     from_scenes,
     names_to_write,
     split,
 )
 from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, check_shape, one_file
+from unet_studio.formats.shapes import box, draw_ellipse, draw_points, turned
 
 FILE_NAME = "annotations.xml"  # in a destination that is a folder, and in CVAT's own zip files
 BLOCK = 1 << 20  # bytes parsed at a time
@@ -262,33 +262,25 @@ def _mask(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
 
 def _polygon(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
     pairs = [point.split(",") for point in element.attrib["points"].split(";")]
-    return draw_ring([(float(x), float(y)) for x, y in pairs], shape)
+    return draw_points(np.array([(float(x), float(y)) for x, y in pairs]), shape)
 
 
 def _box(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
+    """A box, turned around its middle."""
     left, top, right, bottom = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    middle = corners.mean(axis=0)
-    turned = _turned(corners - middle, float(element.get("rotation", "0"))) + middle
-    return draw_ring([(float(x), float(y)) for x, y in turned], shape)
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    return draw_points(turned(box(left, top, right, bottom) - middle, _radians(element)) + middle, shape)
 
 
 def _ellipse(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
-    centre = np.array([float(element.attrib["cx"]), float(element.attrib["cy"])])
-    reach = np.array([float(element.attrib["rx"]), float(element.attrib["ry"])])
-    if not np.isfinite(reach).all() or (np.abs(reach) > 4 * max(shape)).any():
-        raise ValueError("an ellipse is far larger than its image")
-    angles = np.linspace(0, 2 * math.pi, max(16, round(4 * float(reach.max()))), endpoint=False)
-    points = np.stack((np.cos(angles), np.sin(angles)), axis=1) * reach
-    turned = _turned(points, float(element.get("rotation", "0"))) + centre
-    return draw_ring([(float(x), float(y)) for x, y in turned], shape)
+    centre = float(element.attrib["cx"]), float(element.attrib["cy"])
+    reach = float(element.attrib["rx"]), float(element.attrib["ry"])
+    return draw_ellipse(centre, reach, _radians(element), shape)
 
 
-def _turned(points: Any, degrees: float) -> Any:
-    """Turned clockwise on the screen, as CVAT counts rotation."""
-    angle = math.radians(degrees)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return points @ turn
+def _radians(element: ElementTree.Element) -> float:
+    """How far a shape is turned, clockwise on the screen."""
+    return math.radians(float(element.get("rotation", "0")))
 
 
 # The elements that have pixels.
