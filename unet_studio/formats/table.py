@@ -8,6 +8,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.formats.archives import is_archive, read_archive
 from unet_studio.formats.cellpose import read_cellpose, write_cellpose
 from unet_studio.formats.coco import read_coco, write_coco
+from unet_studio.formats.color_masks import read_color_masks, write_color_png
 from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.image_copies import beside, into, parallel
 from unet_studio.formats.index_masks import read_index_masks
@@ -88,6 +89,7 @@ FORMATS: dict[str, Format] = {
     for entry in (
         Format("index-png", "Index masks (folder of PNG)", read_index_masks, write_index_png_folder),
         Format("index-tiff", "Index masks (folder of TIFF)", read_index_masks, write_index_tiff),
+        Format("color-png", "Colour masks (folder of PNG)", read_color_masks, write_color_png),
         Format(
             "coco",
             "COCO instances (JSON)",
