@@ -50,6 +50,10 @@ class ClassEditor(QObject):
         self.set_hidden(())
         self.set_locked(())
         self.opened.emit()
+        self.go_on_rewriting(project)
+
+    def go_on_rewriting(self, project: Project) -> None:
+        """Rewrite masks that hold deleted classes still, or again."""
         if project.rewriting and project.read_only is None:
             self._rewrite(project)
 
@@ -101,7 +105,7 @@ class ClassEditor(QObject):
 
         Waits, without holding the window up, until everything is saved; the masks on disk follow in a thread.
         """
-        if self._session.project is not None:
+        if self._session.project is not None and not self._session.importer.say_running():
             self._session.editor.abandon()
             self._waiting, self._waited = (index, UNLABELLED if into is None else into), 0
             self._delete_when_saved()
@@ -129,21 +133,21 @@ class ClassEditor(QObject):
             session.say_failed(as_studio_error(error))
             return
         with session.reread():
-            self._changed()
+            self.follow()
         self._rewrite(session.project)
 
     def _set(self, change: Callable[[ClassTable], ClassTable]) -> None:
         session = self._session
-        if session.project is None:
+        if session.project is None or session.importer.say_running():
             return
         try:
             session.project.set_classes(change(session.classes))
         except (StudioError, OSError) as error:
             session.say_failed(as_studio_error(error))
             return
-        self._changed()
+        self.follow()
 
-    def _changed(self) -> None:
+    def follow(self) -> None:
         """The project has other classes: everybody follows."""
         session = self._session
         if session.document is not None and session.project is not None:

@@ -134,6 +134,7 @@ class Editor(QObject):
         if document is None or (tool.paints and (not self._session.editable or self.landing.under_way)):
             if kind == "press":
                 self._session.operator.say_running()
+                self._session.importer.say_running()
             return
         weight = PRESSURE_WEIGHT if kind in ("move", "release") else 1.0
         self._pressure += (pressure - self._pressure) * weight

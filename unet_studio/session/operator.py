@@ -133,6 +133,7 @@ class Operator(QObject):
         session, document = self._session, self._session.document
         if document is None or not session.editable:
             self.say_running()
+            session.importer.say_running()
             return
         session.editor.abandon()
         foreseen = self._foreseen

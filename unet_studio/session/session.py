@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
@@ -32,8 +32,11 @@ from unet_studio.session.browser import LISTING_PATIENCE, Browser
 from unet_studio.session.class_editor import ClassEditor
 from unet_studio.session.displays import Displays
 from unet_studio.session.editor import Editor
+from unet_studio.session.exporter import Exporter
+from unet_studio.session.importer import Importer
 from unet_studio.session.operator import Operator
 from unet_studio.session.predictor import Predictor
+from unet_studio.session.statistician import Statistician
 from unet_studio.session.trainer import Trainer
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
@@ -74,7 +77,6 @@ class Session(QObject):
     unfinished = Signal(str, str)
     savedChanged = Signal(bool)
     saveFailed = Signal(str, str)
-    exported = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -92,7 +94,6 @@ class Session(QObject):
         self._thumbnails: Thumbnails | None = None
         self._writer: Writer | None = None
         self._tasks = TaskThread("tasks")
-        self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._task_failed)
         self.editor = Editor(self)
         self.operator = Operator(self)
@@ -101,6 +102,9 @@ class Session(QObject):
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
         self.browser = Browser(self)
+        self.exporter = Exporter(self)
+        self.importer = Importer(self)
+        self.statistician = Statistician(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
         self._patience.timeout.connect(self.documentChanged)
         self._heartbeat = QTimer(self, interval=int(HEARTBEAT_SECONDS * 1000))
@@ -136,6 +140,7 @@ class Session(QObject):
         self.predictor.open(project)
         self.trainer.open(project)
         self.class_editor.open(project)
+        self.importer.open(project)
         if project.images:
             self.open_image(project.images[0])
         else:
@@ -146,6 +151,9 @@ class Session(QObject):
         if self.project is None:
             return True
         self.settle()
+        self.importer.close()
+        self.exporter.close()
+        self.statistician.close()
         self.predictor.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
@@ -174,6 +182,9 @@ class Session(QObject):
         self.operator.stop()
         self.editor.stop()
         self.displays.stop()
+        self.exporter.stop()
+        self.importer.stop()
+        self.statistician.stop()
         self._tasks.stop()
         return saved
 
@@ -287,7 +298,7 @@ class Session(QObject):
     def set_aside(self, name: str | None = None) -> None:
         """Move the mask of an image, or the current one, out of the way: nothing is deleted."""
         name = name or self.current
-        if self.project is None or name is None or not self._at_rest(name):
+        if self.project is None or name is None or self.importer.say_running() or not self._at_rest(name):
             return
         try:
             moved = self.project.set_aside(name)
@@ -362,7 +373,8 @@ class Session(QObject):
     def _loaded(self, name: str) -> None:
         opened = self._loader.get(name) if self._loader else None
         self.broken.pop(name, None)
-        unsaved = opened is not None and opened.document.replayed and self.read_only is None
+        writable = self.read_only is None and not self.importer.running
+        unsaved = opened is not None and opened.document.replayed and writable
         if opened is not None and unsaved and self._writer is not None:
             self._writer.save(opened.document)  # what a crash left in the journal goes where it belongs
             opened.document.replayed = False
@@ -390,9 +402,15 @@ class Session(QObject):
     # -- editing ------------------------------------------------------------------------------------------
 
     @property
+    def writer(self) -> Writer | None:
+        """The thread that saves the open project's work."""
+        return self._writer
+
+    @property
     def editable(self) -> bool:
         """Whether a person may change the document on screen now."""
-        return self._document is not None and self.read_only is None and not self.operator.running
+        busy = self.operator.running or self.importer.running
+        return self._document is not None and self.read_only is None and not busy
 
     def announce(self, change: Change) -> None:
         """After a step: journal it, save it some time, tell the views."""
@@ -401,6 +419,7 @@ class Session(QObject):
             return
         self._count_time(document)
         writer.record(document)
+        self.exporter.note_change(document.name)
         if change.approval_changed:
             writer.save(document)  # an approval is a decision: it goes to disk at once
         painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
@@ -450,29 +469,7 @@ class Session(QObject):
         message = f"{name} could not be saved: {error.message}"
         self.saveFailed.emit(message, f"{error.remedy} It is tried again.")
 
-    # -- export and tasks ---------------------------------------------------------------------------------
-
-    def export(
-        self,
-        format_name: str,
-        destination: Path,
-        which: Literal["approved", "all"] = "approved",
-        layer: Literal["mask", "annotation", "prediction"] = "mask",
-    ) -> None:
-        """Write masks in a format in a thread; exported() or failed() says how it went. See export_masks."""
-        if self.project is None or not self.saved_or_said():
-            return
-        from unet_studio.formats.exporting import export_masks  # OpenCV and pycocotools: not at start-up
-
-        project = self.project
-        self._tasks.submit(
-            "export", lambda: export_masks(project, format_name, destination, which=which, layer=layer)
-        )
-
-    @Slot(object, object)
-    def _task_done(self, key: Any, result: Any) -> None:
-        if key == "export":
-            self.exported.emit(result)
+    # -- saving and what fails ----------------------------------------------------------------------------
 
     @Slot(object, object)
     def _task_failed(self, _key: Any, error: StudioError) -> None:

@@ -73,6 +73,10 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     "redo": lambda session: session.editor.can_redo,
     "approvable": lambda session: _editable(session) and not _approved(session),
     "approved": lambda session: _editable(session) and _approved(session),
+    "importable": lambda session: not _read_only(session) and bool(session.images),
+    "imported": lambda session: (
+        not _read_only(session) and session.importer.last is not None and not session.importer.running
+    ),
     "predictable": lambda session: session.document is not None and session.predictor.model is not None,
     "predictable_all": lambda session: bool(session.images) and session.predictor.model is not None,
     "trainable": lambda session: (
@@ -108,8 +112,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("F5",), "project", "Find images that came or went since the folder was opened", line=True,
     ),
     ActionSpec(
+        "import", "&Import Masks…", "import", "&File", "commands.show_import",
+        ("Ctrl+I",), "importable", "Bring in masks that were made elsewhere", line=True,
+    ),
+    ActionSpec(
         "export", "&Export Masks…", "export-variant", "&File", "commands.show_export",
-        ("Ctrl+E",), "project", "Write masks for other programs", line=True,
+        ("Ctrl+E",), "images", "Write masks for other programs",
+    ),
+    ActionSpec(
+        "statistics", "S&tatistics…", "table-large", "&File", "commands.show_statistics",
+        ("Ctrl+Shift+T",), "images", "Count objects and areas, by image and class",
     ),
     ActionSpec(
         "close_project", "&Close Project", "close", "&File", "commands.close_project",
@@ -125,6 +137,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "redo", "&Redo", "redo", "&Edit", "session.editor.redo",
         ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "Do again what was undone", toolbar="icon", repeat=True,
+    ),
+    ActionSpec(
+        "undo_import", "Undo &Import", "undo-variant", "&Edit", "commands.undo_import",
+        (), "imported", "Take the last import of masks back, in all images", line=True,
     ),
     *(
         ActionSpec(

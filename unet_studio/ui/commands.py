@@ -1,17 +1,27 @@
 """What the actions of the window do, as far as neither the session nor a panel does it by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog
 
 from unet_studio.session.operator import Request
 from unet_studio.ui.dialogs.messages import ask, ask_folder
+from unet_studio.ui.loading import Loading
+from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.theme import theme
 
 if TYPE_CHECKING:
     from unet_studio.ui.main_window import MainWindow
+
+
+# What boxes need that would keep the window waiting while it is imported.
+IMPORT = ("unet_studio.formats.importing", "unet_studio.ui.dialogs.importing.dialog")
+EXPORT = ("unet_studio.formats.exporting", "unet_studio.ui.dialogs.exporting.dialog")
+STATISTICS = ("unet_studio.formats.export_layers", "unet_studio.ui.dialogs.statistics.dialog")
 
 
 class Commands:
@@ -20,6 +30,7 @@ class Commands:
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
         self._operations: dict[str, Mapping[str, Any]] = {}  # what was chosen last, by operation
+        self._loading = Loading(window)
 
     def choose_folder(self) -> None:
         """Ask for a folder of images."""
@@ -107,11 +118,59 @@ class Commands:
             self._window.session.trainer.discard,
         )
 
-    def show_export(self) -> None:
-        """Ask what to export."""
-        from unet_studio.ui.dialogs.export import ExportDialog
+    def show_import(self, source: Path | None = None) -> None:
+        """Ask which masks to import, and show what would come in. source: where they are, if known."""
+        self._loading.when_loaded(IMPORT, partial(self._show_import, source))
 
-        ExportDialog(self._window.session, self._window).open()
+    def _show_import(self, source: Path | None) -> None:
+        from unet_studio.ui.dialogs.importing.dialog import ImportDialog
+
+        window = self._window
+        self._show_once(ImportDialog, lambda: ImportDialog(window.session, window.preferences, window))
+        if source is not None:
+            next(box for box in window.findChildren(ImportDialog) if box.isVisible()).take(source)
+
+    def undo_import(self) -> None:
+        """Take the last import back, after asking."""
+        from unet_studio.ui.dialogs.importing.undoing import ask_to_undo
+
+        ask_to_undo(self._window, self._window.session)
+
+    def show_export(self) -> None:
+        """Ask what to export, or show how far the export is that runs."""
+        self._loading.when_loaded(EXPORT, self._show_export)
+
+    def _show_export(self) -> None:
+        from unet_studio.ui.dialogs.exporting.dialog import ExportDialog
+
+        window = self._window
+        self._show_once(
+            ExportDialog, lambda: ExportDialog(window.session, window.preferences, self._files, window)
+        )
+
+    def show_statistics(self) -> None:
+        """Count objects and areas of all images."""
+        self._loading.when_loaded(STATISTICS, self._show_statistics)
+
+    def _show_statistics(self) -> None:
+        from unet_studio.ui.dialogs.statistics.dialog import StatisticsDialog
+
+        window = self._window
+        self._show_once(StatisticsDialog, lambda: StatisticsDialog(window.session, self._files, window))
+
+    @property
+    def _files(self) -> FilesPanel:
+        panel = self._window.panels["files"]
+        assert isinstance(panel, FilesPanel)
+        return panel
+
+    def _show_once(self, kind: type[QDialog], make: Callable[[], QDialog]) -> None:
+        """Show a box that stays beside the window; the one that is there already, where there is one."""
+        found = next((box for box in self._window.findChildren(kind) if box.isVisible()), None)
+        dialog = found or make()
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def show_shortcuts(self) -> None:
         """List all keys, to look up and to change."""

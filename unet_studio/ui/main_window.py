@@ -177,6 +177,7 @@ class MainWindow(QMainWindow):
             session.trainer.changed,
             session.statusChanged,
             session.operator.changed,
+            session.importer.changed,
             session.predictor.predicted,
         ):
             signal.connect(self._refresh_actions)

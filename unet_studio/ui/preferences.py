@@ -113,6 +113,19 @@ class Preferences:
         value = [[entry.folder, entry.project_dir] for entry in entries[:RECENT]]
         self._settings.setValue("recent", json.dumps(value))
 
+    @property
+    def import_sources(self) -> list[str]:
+        """Where masks were imported from last, newest first."""
+        try:
+            return [str(source) for source in json.loads(self._text("import_sources", "[]"))][:RECENT]
+        except (ValueError, TypeError):
+            return []
+
+    def remember_import_source(self, source: str) -> None:
+        """Put a source of masks on top of the last ones."""
+        sources = [source, *(old for old in self.import_sources if old != source)]
+        self._settings.setValue("import_sources", json.dumps(sources[:RECENT]))
+
     def signs(self, folder: Path) -> tuple[frozenset[int], frozenset[int]]:
         """Which classes of a project are hidden, and which are locked."""
         try:
@@ -131,6 +144,26 @@ class Preferences:
         if hidden or locked:
             known[str(folder)] = [sorted(hidden), sorted(locked)]
         self._settings.setValue("signs", json.dumps(dict(list(known.items())[-SIGNED:])))
+
+    def export(self, folder: Path) -> dict[str, object]:
+        """What was chosen in the last export of a project; of one never exported, in the last of any."""
+        try:
+            known = dict(json.loads(self._text("exports", "{}")))
+            return dict(known.get(str(folder)) or known.get("", {}))
+        except (ValueError, TypeError):
+            return {}
+
+    def store_export(self, folder: Path, chosen: Mapping[str, object], elsewhere: Sequence[str]) -> None:
+        """Store what was chosen in an export. elsewhere: the keys that hold for other projects too."""
+        try:
+            known = dict(json.loads(self._text("exports", "{}")))
+        except (ValueError, TypeError):
+            known = {}
+        known.pop(str(folder), None)
+        known.pop("", None)
+        known[str(folder)] = dict(chosen)
+        known[""] = {key: chosen[key] for key in elsewhere if key in chosen}
+        self._settings.setValue("exports", json.dumps(dict(list(known.items())[-SIGNED:])))
 
     def layout(self, name: str) -> QByteArray | None:
         """A stored window geometry or state, if there is one."""
