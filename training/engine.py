@@ -253,7 +253,7 @@ def _score(job: Job, best: float) -> Validated | None:
     """The judge's scores, as better or no better than `best`; None where a request to end cuts it short."""
     try:
         loss = mean_loss(job.judge, job.loss_patches, job.loss, job.background, job.check)
-        evaluation = evaluate(job.judge, job.data, job.judged, job.check)
+        evaluation, job.evidence = evaluate(job.judge, job.data, job.judged, job.check)
     except Cancelled:
         return None
     step = job.state.standing.step

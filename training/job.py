@@ -23,6 +23,7 @@ from unet_studio.core.events import Validated
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.model.calibration import Evidence
 from unet_studio.model.checkpoint import save_model
 from unet_studio.model.devices import fast_dtype
 from unet_studio.model.predict import Model
@@ -52,6 +53,7 @@ class Job:
     fine_tuned: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
     confusion: Tensor | None = None
+    evidence: Evidence = field(default_factory=Evidence)
     saved: float = 0.0
     validation_seconds: float = 0.0
     started: float = 0.0
@@ -79,11 +81,21 @@ class Job:
 
     def save_best(self) -> None:
         """Write the judge's weights as the run's best model."""
-        kind = "validation" if self.judged[0].part == "val" else "training"
+        validated = self.judged[0].part == "val"
+        kind = "validation" if validated else "training"
+        # Images that a model learnt from say nothing of how sure it may be of others.
+        found = self.evidence.calibration() if validated else None
+        calibrated = {"calibration": found.to_json()} if found else {}
         card = replace(
             self.judge.card,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            metrics={"kind": f"mean over {kind} images", "images": len(self.judged), **self.metrics},
+            temperature=found.temperature if found else 1.0,
+            metrics={
+                "kind": f"mean over {kind} images",
+                "images": len(self.judged),
+                **self.metrics,
+                **calibrated,
+            },
             training={
                 "run": self.run.name,
                 "steps": self.state.standing.step,

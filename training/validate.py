@@ -4,27 +4,73 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.freeze import FrozenData, FrozenSample
 from training.losses import IGNORE, Loss
-from unet_studio.core.classes import ClassTable
+from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.events import Validated
 from unet_studio.core.metrics import Evaluation
+from unet_studio.model.calibration import Evidence
 from unet_studio.model.predict import Model
+
+EVIDENCE = 50_000  # pixels to calibrate with, of all images together: plenty for one number
 
 
 def evaluate(
     model: Model, data: FrozenData, samples: Sequence[FrozenSample], check: Callable[[], None]
-) -> Evaluation:
-    """Predict every sample and compare. check: called once a tile; may raise to end the work."""
-    evaluation = Evaluation(data.classes.indices)
+) -> tuple[Evaluation, Evidence]:
+    """Predict every sample and compare. check: called once a tile; may raise to end the work.
+
+    The evidence holds the logits of some known pixels of each, spread evenly, to calibrate with.
+    """
+    evaluation, evidence = Evaluation(data.classes.indices), Evidence()
+    most = max(1, EVIDENCE // max(1, len(samples)))
     for sample in samples:
         check()
-        prediction = model.predict(data.read_image(sample), lambda _fraction: check())
-        evaluation.add(sample.name, data.read_truth(sample), prediction.labels)
-    return evaluation
+        truth = data.read_truth(sample)
+        looked_at = _Lookout(truth, data.classes, most)
+        prediction = model.predict(data.read_image(sample), lambda _fraction: check(), watch=looked_at.see)
+        evaluation.add(sample.name, truth, prediction.labels)
+        looked_at.tell(evidence)
+    return evaluation, evidence
+
+
+class _Lookout:
+    """Picks the logits of at most so many known pixels out of an image's bands."""
+
+    def __init__(self, truth: NDArray[np.uint8], table: ClassTable, most: int) -> None:
+        known = np.flatnonzero(truth != UNLABELLED)
+        places = known[:: max(1, -(-len(known) // most))]
+        self._rows, self._columns = np.divmod(places, truth.shape[1])
+        lut = np.zeros(256, dtype=np.int64)
+        lut[list(table.indices)] = np.arange(len(table.indices))
+        self._truth = torch.from_numpy(lut[truth.ravel()[places]])
+        self._logits: Tensor | None = None  # (K, n)
+        self._seen = np.zeros(len(places), dtype=np.bool_)
+
+    def see(self, top: int, columns: slice, logits: Tensor) -> None:
+        """A Watch."""
+        inside = (self._rows >= top) & (self._rows < top + logits.shape[1])
+        inside &= (self._columns >= columns.start) & (self._columns < columns.stop)
+        found = np.flatnonzero(inside)
+        if found.size:
+            rows = torch.from_numpy(self._rows[found] - top)
+            across = torch.from_numpy(self._columns[found] - columns.start)
+            values = logits[:, rows.to(logits.device), across.to(logits.device)].float().cpu()
+            if self._logits is None:
+                self._logits = values.new_empty(len(values), len(self._rows))
+            self._logits[:, torch.from_numpy(found)] = values
+            self._seen[found] = True
+
+    def tell(self, evidence: Evidence) -> None:
+        """Hand over what was seen."""
+        if self._logits is not None:
+            seen = torch.from_numpy(self._seen)
+            evidence.add(self._logits[:, seen], self._truth[seen])
 
 
 @torch.no_grad()

@@ -43,26 +43,18 @@ def reference(model: Model, image: np.ndarray) -> torch.Tensor:
     return logits.softmax(0)
 
 
-@pytest.fixture
-def seen(monkeypatch) -> list[torch.Tensor]:
-    """The logits that prediction decides on, band by band."""
+def seen(model: Model, image: np.ndarray, settings: PredictSettings) -> torch.Tensor:
+    """The logits (K, H, W) that prediction decides on."""
     bands: list[torch.Tensor] = []
-    original = sweep.decide
-
-    def recorded(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        bands.append(logits.clone())
-        return original(logits)
-
-    monkeypatch.setattr(sweep, "decide", recorded)
-    return bands
+    model.predict(image, settings=settings, watch=lambda _top, _columns, logits: bands.append(logits.clone()))
+    return torch.cat(bands, dim=1)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_seams_are_invisible(outputs, seen):
+def test_seams_are_invisible(outputs):
     model = make(outputs)
     image = picture(500, 610)
-    model.predict(image, settings=SEAMLESS)
-    logits = torch.cat(seen, dim=1)
+    logits = seen(model, image, SEAMLESS)
     if outputs == 1:
         logits = torch.cat([torch.zeros_like(logits), logits])
     expected = reference(model, image)

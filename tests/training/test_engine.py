@@ -89,6 +89,11 @@ def test_a_run_learns_and_leaves_a_model_that_predicts(tmp_path, source):
     assert card.training["samples"]["test"] == ["7.png"]
     assert card.metrics["mean_dice"] == finished.metrics["mean_dice"]
     assert card.metrics["kind"] == "mean over validation images"
+    found = card.metrics["calibration"]
+    assert found["pixels"] == 2 * 32 * 32
+    assert found["ece_after"] <= found["ece_before"]
+    assert card.temperature == pytest.approx(found["temperature"], abs=1e-4)
+    assert card.temperature != 1
     assert run.state() == "finished"
 
 
@@ -308,7 +313,10 @@ def test_without_validation_images_the_training_images_are_measured_and_it_is_sa
     run = make_run(tmp_path / "run", source)
     events = follow(run)
     assert any("indicative" in event.text for event in of(Note, events))
-    assert read_card(run.best).metrics["kind"] == "mean over training images"
+    card = read_card(run.best)
+    assert card.metrics["kind"] == "mean over training images"
+    assert "calibration" not in card.metrics
+    assert card.temperature == 1
 
 
 def test_half_labelled_masks_train_on_their_known_half(tmp_path, source):

@@ -3,6 +3,7 @@
 A model is a folder of two files: model.safetensors (weights) and model.json (this card).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -67,7 +68,8 @@ class ModelCard:
     """What a person and the program need to know of a model. classes: in the order of the output channels.
 
     parent: the model it was fine-tuned from; base: the one that every round restarts from.
-    tile: side of the prediction tiles in px. metrics and training: plain JSON values.
+    tile: side of the prediction tiles in px. metrics and training: plain JSON values. temperature: what
+    logits are divided by before they become confidence, fitted to validation images; 1 leaves them as is.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     tile: int = 512
     note: str = ""
+    temperature: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -115,6 +118,8 @@ class ModelCard:
         outputs = self.architecture.out_channels
         if (2 if outputs == 1 else outputs) != len(table.classes):
             raise ValueError(f"{outputs} outputs for {len(table.classes)} classes")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"the temperature is {self.temperature!r}")
         for name, choices in _CHOICES.items():
             if getattr(self.preprocessing, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self.preprocessing, name)!r}")

@@ -58,7 +58,7 @@ class WithScaling(nn.Module):
 
     def __init__(self, network: Network, card: ModelCard) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.temperature = network, card.temperature
         scaling, count = card.preprocessing, card.preprocessing.channels
         low, high = (0.0,) * count, (1.0,) * count
         if scaling.scaling == "percentile":
@@ -76,7 +76,7 @@ class WithScaling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) as INPUT -> (N, K, H, W) as OUTPUT."""
-        logits: Tensor = self.network(x * self.factor + self.offset)
+        logits: Tensor = self.network(x * self.factor + self.offset) / self.temperature
         if logits.shape[1] > 1:
             return logits.softmax(dim=1)
         object_ = logits.sigmoid()

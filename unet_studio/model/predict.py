@@ -14,7 +14,7 @@ from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
 from unet_studio.model.plan import BATCHES, Plan, PredictSettings
 from unet_studio.model.preprocess import resize
-from unet_studio.model.sweep import Progress, Sweep
+from unet_studio.model.sweep import Progress, Sweep, Watch
 
 __all__ = ["Model", "PredictSettings"]
 
@@ -42,13 +42,15 @@ class Model:
         image: NDArray[Any],
         progress: Progress | None = None,
         settings: PredictSettings | None = None,
+        watch: Watch | None = None,
     ) -> Prediction:
         """Labels (the model's class indices) and confidence of an image, (H, W) or (H, W, C).
 
         progress(fraction), 0..1, is called at least once a tile; what it raises (Cancelled) ends the
-        prediction. When a graphics card's memory runs out, the batch is halved, then the tile, then the
-        processor does it; the result's `made` says so. Raises StudioError where the image doesn't suit the
-        model.
+        prediction. watch(top, columns, logits) sees the logits of each part of the image that is ready; it
+        may see parts again where memory runs out. When a graphics card's memory runs out, the batch is
+        halved, then the tile, then the processor does it; the result's `made` says so. Raises StudioError
+        where the image doesn't suit the model.
         """
         chosen = settings or PredictSettings()
         with self._lock:
@@ -59,7 +61,7 @@ class Model:
             report = _monotonic(progress)
             while True:
                 try:
-                    labels, confidence = self._run(image.shape[:2], pixels, plan, report)
+                    labels, confidence = self._run(image.shape[:2], pixels, plan, report, watch)
                     break
                 except (RuntimeError, MemoryError) as error:
                     if not _out_of_memory(error):
@@ -80,12 +82,17 @@ class Model:
         return Plan(settings.mode, self.device, tile, settings.overlap, batch, settings.tta)
 
     def _run(
-        self, shape: tuple[int, ...], pixels: NDArray[Any], plan: Plan, progress: Progress
+        self,
+        shape: tuple[int, ...],
+        pixels: NDArray[Any],
+        plan: Plan,
+        progress: Progress,
+        watch: Watch | None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels and confidence, uint8 (H, W), by one plan."""
         network = self._ready(plan.device)
         with torch.inference_mode(), plan.precision():
-            return Sweep(network, self.card, pixels, plan).decide(shape, progress)
+            return Sweep(network, self.card, pixels, plan).decide(shape, progress, watch)
 
     def _ready(self, device: torch.device) -> Network:
         """The network as it is now, folded for prediction, on a device; made anew where weights changed."""

@@ -20,6 +20,7 @@ from unet_studio.model.resample import Linear, crop, resample
 from unet_studio.model.tiling import lay_tiles
 
 Progress = Callable[[float], None]
+Watch = Callable[[int, slice, Tensor], None]  # first row, columns, logits (K, n, m) of a band as blended
 
 BUFFER_BYTES = 128 * 2**20  # of logits that wait for the tiles below them
 FLIPS: dict[bool, tuple[tuple[int, ...], ...]] = {False: ((),), True: ((), (2,), (3,), (2, 3))}  # dims
@@ -41,7 +42,7 @@ class Sweep:
         self._across = torch.from_numpy(self.columns.weights).to(plan.device)[:, None, :]
 
     def decide(
-        self, shape: tuple[int, ...], progress: Progress
+        self, shape: tuple[int, ...], progress: Progress, watch: Watch | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels (class indices of the card) and confidence, uint8, in the shape (H, W) of the image."""
         labels = np.empty(shape, dtype=np.uint8)
@@ -53,7 +54,9 @@ class Sweep:
         for part, window, tiles in stripes:
             for top, logits in self._at_size(shape, part, window, self._bands(window, tiles, tick)):
                 rows = slice(top, top + logits.shape[1])
-                best, certainty = decide(logits)
+                if watch is not None:
+                    watch(top, part, logits)
+                best, certainty = decide(logits, self.card.temperature)
                 labels[rows, part] = lut[best.cpu().numpy()]
                 confidence[rows, part] = certainty.cpu().numpy()
         progress(1.0)
@@ -132,11 +135,14 @@ class Sweep:
         return self.pixels[rows[:, np.newaxis], columns]
 
 
-def decide(logits: Tensor) -> tuple[Tensor, Tensor]:
+def decide(logits: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """Output channel and confidence, both uint8 (n, m), of logits (K, n, m).
 
-    One channel z stands for two, (0, z). Confidence is round(255 * p), p the softmax of the winner.
+    One channel z stands for two, (0, z). Confidence is round(255 * p), p the softmax of the winner, of the
+    logits divided by the temperature (see calibration).
     """
+    if temperature != 1.0:
+        logits = logits / temperature
     if len(logits) == 1:
         best = logits[0] > 0
         certainty = torch.sigmoid(logits[0].abs())
