@@ -36,6 +36,9 @@ _PLUGINS = {
     "PSD": "PsdImagePlugin",
 }
 
+# Bytes that any machine has free. Asking how many there are takes longer than decoding a small picture.
+_TRIFLE = 1 << 24
+
 # The most bytes of pixels that a byte of file can hold: deflate's limit is 1032; a GIF's code of 12 bits
 # stands for at most 4096 - 256 pixels, so 2560 a byte; a run of 255 pixels in a BMP takes two.
 _DENSEST = {"PNG": 1032, "GIF": 2560, "BMP": 128, "DIB": 128, "PPM": 1}
@@ -151,6 +154,8 @@ class NoRoomError(StudioError):
 
 def ensure_fits(path: Path, width: int, height: int, need: int) -> None:
     """Raise NoRoomError where need, in bytes, is more than there is free. Called before decoding."""
+    if need <= _TRIFLE:
+        return
     free = free_memory()
     if need > free:
         raise NoRoomError(
