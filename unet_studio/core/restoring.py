@@ -16,7 +16,7 @@ from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.files import stored_names
 from unet_studio.core.project import Project, ProjectFile, stored_layer
-from unet_studio.core.snapshots import WORK, Snapshot, digest, last_undoable, link, mark
+from unet_studio.core.snapshots import WORK, Snapshot, digest, give_room, last_undoable, link, mark
 from unet_studio.core.split import PARTS, Split
 from unet_studio.core.storage import read_json
 
@@ -124,6 +124,7 @@ class _Undo:
     def run(self, report: Report) -> Undone:
         """Restore images first, then split and classes: masks never hold classes that are not there."""
         touched = self.snapshot.log()
+        give_room(self.snapshot)
         if self.snapshot.state != "undoing":
             mark(self.snapshot, "undoing")
         names = [name for name in self.snapshot.names() if name in touched and name not in self.kept]

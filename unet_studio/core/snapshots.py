@@ -8,6 +8,7 @@ A snapshot is a folder of plain files, unet-studio/snapshots/<stamp>-<kind>/:
     leaves.json     project.json as the change leaves it
     log.jsonl       which images it has begun to touch, and what it left there
     after/          what taking it back has replaced: nothing is ever deleted
+    spare           room on the disk, so that the change can be taken back where it has filled it
 
 All of before/ is complete before the first file is changed, so a change that is killed at any moment can be
 taken back. Layers are replaced on every save and never written in place, so a hard link keeps the old one and
@@ -30,11 +31,13 @@ from unet_studio.core.project import Project, ProjectFile
 from unet_studio.core.storage import read_json, write_json
 
 KEPT, KEPT_BYTES = 5, 2 * 2**30  # snapshots that can be taken back, and what they may cost in all
+SPARE_BYTES = 1 << 18
 TOGETHER = 64  # images that are announced in the log, and brought to the disk, at once
 
 State = Literal["open", "stopped", "done", "undoing", "undone", "thinned"]
 WORK: Mapping[str, str] = {"annotations": ".png", "approved": ".png", "journal": ".journal"}
 _GROWING = frozenset({"journal"})  # layers that are written in place
+SPARE = "spare"
 _FILES = ("project.json", "split.json")
 
 
@@ -137,6 +140,7 @@ class Recorder:
 
     def finish(self, state: State) -> Snapshot:
         """Note how the change ended, and let go of the oldest snapshots."""
+        give_room(self.snapshot)
         self.snapshot = _store(self.snapshot, state)
         thin_out(self.project)
         return self.snapshot
@@ -183,6 +187,7 @@ def take(
         if leaves is not None:
             write_json(folder / "leaves.json", leaves.to_json())
         write_json(folder / "images.json", chosen)
+        (folder / SPARE).write_bytes(os.urandom(SPARE_BYTES))  # random: some disks keep zeros in no room
         return Recorder(project, _store(snapshot, "open"))
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -245,6 +250,11 @@ def thin_out(project: Project) -> None:
                 _store(one, "thinned")  # first: what is half gone can't be taken back
                 for name in ("before", "after"):
                     shutil.rmtree(one.folder / name, ignore_errors=True)
+
+
+def give_room(snapshot: Snapshot) -> None:
+    """Give the room on the disk back that was kept for taking the change back."""
+    (snapshot.folder / SPARE).unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:

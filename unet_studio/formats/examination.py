@@ -1,10 +1,11 @@
 """What foreign masks hold, found out by drawing them: overlaps, touching objects, pixels of each class."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.errors import StudioError
@@ -42,8 +43,8 @@ def drawn(scene: Scene, legend: Legend, order: Order) -> Drawn:
 
 @dataclass(frozen=True)
 class Touching:
-    """Objects of one class in one image. instances: how many the source holds; components: how many
-    8-connected pieces they would be here.
+    """Objects of one class in one image. instances: how many of the source's can be seen; components: how
+    many of them would be left here, where those that share an 8-connected piece are one.
     """
 
     instances: int
@@ -155,7 +156,7 @@ class _Count:
         result = drawn(scene, legend, self.options.order)
         if result.shared:
             self.found.overlapping[row.name] = result.shared
-        touching = _touching(scene, legend, result.labels)
+        touching = _touching(scene, legend, self.options.order, result.labels)
         if touching:
             self.found.touching[row.name] = touching
         return result.labels
@@ -175,20 +176,61 @@ class _Count:
         )
 
 
-def _touching(scene: Scene, legend: Legend, labels: Labels) -> dict[str, Touching]:
-    """The classes of which objects would melt together: fewer pieces than objects."""
-    import cv2
-
-    objects: dict[int, set[object]] = {}
+def _touching(scene: Scene, legend: Legend, order: Order, labels: Labels) -> dict[str, Touching]:
+    """The classes of which objects melt together. labels: the scene as it was drawn, uint8 (H, W)."""
+    objects: dict[int, dict[object, int]] = {}  # class -> object -> its number, from 1 on
     for place, region in enumerate(scene.regions):
         index = legend.indices[region.name]
         if index not in (UNLABELLED, scene.ground):
-            objects.setdefault(index, set()).add(region.instance or place)
+            numbers = objects.setdefault(index, {})
+            numbers.setdefault(region.instance or place, len(numbers) + 1)
+    several = {index: numbers for index, numbers in objects.items() if len(numbers) > 1}
+    if not several:
+        return {}
+    owners = _owners(scene, legend, order, several)
     found = {}
-    for index, instances in objects.items():
-        if len(instances) < 2:
-            continue
-        count, _ = cv2.connectedComponents((labels == index).astype(np.uint8), connectivity=8)
-        if count - 1 < len(instances):
-            found[legend.table.get(index).name] = Touching(len(instances), count - 1)
+    for index in several:
+        one = _melted(labels == index, owners)
+        if one.components < one.instances:
+            found[legend.table.get(index).name] = one
     return found
+
+
+def _owners(
+    scene: Scene, legend: Legend, order: Order, objects: Mapping[int, Mapping[object, int]]
+) -> NDArray[np.int32]:
+    """Which object of its class each pixel belongs to, int32 (H, W), 0 where none."""
+    owners = np.zeros(scene.shape, dtype=np.int32)
+    places = {id(region): place for place, region in enumerate(scene.regions)}
+    for region in arranged(scene, legend, order):
+        numbers = objects.get(legend.indices[region.name])
+        if numbers is not None:
+            rect, stencil = region.draw(scene.shape)
+            owners[rect.slices][stencil] = numbers[region.instance or places[id(region)]]
+    return owners
+
+
+def _melted(stencil: NDArray[np.bool_], owners: NDArray[np.int32]) -> Touching:
+    """How many objects can be seen in the pixels of a class, and how many would be left of them.
+
+    Objects that share a piece are one object here; a piece may link several objects, and an object of
+    several pieces links those.
+    """
+    import cv2
+
+    _, pieces = cv2.connectedComponents(stencil.astype(np.uint8), connectivity=8)
+    width = int(owners.max()) + 1
+    pairs = np.unique(pieces[stencil].astype(np.int64) * width + owners[stencil])
+    leaders: dict[int, int] = {}  # object -> another one that it is one with, or itself
+
+    def leader(owner: int) -> int:
+        while leaders[owner] != owner:
+            owner = leaders[owner]
+        return owner
+
+    first: dict[int, int] = {}  # piece -> the first object in it
+    for piece, owner in zip((pairs // width).tolist(), (pairs % width).tolist(), strict=True):
+        if owner:
+            leaders.setdefault(owner, owner)
+            leaders[leader(owner)] = leader(first.setdefault(piece, owner))
+    return Touching(len(leaders), sum(1 for owner in leaders if leaders[owner] == owner))
