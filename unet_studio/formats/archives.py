@@ -38,8 +38,8 @@ MOST_FOLDERS = 50  # looked into for a set that is not at the top
 _BLOCK = 1 << 20  # bytes copied at a time
 _LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._[^/]*$|Thumbs\.db$)")
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)|\0")
-# What broken archives make Python's readers raise.
-_BROKEN = (
+# What broken archives make Python's own readers raise.
+BROKEN = (
     OSError,
     EOFError,
     ValueError,
@@ -132,7 +132,7 @@ def unpack(archive: Path) -> Unpacked:
         for member in members(archive, room):
             with member.open() as stream:
                 room -= _copy(archive, stream, unpacked.folder / member.name, member, room)
-    except _BROKEN as error:
+    except BROKEN as error:
         unpacked.remove()
         raise _unusable(archive, f"it can't be unpacked ({error})") from error
     except BaseException:
@@ -145,7 +145,7 @@ def members(archive: Path, room: int | None = None) -> Iterator[_Member]:
     """The files in an archive, those that systems leave behind apart, each of a safe name.
 
     room: bytes that they may take all together. A member can be opened until the next one is asked for.
-    Raises StudioError for what is not safe, and what _BROKEN lists where the archive is broken.
+    Raises StudioError for what is not safe, and what BROKEN lists where the archive is broken.
     """
     listing = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
     with closing(listing(archive, room)) as found:
