@@ -25,10 +25,10 @@ def component_areas(labels: Labels, connectivity: Connectivity = 8) -> dict[int,
     return {index: joined.areas() for index, joined in _pieces(labels, connectivity).items()}
 
 
-def touching_components(labels: Labels, background: int | None) -> dict[int, int]:
-    """How many 8-connected pieces of each class touch one of another class, at a side or a corner.
+def touching_components(labels: Labels, background: int | None) -> dict[int, tuple[int, int]]:
+    """How many 8-connected pieces of each value but 255 there are, and how many touch one of another class.
 
-    The background and unlabelled pixels touch nothing. Classes of which none does may be left out.
+    They touch at a side or a corner. The background and unlabelled pixels touch nothing.
     """
     nothing = UNLABELLED if background is None else background
 
@@ -44,17 +44,17 @@ def touching_components(labels: Labels, background: int | None) -> dict[int, int
         return marks[rows.start - first :]
 
     found = _pieces(labels, 8, beside)
-    return {index: joined.marked() for index, joined in found.items() if index != nothing}
+    return {index: (len(joined.areas()), joined.marked()) for index, joined in found.items()}
 
 
-def hole_counts(labels: Labels) -> dict[int, int]:
-    """How many holes the 4-connected pieces of each value but 255 have.
+def hole_counts(labels: Labels) -> dict[int, tuple[int, int]]:
+    """How many 4-connected pieces each value but 255 has, and how many holes they have.
 
     The number of pieces less Euler's number, which is counted on blocks of four pixels: S. B. Gray, "Local
     Properties of Binary Images in Two Dimensions", IEEE Transactions on Computers C-20 (1971).
     """
     pieces = component_areas(labels, 4)
-    return {index: len(areas) - _euler(labels, index) for index, areas in pieces.items()}
+    return {index: (len(areas), len(areas) - _euler(labels, index)) for index, areas in pieces.items()}
 
 
 _ALL, _FROM, _TO = slice(None), slice(1, None), slice(None, -1)
@@ -103,45 +103,65 @@ def _pieces(
         marked = marks(rows)[: len(band)] if marks else None
         present = np.flatnonzero(np.bincount(band.ravel(), minlength=256)[:UNLABELLED]).tolist()
         for index in {*present, *found}:
-            joined = found.setdefault(index, _Joined(connectivity))
+            joined = found.setdefault(index, _Joined(connectivity, labels.shape[1]))
             if index not in present:
                 joined.edge = None
                 continue
-            stencil = (band == index).view(np.uint8)
-            _, numbers, facts, _ = cv2.connectedComponentsWithStats(stencil, connectivity=connectivity)
-            hits = _NOTHING if marked is None else np.unique(numbers[marked & (band == index)])
-            joined.add(numbers, facts[1:, cv2.CC_STAT_AREA].astype(np.int64), hits)
+            stencil = band == index
+            box = _bounds(stencil)
+            part = stencil[box]
+            _, numbers, facts, _ = cv2.connectedComponentsWithStats(
+                part.view(np.uint8), connectivity=connectivity
+            )
+            hits = _NOTHING if marked is None else np.unique(numbers[marked[box] & part])
+            joined.add(numbers, facts[1:, cv2.CC_STAT_AREA].astype(np.int64), hits, box, len(band))
     return dict(sorted(found.items()))
+
+
+def _bounds(stencil: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest box around the true pixels of a stencil that has some."""
+    rows, columns = np.flatnonzero(stencil.any(axis=1)), np.flatnonzero(stencil.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 @dataclass
 class _Joined:
-    """Pieces of one class in the bands so far. edge: the numbers in the last row; 0 where none is.
+    """Pieces of one class in the bands so far. width: of the mask, in px.
 
+    edge: the pieces' numbers, from 1 on, in the last row, 0 where none is; None where no piece reaches it.
     parents: of the union-find over all numbers, from 0 on. hits: the numbers that are marked.
     """
 
     connectivity: Connectivity
+    width: int
     sizes: list[Areas] = field(default_factory=list)
     parents: dict[int, int] = field(default_factory=dict)
     hits: list[Areas] = field(default_factory=list)
     count: int = 0
     edge: NDArray[np.int64] | None = None
 
-    def add(self, numbers: NDArray[np.int32], areas: Areas, hits: NDArray[np.integer]) -> None:
-        """A band below: its pieces' numbers, 0 where none is, else from 1 on, and their areas."""
-        first, last = self._numbered(numbers[0]), self._numbered(numbers[-1])
-        if self.edge is not None:
-            for one, other in _meeting(self.edge, first, self.connectivity):
+    def add(
+        self,
+        numbers: NDArray[np.int32],
+        areas: Areas,
+        hits: NDArray[np.integer],
+        box: tuple[slice, slice],
+        height: int,
+    ) -> None:
+        """A band below, height rows high: what lies in its box. numbers: of the pieces, 0 where none is."""
+        if self.edge is not None and box[0].start == 0:
+            for one, other in _meeting(self.edge, self._numbered(numbers[0], box), self.connectivity):
                 self.parents[self._root(other - 1)] = self._root(one - 1)
+        self.edge = self._numbered(numbers[-1], box) if box[0].stop == height else None
         self.sizes.append(areas)
         self.hits.append(hits.astype(np.int64) - 1 + self.count)
         self.count += len(areas)
-        self.edge = last
 
-    def _numbered(self, row: NDArray[np.int32]) -> NDArray[np.int64]:
-        """A row's numbers among all bands', 0 where none is."""
-        return np.where(row > 0, row.astype(np.int64) + self.count, 0)
+    def _numbered(self, row: NDArray[np.int32], box: tuple[slice, slice]) -> NDArray[np.int64]:
+        """A row's numbers among all bands', 0 where none is, as wide as the mask."""
+        whole = np.zeros(self.width, dtype=np.int64)
+        whole[box[1]] = np.where(row > 0, row.astype(np.int64) + self.count, 0)
+        return whole
 
     def _root(self, number: int) -> int:
         path = []

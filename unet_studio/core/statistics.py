@@ -155,7 +155,7 @@ def _text(value: float | None) -> str:
 
 def write_statistics(path: Path, images: Sequence[ImageStatistics], size: PixelSize | None = None) -> None:
     """Write one row for each image and class. CSV as in RFC 4180, UTF-8."""
-    titles = ["image", "status", "class", "width x height (px)", *head(size)]
+    titles = ["image", "status", "class", "image area (px)", *head(size)]
     _write_csv(path, titles, _rows(images, size))
 
 

@@ -23,9 +23,9 @@ class Census:
     """Counts over images. mapping: to the classes there. pieces: what one object is there, see Traits.
 
     here: px by the project's class index. pixels, objects, written, holes, touching: by index there: px,
-    8-connected pieces, objects that the format makes of them, holes of 4-connected pieces, and objects that
-    touch one of another class. unlabelled: images with such pixels. crowded: those of more than MOST_OBJECTS
-    objects. joined: objects that become one with another because their classes do.
+    8-connected pieces, objects that the format makes of them, holes of these where they are 4-connected, and
+    objects that touch one of another class. unlabelled: images with such pixels. crowded: those of more than
+    MOST_OBJECTS objects. joined: objects that become one with another because their classes do.
     """
 
     mapping: ClassMapping
@@ -48,15 +48,15 @@ class Census:
         pixels = np.bincount(there.ravel(), minlength=256)
         self.pixels += pixels
         self.unlabelled += int(pixels[UNLABELLED] > 0)
-        objects = _counts({index: len(areas) for index, areas in component_areas(there).items()})
+        objects, touching = _counts(touching_components(there, background))
         self.objects += objects
-        self.touching += _counts(touching_components(there, background))
+        self.touching += touching
         if self.pieces:
-            written = objects
+            written, holes = objects, _none()
             if self.pieces == 4:
-                written = _counts({index: len(areas) for index, areas in component_areas(there, 4).items()})
+                written, holes = _counts(hole_counts(there))
             self.written += written
-            self.holes += _counts(hole_counts(there))
+            self.holes += holes
             foreground = [index for index in self.mapping.table.indices if index != background]
             self.crowded += int(written[foreground].sum() > MOST_OBJECTS)
         self.joined += self._joined(labels, objects)
@@ -81,7 +81,9 @@ class Census:
         return counts
 
 
-def _counts(found: dict[int, int]) -> NDArray[np.int64]:
-    counts = _none()
-    counts[list(found)] = list(found.values())
-    return counts
+def _counts(found: dict[int, tuple[int, int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Two counts by index as two arrays."""
+    first, second = _none(), _none()
+    for index, counts in found.items():
+        first[index], second[index] = counts
+    return first, second

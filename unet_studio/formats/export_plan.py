@@ -96,7 +96,11 @@ def plan_export(
     options = options or ExportOptions()
     entry = format_named(format_name)
     layers = StoredLayers.chosen(project, options)
-    census = _count(layers, traits(format_name).pieces, advance) if count else None
+    census = (
+        _count(layers, traits(format_name, layers.mapping.table.background is not None).pieces, advance)
+        if count
+        else None
+    )
     obstacle, replaces = _obstacle(project, entry, destination, options, layers, count)
     parts = parts_of(project, entry, options, layers.names)
     facts = Facts(project, entry, options, layers, census, parts, replaces)

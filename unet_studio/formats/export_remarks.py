@@ -9,7 +9,7 @@ from unet_studio.formats.census import MOST_OBJECTS, Census
 from unet_studio.formats.export_layers import StoredLayers
 from unet_studio.formats.export_options import ExportOptions
 from unet_studio.formats.table import Format
-from unet_studio.formats.trial import traits
+from unet_studio.formats.trial import Traits, traits
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Facts:
     census: Census | None
     parts: Mapping[str, list[str]]
     replaces: int
+
+    @property
+    def traits(self) -> Traits:
+        """What the format keeps of these classes."""
+        return traits(self.entry.name, self.layers.mapping.table.background is not None)
 
 
 def remarks(facts: Facts) -> tuple[Remark, ...]:
@@ -91,7 +96,7 @@ def _classes(facts: Facts) -> Iterator[Remark]:
 
 
 def _unlabelled(facts: Facts) -> Iterator[Remark]:
-    if facts.entry.lossless and traits(facts.entry.name).keeps_unlabelled:
+    if facts.entry.lossless and facts.traits.keeps_unlabelled:
         return
     census = facts.census
     if census is None:
@@ -99,16 +104,16 @@ def _unlabelled(facts: Facts) -> Iterator[Remark]:
             yield Remark("loses", 0, facts.entry.loses, True)
         return
     pixels = int(census.pixels[UNLABELLED])
-    if pixels and not traits(facts.entry.name).keeps_unlabelled:
+    if pixels and not facts.traits.keeps_unlabelled:
         images = _many(census.unlabelled, "image", "images")
         text = f"{pixels:,} unlabelled px in {images} become background."
         yield Remark("unlabelled", pixels, text, True)
-    elif traits(facts.entry.name).keeps_unlabelled:
+    elif facts.traits.keeps_unlabelled:
         yield Remark("loses", 0, facts.entry.loses, True)
 
 
 def _objects(facts: Facts) -> Iterator[Remark]:
-    census, pieces = facts.census, traits(facts.entry.name).pieces
+    census, pieces = facts.census, facts.traits.pieces
     if census is None:
         return
     background = facts.layers.mapping.table.background

@@ -10,7 +10,7 @@ import numpy as np
 
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.sample import Incoming, Outgoing, Sample
+from unet_studio.formats.sample import Incoming, Outgoing, Sample, class_lut
 from unet_studio.formats.table import Format, format_named
 
 Pieces = Literal[0, 4, 8]
@@ -27,10 +27,15 @@ class Traits:
 
 
 @lru_cache(maxsize=64)
-def traits(name: str) -> Traits:
-    """What a format that can be written keeps."""
+def traits(name: str, background: bool = True) -> Traits:
+    """What a format that can be written keeps. background: whether one of the classes is the background.
+
+    Without one, what is no object is unlabelled, which more formats can say.
+    """
     entry, table = format_named(name), ClassTable.binary("object")
-    labels = np.zeros((6, 6), dtype=np.uint8)
+    if not background:
+        table = ClassTable(table.classes[1:])
+    labels = np.full((6, 6), 0 if background else UNLABELLED, dtype=np.uint8)
     labels[0, 0] = labels[1, 1] = labels[4, 4] = 1  # two that touch at a corner, and one alone
     labels[0, 5] = UNLABELLED
     with TemporaryDirectory() as folder:
@@ -39,6 +44,7 @@ def traits(name: str) -> Traits:
             entry.write(place, Outgoing("trial", table, ["a.png"], lambda: [Sample("a.png", labels)]))
             incoming = entry.read(place)
             back = incoming.read(incoming.keys[0], (6, 6))
+            back = class_lut(incoming.classes, table)[back]
             return Traits(bool(back[0, 5] == UNLABELLED), _pieces(incoming))
         except StudioError:
             return Traits()
