@@ -12,6 +12,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.formats import run_lengths
 from unet_studio.formats.cvat import read_cvat, write_cvat
 from unet_studio.formats.sample import Outgoing, Sample
+from unet_studio.formats.table import format_named
 
 # 5 x 7, rows 1-3 columns 2-4 set but for the hole at (2, 3), and the single pixel (4, 6).
 GOLDEN = np.zeros((5, 7), np.uint8)
@@ -99,13 +100,15 @@ def test_polygons_boxes_and_ellipses_have_pixels_and_the_others_are_named(tmp_pa
 
 
 def test_a_zip_file_holds_the_same(tmp_path: Path) -> None:
+    read = format_named("cvat").read
     with zipfile.ZipFile(tmp_path / "task.zip", "w") as packed:
         packed.writestr("annotations.xml", one_image(f'<mask label="cell" {GOLDEN_MASK}/>'))
-    assert read_cvat(tmp_path / "task.zip").read("a.png", None).tolist() == GOLDEN.tolist()
+    assert read(tmp_path / "task.zip").read("a.png", None).tolist() == GOLDEN.tolist()
     with zipfile.ZipFile(tmp_path / "task.zip", "w") as packed:
         packed.writestr("../annotations.xml", one_image(""))
-    with pytest.raises(StudioError, match=r"holds no annotations\.xml"):
-        read_cvat(tmp_path / "task.zip")
+    with pytest.raises(StudioError, match=r"annotations\.xml"):
+        read(tmp_path / "task.zip")
+    assert not (tmp_path.parent / "annotations.xml").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ other by z_order, then by their place in the file; points, polylines and tags ha
 """
 
 import math
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +35,7 @@ from unet_studio.formats.regions import (
 from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, check_shape, one_file
 from unet_studio.formats.shapes import box, draw_ellipse, draw_points, turned
 
-FILE_NAME = "annotations.xml"  # in a destination that is a folder, and in CVAT's own zip files
+FILE_NAME = "annotations.xml"  # in a destination that is a folder, as in CVAT's own zip files
 BLOCK = 1 << 20  # bytes parsed at a time
 WITHOUT_PIXELS = ("points", "polyline", "tag", "skeleton", "cuboid")
 
@@ -179,10 +178,10 @@ class _Walker:
 
 
 def read_cvat(source: Path) -> Incoming:
-    """Open an annotations.xml, the folder or the zip file that holds one."""
+    """Open an annotations.xml, or the folder that holds one."""
     path = _find(source)
     index = _Index(path)
-    with _opened(path) as stream:
+    with path.open("rb") as stream:
         index.read(stream)
     if not index.images:
         raise broken(path, "it lists no image")
@@ -223,18 +222,8 @@ def _find(source: Path) -> Path:
     return path
 
 
-def _opened(path: Path) -> Any:
-    """The XML as a binary stream that can be read from any place."""
-    if not zipfile.is_zipfile(path):
-        return path.open("rb")
-    with zipfile.ZipFile(path) as packed:
-        if FILE_NAME not in packed.namelist():
-            raise broken(path, f"the zip file holds no {FILE_NAME}")
-    return zipfile.ZipFile(path).open(FILE_NAME)
-
-
 def _regions(path: Path, image: _Image) -> list[Region]:
-    with _opened(path) as stream:
+    with path.open("rb") as stream:
         stream.seek(image.start)
         element = ElementTree.fromstring(stream.read(image.end - image.start) + b"</image>")
     drawn = [child for child in element if child.tag in DRAWN]
