@@ -1,20 +1,29 @@
 """Import into a project: classes, finished or not, what is kept, and what goes wrong."""
 
+import errno
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from unet_studio.core.classes import ClassTable, write_classes_file
-from unet_studio.core.document_files import load_document
+from unet_studio.core import journal, snapshots
+from unet_studio.core.classes import UNLABELLED, ClassTable, write_classes_file
+from unet_studio.core.document_files import IMAGE_HASH, load_document, save_document
 from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.geometry import Rect
 from unet_studio.core.project import Project, Status
+from unet_studio.core.restoring import ChangedSinceError
 from unet_studio.core.storage import write_index_png
 from unet_studio.formats.exporting import ExportOptions, export_masks
 from unet_studio.formats.import_plan import plan_import
-from unet_studio.formats.importing import ImportOptions, import_masks
+from unet_studio.formats.importing import ImportOptions, import_masks, scaled, undo_import
+from unet_studio.formats.regions import Order
 from unet_studio.formats.table import WRITTEN
 
 SHAPE = (6, 8)
@@ -207,3 +216,357 @@ def test_camvid_comes_in_with_void_unlabelled(data: Path, tmp_path: Path) -> Non
     assert project.classes.background is None
     truth = project.truth(few[0].name)
     assert set(np.unique(truth)) <= {*range(11), 255}
+
+
+# -- what is written, and how it is taken back ------------------------------------------------------------
+
+
+def tree(project: Project) -> dict[str, bytes]:
+    """Everything on disk but the lock and the snapshots."""
+    return {
+        str(path.relative_to(project.folder)): path.read_bytes()
+        for path in sorted(project.folder.rglob("*"))
+        if path.is_file() and path.name != "lock" and "snapshots" not in path.parts
+    }
+
+
+@pytest.fixture
+def worked(root: Path) -> Iterator[Project]:
+    """A project with a painted a.png and an approved b.jpg."""
+    project = Project.open(root)
+    project.set_classes(ClassTable.binary("cell"))
+    project.write_annotation("a.png", np.ones(SHAPE, np.uint8), {})
+    project.write_layers("sub/b.jpg", np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8), {})
+    yield project
+    project.close()
+
+
+ALL = ImportOptions(approve=True, replace=True, add_classes=True)
+
+
+def test_an_import_is_taken_back_to_the_byte(worked: Project, source: Path) -> None:
+    before, statuses = tree(worked), worked.counts()
+    report = import_masks(worked, "index-png", source, ALL)
+    assert len(report.imported) == 3
+    assert worked.classes.named("wall") is not None
+    assert tree(worked) != before
+    found = undo_import(worked)
+    assert set(found.images) == set(NAMES)
+    assert tree(worked) == before
+    assert worked.counts() == statuses
+    with pytest.raises(StudioError, match="no import to take back"):
+        undo_import(worked)
+
+
+def test_unsaved_edits_come_back_as_well(worked: Project, source: Path) -> None:
+    document = load_document(worked, "c.tif")
+    picture = journal.Picture(SHAPE, document.facts[IMAGE_HASH])
+    worked.append_journal("c.tif", picture, journal.Entry(journal.EDIT, {(0, 0): np.ones(SHAPE, np.uint8)}))
+    before = tree(worked)
+    import_masks(worked, "index-png", source, ALL)
+    assert not worked.journal_path("c.tif").exists()
+    undo_import(worked)
+    assert tree(worked) == before
+
+
+def test_work_of_after_the_import_is_asked_for(worked: Project, source: Path) -> None:
+    import_masks(worked, "index-png", source, ALL)
+    worked.write_annotation("a.png", np.zeros(SHAPE, np.uint8), {})
+    with pytest.raises(ChangedSinceError, match=r"1 images .*: a\.png"):
+        undo_import(worked)
+    assert undo_import(worked, changed="keep").kept == ("a.png",)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2, 3])
+def test_an_import_that_is_killed_can_be_taken_back_or_gone_on_with(
+    worked: Project, source: Path, keep: int
+) -> None:
+    """The process dies at each place between two writes of the first images."""
+    before = tree(worked)
+    names = ("drop_journal", "write_annotation", "write_approved", "read_approved")
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots.Recorder, "__exit__", lambda *_: None)  # nothing is done on the way out
+        patch.setattr(worked, names[keep], die)
+        with pytest.raises(Killed):
+            import_masks(worked, "index-png", source, ALL)
+    broken = snapshots.broken_off(worked)
+    assert broken is not None
+    for name in NAMES:
+        assert load_document(worked, name).shape == SHAPE  # nothing is corrupt
+    report = import_masks(worked, "index-png", source, replace(ALL, resume=True))
+    assert set(report.imported) | set(report.earlier) == set(NAMES)
+    assert (worked.truth("a.png") == 0).all()
+    assert (worked.truth("sub/b.jpg") == 1).all()
+    assert len(snapshots.snapshots(worked)) == 1
+    undo_import(worked)
+    assert tree(worked) == before
+
+
+class Killed(BaseException):
+    """A process that dies cleans nothing up."""
+
+
+def test_a_full_disk_leaves_everything_as_it_was(
+    worked: Project, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(worked)
+    write = worked.write_annotation
+
+    def fail(name: str, *rest: object) -> None:
+        if name == "c.tif":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worked, "write_annotation", fail)
+    with pytest.raises(StudioError, match=r"No space left on device. Everything is as it was before"):
+        import_masks(worked, "index-png", source, ALL)
+    assert tree(worked) == before
+    assert snapshots.last_undoable(worked) is None
+
+
+def test_what_was_cancelled_is_reported_and_gone_on_with(worked: Project, source: Path) -> None:
+    before = tree(worked)
+
+    def stop(done: int, _total: int) -> None:
+        if done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        import_masks(worked, "index-png", source, ALL, stop)
+    last = snapshots.last_undoable(worked)
+    assert last is not None
+    assert last.state == "stopped"
+    assert snapshots.broken_off(worked) is None
+    value = json.loads((last.folder / "report.json").read_text())
+    assert (value["complete"], value["imported"]) == (False, 2)
+    other = import_masks(worked, "index-png", source, replace(ALL, resume=True, approve=False))
+    assert other.earlier == ()  # other options are another import
+    undo_import(worked)
+    report = import_masks(worked, "index-png", source, replace(ALL, resume=True))
+    assert report.earlier == ("a.png", "c.tif")
+    assert report.imported == ("sub/b.jpg",)
+    assert report.complete
+    undo_import(worked)
+    assert tree(worked) == before
+
+
+def test_the_report_tells_everything(worked: Project, source: Path) -> None:
+    write_index_png(source / "c.png", np.zeros((3, 4), np.uint8), ClassTable.binary().palette())
+    worked.set_aside("sub/b.jpg")
+    report = import_masks(
+        worked, "index-png", source, ImportOptions(add_classes=True, renames={"wall": "membrane"})
+    )
+    assert report.file is not None
+    value = json.loads((report.file.parent / "report.json").read_text())
+    assert value["class_mapping"] == {"background": "background", "cell": "cell", "wall": "membrane"}
+    assert value["options"]["renames"] == {"wall": "membrane"}
+    assert value["images"]["a.png"] == "kept as it was painted"
+    assert value["images"]["sub/b.jpg"] == "imported"
+    assert value["images"]["c.tif"].startswith("refused: The mask")
+    assert value["source"] == str(source)
+    assert value["unused"] == ["stray"]
+    assert report.file.parent.parent == worked.folder / "snapshots"
+
+
+def test_nothing_to_import_leaves_no_trace(worked: Project, source: Path) -> None:
+    (source / "c.png").unlink()
+    before = tree(worked)
+    report = import_masks(worked, "index-png", source, ImportOptions(add_classes=True))
+    assert report.imported == ()
+    assert report.snapshot is None
+    assert tree(worked) == before
+    assert snapshots.snapshots(worked) == []
+
+
+# -- how masks come in ------------------------------------------------------------------------------------
+
+
+def test_predictions_lie_under_the_annotation(worked: Project, source: Path) -> None:
+    before = tree(worked)
+    options = ImportOptions(layer="prediction", add_classes=True)
+    report = import_masks(worked, "index-png", source, options)
+    assert set(report.imported) == set(NAMES)
+    assert report.kept == ()
+    assert report.proof.exact
+    assert report.model == worked.model == "imported-masks"
+    assert (worked.truth("a.png") == 1).all()  # what was painted stays
+    document = load_document(worked, "c.tif", worked.model)
+    assert not document.painted
+    assert document.prediction is not None
+    assert document.prediction.model == "imported-masks"
+    assert document.prediction.made["mode"] == "imported"
+    assert (document.mask()[0] == UNLABELLED).all()
+    assert (document.mask()[1:] == 2).all()
+    assert (document.prediction.confidence[0] == 0).all()
+    assert (document.prediction.confidence[1:] == 255).all()
+    found = next(entry for entry in worked.shown_models() if entry.name == "imported-masks")
+    assert found.imported
+    assert found not in worked.models()
+    again = import_masks(worked, "index-png", source, options)
+    assert again.model == "imported-masks-2"
+    undo_import(worked)
+    undo_import(worked)
+    assert tree(worked) == before
+    assert worked.model is None
+
+
+def test_an_imported_prediction_is_corrected_approved_and_exported(
+    worked: Project, source: Path, tmp_path: Path
+) -> None:
+    import_masks(worked, "index-png", source, ImportOptions(layer="prediction", add_classes=True))
+    document = load_document(worked, "c.tif", worked.model)
+    with pytest.raises(StudioError, match="no class yet"):
+        document.approve()
+    document.begin("Brush")
+    document.annotation.write(Rect(0, 0, 1, SHAPE[1]), 1)
+    document.commit()
+    change = document.approve()
+    assert change is not None
+    assert document.approval is not None
+    assert document.approval.model == "imported-masks"
+    save_document(worked, document)
+    worked.set_model(None)  # another model is chosen: what was approved stays
+    reopened = load_document(worked, "c.tif", None)
+    assert reopened.approved
+    assert (reopened.mask()[0] == 1).all()
+    assert (reopened.mask()[1:] == 2).all()
+    options = ExportOptions(which="all", layer="prediction", model="imported-masks")
+    assert set(export_masks(worked, "index-png", tmp_path / "out", options).images) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 300])
+def test_names_of_predictions(worked: Project, source: Path, name: str) -> None:
+    options = ImportOptions(layer="prediction", add_classes=True, model=name)
+    if not name:
+        assert import_masks(worked, "index-png", source, options).model
+    else:
+        with pytest.raises(StudioError, match="can't be the name"):
+            import_masks(worked, "index-png", source, options)
+        assert not (worked.folder / "predictions").exists()
+
+
+def test_another_size_is_scaled_by_nearest_neighbour(root: Path, source: Path) -> None:
+    labels = np.array([[0, 1], [2, 255]], np.uint8)
+    write_index_png(source / "a.png", labels, ClassTable.binary().palette())
+    project = Project.open(root)
+    report = import_masks(project, "index-png", source, ImportOptions(other_size="scale"))
+    assert report.scaled == ("a.png",)
+    assert np.array_equal(project.truth("a.png"), np.kron(labels, np.ones((3, 4), np.uint8)))
+
+
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    other=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+def test_scaling_takes_the_pixel_under_each_centre(shape: tuple[int, int], other: tuple[int, int]) -> None:
+    labels = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
+    found = scaled(labels, other)
+    for row in range(other[0]):
+        for column in range(other[1]):
+            y = int((row + 0.5) * shape[0] / other[0])
+            x = int((column + 0.5) * shape[1] / other[1])
+            assert found[row, column] == labels[y, x]
+    assert np.array_equal(scaled(labels, shape), labels)
+
+
+def test_some_images_alone(root: Path, source: Path) -> None:
+    project = Project.open(root)
+    report = import_masks(project, "index-png", source, ImportOptions(only=frozenset({"a.png"})))
+    assert report.imported == ("a.png",)
+    assert set(report.skipped) == {"sub/b.jpg", "c.tif"}
+
+
+def test_a_person_pairs_what_can_t_be_told(root: Path, source: Path) -> None:
+    project = Project.open(root)
+    report = import_masks(project, "index-png", source, ImportOptions(pairs={"a.png": "stray"}))
+    assert "a" in report.unused
+    assert (project.truth("a.png") == 0).all()
+
+
+def test_ambiguous_masks_are_problems_of_their_images(root: Path, source: Path) -> None:
+    (source / "deep").mkdir()
+    (source / "a.png").rename(source / "deep" / "a.png")
+    (source / "other").mkdir()
+    (source / "other" / "a.png").write_bytes((source / "deep" / "a.png").read_bytes())
+    project = Project.open(root)
+    report = import_masks(project, "index-png", source)
+    assert set(report.imported) == {"sub/b.jpg", "c.tif"}
+    assert "deep/a, other/a" in report.problems["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("order", "cells"), [("file", 6), ("reversed", 12), ("smallest", 12), ("classes", 6)]
+)
+def test_the_order_of_overlaps(root: Path, tmp_path: Path, order: str, cells: int) -> None:
+    """A cell of 4 x 3 px and over it a wall of 4 x 4, which covers half of it."""
+    areas = {"cell": [0, 0, 4, 0, 4, 3, 0, 3], "wall": [2, 0, 6, 0, 6, 4, 2, 4]}
+    value = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}],
+        "categories": [{"id": 1, "name": "cell"}, {"id": 2, "name": "wall"}],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": n, "segmentation": [points]}
+            for n, points in enumerate(areas.values(), 1)
+        ],
+    }
+    (tmp_path / "in.json").write_text(json.dumps(value))
+    project = Project.open(root)
+    report = import_masks(project, "coco", tmp_path / "in.json", ImportOptions(order=Order(order)))
+    assert np.count_nonzero(project.truth("a.png") == 1) == cells
+    assert report.overlapping == {"a.png": 6}
+
+
+def test_a_new_project_takes_over_classes_under_other_names_in_their_order(root: Path, source: Path) -> None:
+    project = Project.open(root)
+    renames = {"wall": "membrane", "cell": "Nucleus", "background": "background"}
+    import_masks(project, "index-png", source, ImportOptions(renames=renames))
+    assert [entry.name for entry in project.classes.active] == ["membrane", "Nucleus", "background"]
+    assert (project.truth("sub/b.jpg") == project.classes.named("Nucleus").index).all()
+    assert project.classes.background == project.classes.named("background").index
+    other = Project.open(root, root.parent / "other")
+    import_masks(other, "index-png", source, ImportOptions(renames={"wall": "cell", "background": ""}))
+    assert [entry.name for entry in other.classes.active] == ["cell"]
+    assert other.classes.background is None
+    assert other.truth("a.png") is None  # nothing but background
+
+
+def test_added_classes_come_in_the_chosen_order_with_their_colors(worked: Project, source: Path) -> None:
+    renames = {"wall": "membrane", "cell": "nucleus"}
+    import_masks(worked, "index-png", source, ImportOptions(add_classes=True, renames=renames))
+    assert [entry.name for entry in worked.classes.active] == ["background", "cell", "membrane", "nucleus"]
+    theirs = ClassTable.binary("cell").add("wall")
+    assert worked.classes.named("membrane").color == theirs.named("wall").color
+
+
+@pytest.mark.parametrize("name", ["nan", "  spaced  ", "\x1b[31mred", "../../up", "a" * 5000, "缶", "null"])
+def test_odd_class_names_are_data(root: Path, tmp_path: Path, name: str) -> None:
+    value = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}],
+        "categories": [{"id": 1, "name": name}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 4, 0, 4, 3, 0, 3]]}
+        ],
+    }
+    (tmp_path / "in.json").write_text(json.dumps(value))
+    project = Project.open(root)
+    report = import_masks(project, "coco", tmp_path / "in.json")
+    assert report.imported == ("a.png",)
+    assert project.classes.named(name) is not None
+    project.close()
+    again = Project.open(root)
+    assert again.classes.named(name) is not None
+    undo_import(again)
+    again.close()
+
+
+def test_a_project_that_may_not_be_written_stays_as_it_is(worked: Project, source: Path) -> None:
+    before = tree(worked)
+    reader = Project.open(worked.image_root, writable=False)
+    with pytest.raises(StudioError, match="can't be changed"):
+        import_masks(reader, "index-png", source, ALL)
+    with pytest.raises(StudioError, match=r"can't be changed|no import"):
+        undo_import(reader)
+    assert tree(worked) == before

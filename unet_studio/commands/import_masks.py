@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unet_studio.formats.import_plan import FoundClass, ImportPlan
     from unet_studio.formats.import_report import ImportReport
 
+AUTO = "auto"
 _ORDERS = ("file", "reversed", "smallest", "classes")
 _FATES = {
     "import": "come in",
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "%(prog)s FORMAT SOURCE FOLDER [options]\n"
         "       %(prog)s --undo FOLDER [--changed keep|restore] [--project DIR] [--json]"
     )
-    add_format(parser, optional=True)
+    add_format(parser, optional=f"{AUTO}: whichever it seems to be")
     parser.add_argument("source", metavar="SOURCE", type=Path, nargs="?", help="the folder or file of masks")
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, nargs="?", help="the folder of images, or the project"
@@ -117,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.refuse("predictions can't be approved before somebody looked at them")
     terminal = Terminal(arguments.json)
     options = _options(arguments)
+    arguments.format = _format(arguments.format, arguments.source, terminal)
     work = _preview if arguments.preview else _import
     return work(arguments, terminal, options)
 
@@ -258,6 +260,20 @@ def _say_broken_off(terminal: Terminal, project: "Project", options: "ImportOpti
             "--undo takes the imports back, the last one first."
         )
         accept(found)
+
+
+def _format(name: str, source: Path, terminal: Terminal) -> str:
+    """The format that is meant. Raises StudioError where it has to be found out and can't be."""
+    if name != AUTO:
+        return name
+    from unet_studio.formats.recognition import recognise
+
+    found = recognise(source)
+    if not found:
+        raise StudioError(f"It can't be told which format {source} is of.", "Name the format.")
+    others = f"; it may also be {' or '.join(found[1:])}" if found[1:] else ""
+    terminal.note(f"{source} seems to be {found[0]}{others}")
+    return found[0]
 
 
 def _options(arguments: argparse.Namespace) -> "ImportOptions":

@@ -17,13 +17,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and lines on stderr")
 
 
-def add_format(parser: argparse.ArgumentParser, *, written: bool = False, optional: bool = False) -> None:
-    """FORMAT, with the names of all there are. written: of those alone that can be written."""
+def add_format(parser: argparse.ArgumentParser, *, written: bool = False, optional: str = "") -> None:
+    """FORMAT, with the names of all there are. written: of those alone that can be written.
+
+    optional: it may be left out; this is said of what else it may be.
+    """
     from unet_studio.formats.table import FORMATS, WRITTEN
 
     known = "; ".join(f"{name}: {entry.title}" for name, entry in (WRITTEN if written else FORMATS).items())
+    text = f"{known}; {optional}" if optional else known
     parser.add_argument(
-        "format", metavar="FORMAT", nargs="?" if optional else None, help=known.replace("%", "%%")
+        "format", metavar="FORMAT", nargs="?" if optional else None, help=text.replace("%", "%%")
     )
 
 
