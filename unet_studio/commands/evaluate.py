@@ -106,7 +106,7 @@ def _evaluate(
 
     lut = _same_names(pred, table)
     evaluation = Evaluation(table.indices)
-    with terminal.progress("Comparing") as meter:
+    with terminal.progress("Comparing", "images") as meter:
         for done, (key, pred_key) in enumerate(pairs.items()):
             meter.advance(done, len(pairs), key)
             true = truth.read(key, None)

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     images = find_inputs(arguments.inputs, arguments.out)
     targets = mask_names(images)
     job = _open(arguments, *_choose(arguments))
-    with terminal.progress("Predicting") as meter:
+    with terminal.progress("Predicting", "images") as meter:
         for done, (name, path) in enumerate(images.items()):
             report = partial(_report, meter, done, len(images), name)
             report(0.0)

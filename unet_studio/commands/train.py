@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     run_folder, models = _resumed(arguments) if arguments.resume else _new_run(arguments)
     terminal.note(f"The run is in {run_folder.path}")
     _, offset = run_folder.events()
-    with terminal.progress("Training") as meter:
+    with terminal.progress("Training", "steps") as meter:
         outcome = _Follower(terminal, meter, run_folder, offset).follow()
     if outcome.left:
         terminal.note(f"The training goes on in the background, process {run_folder.pid}.")
