@@ -109,17 +109,17 @@ def _from_classes(path: Path) -> ColorTable:
             indices.setdefault(rgb(void.color), UNLABELLED)
     beside = path.with_name(LABEL_COLORS)
     if beside.is_file():
-        for entry_beside in _lines_of_colors(beside):
+        for entry_beside in lines_of_colors(beside):
             if entry_beside.name.casefold() in VOID_NAMES:
                 indices.setdefault(entry_beside.color, UNLABELLED)
     return ColorTable(table, indices)
 
 
 def _from_label_colors(path: Path) -> ColorTable:
-    return of_names(_lines_of_colors(path), path)
+    return of_names(lines_of_colors(path), path)
 
 
-def _lines_of_colors(path: Path) -> Iterator[Named]:
+def lines_of_colors(path: Path) -> Iterator[Named]:
     """ "r g b name" or "r,g,b,name" a line; a line of "#" is a remark."""
     for line in _lines(path):
         found = re.fullmatch(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:[\s,]+(.*?))?\s*", line)

@@ -87,7 +87,7 @@ def find_masks(folder: Path) -> MaskFiles:
     StudioError where none is found.
     """
     root = mask_root(folder)
-    found = list(_walk(root))
+    found = list(walk_pictures(root))
     exact = [path for path in found if path.suffix.lower() in EXACT]
     chosen = exact or [path for path in found if path.suffix.lower() in BLURRED]
     if not chosen:
@@ -114,7 +114,7 @@ def mask_root(folder: Path) -> Path:
     return folder
 
 
-def _walk(root: Path) -> Iterable[Path]:
+def walk_pictures(root: Path) -> Iterable[Path]:
     """The picture files of a folder in the order of their names."""
     home = root.resolve()
     for place, folders, names in os.walk(root):  # follows no links to folders

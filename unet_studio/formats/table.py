@@ -7,6 +7,7 @@ from pathlib import Path
 from unet_studio.core.errors import StudioError
 from unet_studio.formats.archives import is_archive, read_archive
 from unet_studio.formats.cellpose import read_cellpose, write_cellpose
+from unet_studio.formats.cityscapes import image_place, read_cityscapes, write_cityscapes
 from unet_studio.formats.coco import read_coco, write_coco
 from unet_studio.formats.color_masks import read_color_masks, write_color_png
 from unet_studio.formats.cvat import read_cvat, write_cvat
@@ -90,6 +91,14 @@ FORMATS: dict[str, Format] = {
         Format("index-png", "Index masks (folder of PNG)", read_index_masks, write_index_png_folder),
         Format("index-tiff", "Index masks (folder of TIFF)", read_index_masks, write_index_tiff),
         Format("color-png", "Colour masks (folder of PNG)", read_color_masks, write_color_png),
+        Format(
+            "cityscapes",
+            "Cityscapes (folder)",
+            read_cityscapes,
+            write_cityscapes,
+            own_split=True,
+            image_file=image_place,
+        ),
         Format(
             "coco",
             "COCO instances (JSON)",
