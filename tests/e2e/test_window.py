@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog
 
+from tests.helpers import make_folder
 from unet_studio.core.document_files import load_document
 from unet_studio.core.events import Progress, scores_before_and_after
 from unet_studio.core.metrics import foreground_dice
@@ -18,7 +20,9 @@ from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_png
 from unet_studio.demo.annotator import Habits, largest_error, plan_stroke, see
 from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
+from unet_studio.formats.export_options import ExportOptions
 from unet_studio.session import Session
+from unet_studio.session.exporter import ExportWish
 from unet_studio.ui.main_window import MainWindow
 from unet_studio.ui.preferences import Preferences
 
@@ -165,9 +169,9 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     ready(qtbot, session, names[4])
     assert session.document.prediction.model == first_model
 
-    with qtbot.waitSignal(session.exported, timeout=60_000) as caught:
-        session.export("index-png", tmp_path / "out")
-    assert caught.args[0].proof.exact
+    with qtbot.waitSignal(session.exporter.exported, timeout=60_000) as caught:
+        session.exporter.run(ExportWish("index-png", tmp_path / "out", ExportOptions()))
+    assert caught.args[0].report.proof.exact
     labels, _ = read_index_png(tmp_path / "out" / "cells-01.png")
     assert foreground_dice(sample_truth(names[0]), labels, session.classes) == pytest.approx(after[0])
 
@@ -181,3 +185,50 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     again.shut_down()
     project = Project.open(sample, writable=False)
     assert load_document(project, names[0]).approved
+
+
+def test_painted_approved_and_exported_as_coco(qtbot, window, tmp_path):
+    """Mouse and keys from an empty folder to a COCO file that pycocotools reads as it was painted."""
+    from pycocotools.coco import COCO
+
+    session = window.session
+    window.open_folder(make_folder(tmp_path / "images"))
+    qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    QTest.keyClick(window.canvas, Qt.Key.Key_B)
+    session.editor.set_brush_radius(6)
+    drag(window, [(20.5, 20.5), (20.5, 60.5)])
+    drag(window, [(70.5, 30.5), (80.5, 100.5)])
+    QTest.keyClick(window.canvas, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Return)
+    painted = session.document.mask()
+    assert session.document.approved
+    QTest.keyClick(window.canvas, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    dialog = export_dialog(qtbot, window)
+    dialog.choices.format.setCurrentIndex(dialog.choices.format.findData("coco"))
+    dialog.choices.set_place(str(tmp_path / "out" / "cells.json"))
+    qtbot.waitUntil(
+        lambda: dialog.start.text() == " Export 1 Mask" and dialog.start.isEnabled(), timeout=20_000
+    )
+    QTest.mouseClick(dialog.start, LEFT)
+    qtbot.waitUntil(dialog.outcome.isVisible, timeout=20_000)
+    coco = COCO(str(tmp_path / "out" / "cells.json"))
+    (image,) = coco.loadImgs(coco.getImgIds())
+    (category,) = (entry for entry in coco.loadCats(coco.getCatIds()) if entry["name"] == "object")
+    found = np.zeros_like(painted)
+    objects = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], catIds=[category["id"]]))
+    for entry in objects:
+        found |= coco.annToMask(entry)
+    assert image["file_name"] == "0.png"
+    assert np.array_equal(found, painted == 1)
+    assert len(objects) == 2
+    dialog.close()
+
+
+def export_dialog(qtbot, window):
+    """The export assistant, once it is on screen: its modules load in a thread."""
+
+    def found():
+        return [box for box in window.findChildren(QDialog) if box.objectName() == "export_dialog"]
+
+    qtbot.waitUntil(lambda: bool(found()), timeout=20_000)
+    return found()[0]

@@ -14,7 +14,9 @@ from unet_studio.core.document_files import load_document
 from unet_studio.core.image_io import read_image
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_png
+from unet_studio.formats.export_options import ExportOptions
 from unet_studio.session import Session, predictor
+from unet_studio.session.exporter import ExportWish
 
 
 @pytest.fixture
@@ -363,10 +365,10 @@ def test_an_export_says_what_it_did(session, project, qtbot, tmp_path):
     session.predictor.set_model("small")
     predicted(session, qtbot)
     session.editor.approve()
-    with qtbot.waitSignal(session.exported, timeout=20_000) as caught:
-        session.export("index-png", tmp_path / "out")
-    assert caught.args[0].proof.exact
-    assert caught.args[0].images == ("0.png",)
+    with qtbot.waitSignal(session.exporter.exported, timeout=20_000) as caught:
+        session.exporter.run(ExportWish("index-png", tmp_path / "out", ExportOptions()))
+    assert caught.args[0].report.proof.exact
+    assert caught.args[0].report.images == ("0.png",)
     labels, _ = read_index_png(tmp_path / "out" / "0.png")
     assert np.array_equal(labels, session.document.mask())
 

@@ -211,6 +211,8 @@ class Exporter(QObject):
         elif job is self._run:
             self._finish()
             meanwhile = tuple(name for name in found.images if name in self._touched)
+            masks = "1 mask" if len(found.images) == 1 else f"{len(found.images):,} masks"
+            self._session.message.emit(f"{masks} exported to {found.destination}.")
             self.exported.emit(Exported(job.wish, found, meanwhile))
 
     @Slot(object, object)

@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QProgressBar, QStackedWidget, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
@@ -53,7 +52,7 @@ class ExportDialog(QDialog):
         self.start = button("Export", "Write the files", self.export, "export-variant", "primary")
         self.cancel = button("Stop", "Stop writing; the destination stays as it was", session.exporter.cancel)
         self.more = button("Export More…", "Go back to the form", self.show_form)
-        self.close_button = button("Close", "Close this box", self.close)
+        self.close_button = button("Close", "Close this box", self.reject)
         self._timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self._look)
         self._build()
@@ -149,7 +148,7 @@ class ExportDialog(QDialog):
         session.statusChanged.connect(self._masks_changed)
         session.savedChanged.connect(self._masks_changed)
         session.imagesChanged.connect(self._images_changed)
-        session.projectChanged.connect(self.close)
+        session.projectChanged.connect(self.reject)
         self._files.chosenChanged.connect(self._selection_changed)
 
     # -- what would be written ----------------------------------------------------------------------------
@@ -322,12 +321,8 @@ class ExportDialog(QDialog):
         if page:
             default.setFocus()
 
-    def reject(self) -> None:
-        """Escape closes; an export that runs goes on."""
-        self.close()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Nothing is planned any more."""
+    def done(self, result: int) -> None:
+        """Closed, however: nothing is planned any more; an export that runs goes on."""
         self._timer.stop()
         self._session.exporter.drop_plan()
-        super().closeEvent(event)
+        super().done(result)

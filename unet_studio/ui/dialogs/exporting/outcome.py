@@ -41,7 +41,7 @@ class Outcome(QWidget):
         self.note.setObjectName("export_outcome")
         self.place = ElidedLabel("", "muted")
         self.proof = QTableWidget(0, 2)
-        self.compared = label("", "muted")
+        self.beside = label("", "muted")
         self.problems = QTableWidget(0, 2)
         self.problems_title = label("", "heading")
         self.meanwhile = Note("info")
@@ -81,7 +81,7 @@ class Outcome(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        for widget in (self.note, self.place, self.compared, self.proof, self.meanwhile):
+        for widget in (self.note, self.place, self.beside, self.proof, self.meanwhile):
             layout.addWidget(widget)
         layout.addWidget(self.problems_title)
         layout.addWidget(self.problems, 1)
@@ -94,7 +94,7 @@ class Outcome(QWidget):
         self.note.say(str(error), "danger")
         for widget in (
             self.place,
-            self.compared,
+            self.beside,
             self.proof,
             self.problems_title,
             self.problems,
@@ -116,14 +116,14 @@ class Outcome(QWidget):
         kind = "warning" if report.problems else "good"
         self.note.say(f"{written} {proof_text(report.proof)}", kind)
         self.place.setText(str(place))
-        beside = [f"{text}: {path.name}" for text, path in report.extras.items()]
+        extras = [f"{text}: {path.name}" for text, path in report.extras.items()]
         empty = (
             f"{count(len(report.empty), 'image')} left out: nothing is stored for them. "
             if report.empty
             else ""
         )
-        self.compared.setText(f"{empty}Beside the masks: {', '.join(beside)}." if beside else empty.strip())
-        self.compared.setVisible(bool(self.compared.text()))
+        self.beside.setText(f"{empty}Beside the masks: {', '.join(extras)}." if extras else empty.strip())
+        self.beside.setVisible(bool(self.beside.text()))
         self._show_proof(report.proof)
         self._show_problems(report.problems)
         self._show_meanwhile(exported.meanwhile)

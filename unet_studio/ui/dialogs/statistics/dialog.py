@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QSignalBlocker, Qt, QTimer, Slot
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -133,7 +133,7 @@ class StatisticsDialog(QDialog):
         layout.addLayout(table, 1)
         layout.addWidget(self.note)
         layout.addWidget(self.progress)
-        close = button("Close", "Close this window", self.close)
+        close = button("Close", "Close this window", self.reject)
         layout.addLayout(row(self.far, None, self.stop, self.again, self.copy, self.save, close, spacing=8))
         self.setMinimumSize(640, 360)
 
@@ -199,7 +199,7 @@ class StatisticsDialog(QDialog):
         statistician.pixelSizeChanged.connect(self._size_changed)
         session.savedChanged.connect(self._masks_changed)
         session.statusChanged.connect(self._masks_changed)
-        session.projectChanged.connect(self.close)
+        session.projectChanged.connect(self.reject)
         self._files.chosenChanged.connect(self._offer)
 
     @Slot()
@@ -382,11 +382,8 @@ class StatisticsDialog(QDialog):
             return True
         return super().eventFilter(watched, event)
 
-    def reject(self) -> None:
-        """Escape closes."""
-        self.close()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Nobody waits for figures any more."""
+    def done(self, result: int) -> None:
+        """Closed, however: nobody waits for figures any more."""
+        self._searching.stop()
         self._session.statistician.cancel()
-        super().closeEvent(event)
+        super().done(result)
