@@ -52,8 +52,9 @@ def remarks(facts: Facts) -> tuple[Remark, ...]:
 def _images(facts: Facts) -> Iterator[Remark]:
     empty, broken = len(facts.layers.empty), len(facts.layers.problems)
     if empty:
-        layer = facts.options.layer
-        yield Remark("empty", empty, f"{_many(empty, 'image has', 'images have')} no {layer} and stay out.")
+        layer, stay = facts.options.layer, "stays" if empty == 1 else "stay"
+        text = f"{_many(empty, 'image has', 'images have')} no {layer} and {stay} out."
+        yield Remark("empty", empty, text)
     if broken:
         first = next(iter(facts.layers.problems.values()))
         yield Remark("broken", broken, f"{_many(broken, 'image', 'images')} can't be exported: {first}", True)
@@ -70,7 +71,8 @@ def _split(facts: Facts) -> Iterator[Remark]:
     if without and facts.options.split_folders:
         where = "the format's own place" if facts.entry.own_split else "the folder none"
         has = _many(len(without), "image has", "images have")
-        yield Remark("unsplit", len(without), f"{has} no part in the split and go to {where}.")
+        go = "goes" if len(without) == 1 else "go"
+        yield Remark("unsplit", len(without), f"{has} no part in the split and {go} to {where}.")
 
 
 def _earlier(facts: Facts) -> Iterator[Remark]:
