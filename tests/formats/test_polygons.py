@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from unet_studio.formats.polygons import Part, fill, keyhole, signed_area, trace
+from unet_studio.formats.polygons import Part, fill, inset, keyhole, signed_area, trace
 
 # pycocotools was built for an older numpy
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -90,3 +90,14 @@ def test_a_pixel_belongs_to_what_its_centre_lies_in() -> None:
     triangle = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     rows, columns = np.mgrid[:4, :4] + 0.5
     np.testing.assert_array_equal(fill([triangle], (4, 4)), rows + columns < 4)
+
+
+def test_rings_a_quarter_of_a_pixel_inside() -> None:
+    stencil = np.ones((5, 5), np.bool_)
+    stencil[2, 2] = False
+    (part,) = trace(stencil)
+    moved = inset(part)
+    # In quarters: the outline 1 inside of 0..20, the hole 1 outside of 8..12.
+    assert sorted(map(tuple, moved.outer.tolist())) == [(1, 1), (1, 19), (19, 1), (19, 19)]
+    assert sorted(map(tuple, moved.holes[0].tolist())) == [(7, 7), (7, 13), (13, 7), (13, 13)]
+    np.testing.assert_array_equal(fill([ring / 4 for ring in (moved.outer, *moved.holes)], (5, 5)), stencil)
