@@ -12,9 +12,10 @@ from unet_studio.core.image_io import read_thumbnail
 from unet_studio.core.pixels import oriented
 from unet_studio.core.project import Project
 from unet_studio.core.render import overlay_picture
+from unet_studio.formats.examination import drawn
 from unet_studio.formats.import_plan import ImageRow, ImportPlan
 from unet_studio.formats.importing import scaled
-from unet_studio.formats.regions import Order, draw_scene, overlap
+from unet_studio.formats.regions import Order
 from unet_studio.formats.sample import Incoming, Labels
 
 SIZE = 640  # px of the longer side
@@ -57,8 +58,8 @@ def _draw(incoming: Incoming, row: ImageRow, order: Order) -> tuple[Labels, int]
     shape = row.theirs or row.ours
     if incoming.scene is None or incoming.legend is None:
         return incoming.read(row.key, shape), 0
-    scene = incoming.scene(row.key, shape)
-    return draw_scene(scene, incoming.legend, order), overlap(scene, incoming.legend)
+    found = drawn(incoming.scene(row.key, shape), incoming.legend, order)
+    return found.labels, found.shared
 
 
 def _colors(plan: ImportPlan, table: ClassTable) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -83,7 +83,8 @@ class _Count:
 class ImportPreview(QObject):
     """Nothing that is asked for here changes anything. What is asked for last comes first.
 
-    formatsFound(tuple of FormatChoice). recognised(source, tuple of format names, the likeliest first).
+    formatsFound(tuple of FormatChoice). recognised(source, tuple of format names, the likeliest first; None:
+    nothing is there).
     planned(ImportPlan), planFailed(StudioError), planProgressed(done, total). pictured(Pictured).
     examined(Examination, whether that is all of it).
     """
@@ -244,9 +245,11 @@ def _formats() -> tuple[FormatChoice, ...]:
     return tuple(FormatChoice(entry.name, entry.title) for entry in FORMATS.values())
 
 
-def _recognise(_source: Path) -> tuple[str, ...]:
-    """The formats that a source may be of; none where that can't be told."""
-    return ()
+def _recognise(source: Path) -> tuple[str, ...] | None:
+    """The formats that a source may be of; None where nothing is there."""
+    from unet_studio.formats.recognition import recognise
+
+    return tuple(recognise(source)) if source.exists() else None
 
 
 def _plan(look: _Look, known: "ImportPlan | None", advance: Callable[[int, int], None]) -> "ImportPlan":

@@ -135,10 +135,15 @@ class Importer(QObject):
         """What is under way, or ""."""
         return TITLES[self._job.kind] if self._job else ""
 
+    @property
+    def cancellable(self) -> bool:
+        """Whether what is under way can be cancelled: an import, but not its undoing."""
+        return self._job is not None and self._job.kind == "import"
+
     def say_running(self) -> bool:
         """Say that masks can't be changed now, where that is so, and why. Returns whether it is so."""
         if self._job is not None:
-            how = "Wait for it, or cancel it" if self._job.kind == "import" else "Wait for it"
+            how = "Wait for it, or cancel it" if self.cancellable else "Wait for it"
             self._session.message.emit(f"{self.running} is under way. {how}; then go on.")
         return self._job is not None
 
@@ -148,7 +153,7 @@ class Importer(QObject):
 
     def cancel(self) -> None:
         """Stop the import after the image it is at; halted() says how far it came."""
-        if self._job is not None and self._job.kind == "import":
+        if self._job is not None and self.cancellable:
             self._job.stop.set()
 
     def undo(self, changed: str = "refuse") -> None:
@@ -245,10 +250,13 @@ class Importer(QObject):
         elif isinstance(key, _Job) and key is self._job:
             self._finish(key)
             if isinstance(found, Undone):
+                self._session.message.emit(f"The import was taken back, in {_images(len(found.images))}.")
                 self.undone.emit(found)
             elif isinstance(found, Halted):
+                self._session.message.emit("The import was cancelled.")
                 self.halted.emit(found)
             else:
+                self._session.message.emit(f"Masks of {_images(len(found.report.imported))} came in.")
                 self.imported.emit(found)
 
     @Slot(object, object)
@@ -294,6 +302,11 @@ def _broken(project: Project) -> Snapshot | None:
     """An import that was killed; only the writer of a project may ask."""
     found = broken_off(project) if project.read_only is None else None
     return found if found is not None and found.kind == "import" else None
+
+
+def _images(number: int) -> str:
+    """ "1 image", "3 images"."""
+    return "1 image" if number == 1 else f"{number:,} images"
 
 
 def _wish(job: _Job) -> ImportWish:

@@ -53,6 +53,7 @@ from unet_studio.ui.work_strip import WorkStrip
 
 TITLE = "U-Net Studio"
 LAYOUT_VERSION = 2
+MASK_FILES = frozenset({".json", ".xml", ".zip"})  # dropped on a project, they are masks to import
 TYPING = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
 
 
@@ -362,16 +363,17 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the folder, or the folder of the file, that was dropped."""
-        folder = self._dropped(event)
-        if folder is not None:
-            event.acceptProposedAction()
-            self.open_folder(folder)
+        """Open the folder, or the folder of the file, that was dropped; import from a file of masks."""
+        path = self._dropped(event)
+        if path is None:
+            return
+        event.acceptProposedAction()
+        if path.suffix.lower() in MASK_FILES and self.action_table["import"].isEnabled() and path.is_file():
+            self.commands.show_import(path)
+        else:
+            self.open_folder(path if path.is_dir() else path.parent)
 
     @staticmethod
     def _dropped(event: QDropEvent) -> Path | None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        found = next(iter(paths), None)
-        if found is None:
-            return None
-        return found if found.is_dir() else found.parent
+        return next(iter(paths), None)

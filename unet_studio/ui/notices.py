@@ -5,15 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QDialog, QWidget
 
+from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, Status
+from unet_studio.core.restoring import ChangedSinceError
+from unet_studio.core.snapshots import Snapshot
 from unet_studio.session import Session
 from unet_studio.ui.banner import Banner, Notice
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.dialogs.messages import ask_folder
 
 READ_ONLY, DOCUMENT, UNFINISHED, SAVING = "read-only", "document", "unfinished", "saving"  # topics
+IMPORT = "import"
 
 
 class Notices(QObject):
@@ -42,6 +46,10 @@ class Notices(QObject):
         session.savedChanged.connect(self._saved)
         session.unfinished.connect(self._unfinished)
         session.historyChanged.connect(self._edited)
+        session.importer.failed.connect(self._import_failed)
+        session.importer.brokenOff.connect(self._import_broken_off)
+        session.importer.undoRefused.connect(self._undo_refused)
+        session.importer.changed.connect(self._import_changed)
         self._project_changed()
 
     @Slot()
@@ -117,6 +125,39 @@ class Notices(QObject):
         """What could not be saved may be saved by now."""
         if self._session.save_problem is None:
             self._banner.withdraw(SAVING)
+
+    @Slot(object)
+    def _import_failed(self, error: StudioError) -> None:
+        """An import failed, or taking one back; its box says so itself where it is open."""
+        box = self._window.findChild(QDialog, "import")
+        if box is None or not box.isVisible():
+            self._failed(error.message, error.remedy)
+
+    @Slot(object)
+    def _import_broken_off(self, snapshot: Snapshot) -> None:
+        importer = self._session.importer
+        importer.leave_broken_off(snapshot)  # it is said once
+        self._banner.show_notice(
+            Notice(
+                "warning",
+                f"{snapshot.title[:1].upper()}{snapshot.title[1:]} was broken off before its end.",
+                "What came in is there. Take it back, or import the same masks again to get the rest.",
+                "Undo Import",
+                importer.undo,
+                IMPORT,
+            )
+        )
+
+    @Slot()
+    def _import_changed(self) -> None:
+        if self._session.importer.running:
+            self._banner.withdraw(IMPORT)
+
+    @Slot(object)
+    def _undo_refused(self, error: ChangedSinceError) -> None:
+        from unet_studio.ui.dialogs.importing.undoing import ask_about_changes
+
+        ask_about_changes(self._window, self._session, error)
 
     def _check_read_only(self) -> None:
         """Say why nothing can be changed, and what can be done about it."""

@@ -1,4 +1,4 @@
-"""The strip on the canvas that says what is being done to the mask and how far it is, and stops it."""
+"""The strip on the canvas that says what is being done to masks and how far it is, and stops it."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QProgressBar, QWidget
@@ -11,7 +11,7 @@ MARGIN = 14  # logical px from the bottom of the canvas
 
 
 class WorkStrip(QFrame):
-    """Follows the operator and what tools have planned in a thread."""
+    """Follows the operator, what tools have planned in a thread, and imports."""
 
     def __init__(self, session: Session, canvas: QWidget) -> None:
         super().__init__(canvas)
@@ -21,6 +21,7 @@ class WorkStrip(QFrame):
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self._session, self._canvas = session, canvas
         self._name = ""
+        self._importing = ""  # what an import is called while it is shown
         self.text = label("", wrap=False)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -39,6 +40,8 @@ class WorkStrip(QFrame):
         session.operator.changed.connect(self._operator_changed)
         session.operator.progressed.connect(self._show_progress)
         session.editor.landing.changed.connect(self._landing_changed)
+        session.importer.changed.connect(self._importer_changed)
+        session.importer.progressed.connect(self._import_progressed)
         self.hide()
 
     @Slot()
@@ -48,6 +51,18 @@ class WorkStrip(QFrame):
     @Slot(str, float)
     def _landing_changed(self, name: str, done: float) -> None:
         self._follow(name, done)
+
+    @Slot()
+    def _importer_changed(self) -> None:
+        importer = self._session.importer
+        if importer.running or self._importing:  # it also changes when another import is the last one
+            self._importing = importer.running
+            self._follow(importer.running, 0.0)
+            self.stop.setVisible(importer.cancellable or not importer.running)
+
+    @Slot(int, int, float)
+    def _import_progressed(self, done: int, total: int, _seconds_left: float) -> None:
+        self.progress.setValue(round(100 * done / max(total, 1)))
 
     @Slot(float)
     def _show_progress(self, done: float) -> None:
@@ -84,6 +99,7 @@ class WorkStrip(QFrame):
     def _cancel(self) -> None:
         self._session.operator.cancel()
         self._session.editor.landing.cancel()
+        self._session.importer.cancel()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay at the bottom of a canvas that changes its size."""

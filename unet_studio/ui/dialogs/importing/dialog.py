@@ -153,6 +153,7 @@ class ImportDialog(QDialog):
         importer.halted.connect(self._halted)
         importer.failed.connect(self._failed)
         importer.undone.connect(self._undone)
+        importer.undoRefused.connect(self._undo_refused)
         importer.changed.connect(self._work_changed)
         self.source.recognisable.connect(preview.recognise)
         self.source.changed.connect(self._source_changed)
@@ -251,6 +252,9 @@ class ImportDialog(QDialog):
         self.picture.set_names(names)
         self._examine_if_needed(plan)
         self._say()
+        wish = self.wish()
+        if wish is not None and wish.options != plan.options:  # its classes had to be known first
+            self._rest.start()
         if self.pages.currentWidget() is self.looking:
             self._show_page(self.body)
             self.tabs.setCurrentIndex(0 if plan.classes else 1)
@@ -416,6 +420,12 @@ class ImportDialog(QDialog):
     @Slot(object)
     def _undone(self, undone: Any) -> None:
         self._show_result(*undone_words(undone), False, None)
+
+    @Slot(object)
+    def _undo_refused(self, _error: StudioError) -> None:
+        """A person is asked what becomes of images that were changed since; the result stays meanwhile."""
+        self._show_page(self.outcome)
+        self._enable_start()
 
     def _undo(self) -> None:
         self.work.begin("Taking the import back…")

@@ -120,9 +120,15 @@ class SourceBar(QWidget):
             self.recognisable.emit(text)
         self.changed.emit()
 
-    def recognised(self, source: str, names: Sequence[str]) -> None:
-        """The formats that a source may be of, the likeliest first; a person's own choice stays."""
+    def recognised(self, source: str, names: Sequence[str] | None) -> None:
+        """The formats that a source may be of, the likeliest first; a person's own choice stays.
+
+        None: there is no such file or folder.
+        """
         if source != self._told or self._by_hand:
+            return
+        if names is None:
+            self.how.setText("There is no such file or folder")
             return
         place = self.format.findData(names[0]) if names else -1
         self.format.setCurrentIndex(place)
