@@ -103,7 +103,7 @@ def read_color_masks(folder: Path) -> Incoming:
         path = files[key]
         picture = read_picture(path)
         check_shape(str(path), picture.shape, shape)
-        keys = _keys(picture)
+        keys = color_numbers(picture)
         labels = lut[keys]
         if picture.alpha is not None:
             labels[picture.alpha == 0] = UNLABELLED
@@ -149,8 +149,8 @@ def colors_of(picture: MaskPicture) -> NDArray[np.uint8]:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _keys(picture: MaskPicture) -> NDArray[np.uint32]:
-    """The colours as numbers, uint32 (H, W)."""
+def color_numbers(picture: MaskPicture) -> NDArray[np.uint32]:
+    """The colours as numbers, uint32 (H, W): red in the highest of three bytes."""
     if picture.values is not None and picture.palette is not None and picture.colors is None:
         by_index = np.zeros(256, dtype=np.uint32)
         by_index[: len(picture.palette)] = picture.palette.astype(np.uint32) @ _WEIGHTS
@@ -188,7 +188,7 @@ def _guessed(paths: Sequence[Path], root: Path) -> ColorTable:
     seen = np.zeros(_ALL, dtype=np.bool_)
     area, looked, transparent, colorful = 0, 0, False, False
     for picture in pictures(spread(paths)):
-        keys = _keys(picture)
+        keys = color_numbers(picture)
         shown = keys if picture.alpha is None else keys[picture.alpha > 0]
         seen[shown.ravel()] = True
         transparent |= picture.alpha is not None

@@ -23,7 +23,8 @@ from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.supervisely import read_supervisely
 from unet_studio.formats.via import read_via
-from unet_studio.formats.voc import read_voc, write_voc
+from unet_studio.formats.voc import write_voc
+from unet_studio.formats.voc_reader import read_voc
 from unet_studio.formats.xanylabeling import read_xanylabeling
 from unet_studio.formats.yolo import read_yolo, write_yolo
 

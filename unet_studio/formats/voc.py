@@ -1,7 +1,8 @@
-"""Pascal VOC: palette PNGs in SegmentationClass, lists of names in ImageSets, 255 for void.
+"""Writing Pascal VOC: palette PNGs in SegmentationClass and SegmentationObject, lists of names in ImageSets.
 
 Specification: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", section 2.3; labelmap.txt,
-which names the classes, is CVAT's and datumaro's. Background is 0, the classes follow in their order.
+which names the classes, is CVAT's and datumaro's. Background is 0, the classes follow in their order; objects
+are numbered from 1 on, those of all classes together; 255 is void in both.
 """
 
 from collections.abc import Mapping
@@ -9,42 +10,66 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
 
-from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
+from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.core.storage import atomic_write, read_index_png, write_index_png
+from unet_studio.core.storage import atomic_write, encodable, write_index_png
 from unet_studio.formats.matching import inside, mask_names
-from unet_studio.formats.regions import BACKGROUND_NAMES, IGNORED_NAMES
-from unet_studio.formats.sample import (
-    Incoming,
-    Labels,
-    Outgoing,
-    Shape,
-    check_labels,
-    check_shape,
-    strange_values,
-)
-from unet_studio.formats.voc_names import NAMES, voc_palette
+from unet_studio.formats.object_numbers import number_objects
+from unet_studio.formats.sample import Labels, Outgoing, check_labels
+from unet_studio.formats.voc_names import voc_palette
 
-MASKS, LISTS = "SegmentationClass", "ImageSets/Segmentation"
+MASKS, OBJECTS, LISTS = "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"
+VOID = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # in pictures of objects, by their depth
 COMPRESSION = 6  # zlib level
 
 
 def write_voc(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
-    """Write SegmentationClass, labelmap.txt and the lists of the split; sub-folders become part of a name."""
+    """Write SegmentationClass, SegmentationObject, labelmap.txt and the lists of the split.
+
+    Sub-folders become part of a name. Connected pieces of a class but the background are objects. Where an
+    image has over 254, their picture is a grey PNG of 16 bit; where that is too little, there is none.
+    """
     files = {name: f"{MASKS}/{path}" for name, path in mask_names(outgoing.names).items()}
     table, palette = outgoing.classes, voc_palette()
     lut, names = _numbering(table)
     for sample in outgoing.samples():
         check_labels(sample, table)
         path = inside(folder, files[sample.name])
-        write_index_png(path, lut[sample.labels], palette, {"image": sample.name}, COMPRESSION)
+        numbers = lut[sample.labels]
+        write_index_png(path, numbers, palette, {"image": sample.name}, COMPRESSION)
+        _write_objects(inside(folder, files[sample.name].replace(MASKS, OBJECTS, 1)), numbers, sample.name)
     lines = [f"{name}:{','.join(map(str, palette[number].tolist()))}::" for number, name in enumerate(names)]
     _write_lines(folder / "labelmap.txt", ["# label:color_rgb:parts:actions", *lines])
     for part, chosen in _parts(outgoing).items():
         stems = [files[name].removeprefix(f"{MASKS}/").removesuffix(".png") for name in chosen]
         _write_lines(folder / LISTS / f"{part}.txt", stems)
     return files
+
+
+def _write_objects(path: Path, numbers: Labels, image: str) -> None:
+    """Write the picture of objects for VOC's class numbers, uint8 (H, W)."""
+    objects = np.zeros(numbers.shape, dtype=np.int32)
+    count = 0
+    for number in np.flatnonzero(np.bincount(numbers.ravel(), minlength=256)).tolist():
+        if 0 < number < UNLABELLED:
+            pieces, found = number_objects(numbers == number)
+            np.add(objects, pieces + count, out=objects, where=pieces > 0)
+            count += found
+    dtype = np.dtype(np.uint8) if count < VOID[np.dtype(np.uint8)] else np.dtype(np.uint16)
+    if count >= VOID[dtype]:
+        path.unlink(missing_ok=True)
+        return
+    objects[numbers == UNLABELLED] = VOID[dtype]
+    if dtype == np.uint8:
+        write_index_png(path, objects.astype(np.uint8), voc_palette(), {"image": image}, COMPRESSION)
+        return
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("image", encodable(image))
+    with atomic_write(path) as stream:
+        picture = Image.fromarray(objects.astype(np.uint16))
+        picture.save(stream, "PNG", pnginfo=chunks, compress_level=COMPRESSION)
 
 
 def _numbering(table: ClassTable) -> tuple[NDArray[np.uint8], list[str]]:
@@ -79,68 +104,3 @@ def _parts(outgoing: Outgoing) -> dict[str, list[str]]:
 def _write_lines(path: Path, lines: list[str]) -> None:
     with atomic_write(path) as stream:
         stream.write(("\n".join(lines) + "\n").encode())
-
-
-def read_voc(folder: Path) -> Incoming:
-    """Open a folder with SegmentationClass, or one around it. Without labelmap.txt, VOC's own 20 classes."""
-    root = _root(folder)
-    table, note = _classes(root)
-    files = {
-        path.relative_to(root / MASKS).as_posix().removesuffix(".png"): path
-        for path in sorted((root / MASKS).rglob("*.png"))
-        if path.is_file() and not path.name.startswith(".")
-    }
-    if not files:
-        raise StudioError(
-            f"{root / MASKS} holds no PNG masks.", "Choose the folder that VOC was unpacked to."
-        )
-
-    def read(key: str, shape: Shape | None) -> Labels:
-        labels, _ = read_index_png(files[key])
-        check_shape(str(files[key]), labels.shape, shape)
-        strange = strange_values(labels, table)
-        if strange:
-            raise StudioError(
-                f"{files[key]} has pixel values that are no classes: {strange}.",
-                f"Put a labelmap.txt beside {MASKS} that names them.",
-            )
-        return labels
-
-    return Incoming(table, tuple(files), read, notes=(note,) if note else ())
-
-
-def _root(folder: Path) -> Path:
-    for place in (
-        folder,
-        folder.parent,
-        *sorted(folder.glob("VOC*")),
-        *sorted(folder.glob("VOCdevkit/VOC*")),
-    ):
-        if (place / MASKS).is_dir():
-            return place
-    raise StudioError(f"There is no {folder / MASKS}.", "Choose the folder that holds SegmentationClass.")
-
-
-def _classes(root: Path) -> tuple[ClassTable, str]:
-    """The classes by index, and what a person should know of where they come from."""
-    for name in ("labelmap.txt", "class_names.txt"):
-        if (root / name).is_file():
-            text = (root / name).read_text(encoding="utf-8", errors="replace")
-            lines = [line.strip() for line in text.splitlines()]
-            names = [line.split(":")[0] for line in lines if line and not line.startswith("#")]
-            return _table(root / name, names), ""
-    return _table(root, list(NAMES)), "There is no labelmap.txt: the classes are VOC's own 20."
-
-
-def _table(path: Path, names: list[str]) -> ClassTable:
-    palette = voc_palette()
-    entries = [
-        PixelClass(number, name, "#{:02x}{:02x}{:02x}".format(*palette[number]))
-        for number, name in enumerate(names[:UNLABELLED])
-        if name.casefold() not in IGNORED_NAMES
-    ]
-    if len({entry.name for entry in entries}) < len(entries):
-        raise StudioError(f"{path} names a class twice.", "Give each class a name of its own.")
-    first = names[0].casefold() if names else ""
-    background = 0 if first in BACKGROUND_NAMES or not first else None
-    return ClassTable(tuple(entries), background)
