@@ -141,6 +141,8 @@ def test_malformed_regions_are_named(tmp_path: Path, elements: str, problem: str
         (one_image("").replace("</annotations>", ""), "no element found"),
         (one_image("").replace('width="7"', 'width="99999999"'), "impossible size"),
         (one_image("").replace('width="7"', ""), "width"),
+        (one_image("").replace("1.0", '1.0" encoding="utfNaN', 1), "its encoding is utfNaN"),
+        (one_image("").replace("1.0", '1.0" encoding="iso-8859-1', 1), "its encoding is iso-8859-1"),
         ("<annotations></annotations>", "lists no image"),
         ('<annotations><track id="0"/></annotations>', "CVAT for video"),
     ],

@@ -106,11 +106,12 @@ class _Index:
         parser.CharacterDataHandler = walker.text
         # Entities are declared in a document type, which CVAT never writes and an XML bomb needs.
         parser.StartDoctypeDeclHandler = self._refuse
+        parser.XmlDeclHandler = walker.declaration
         try:
             while block := stream.read(BLOCK):
                 parser.Parse(block, False)
             parser.Parse(b"", True)
-        except (expat.ExpatError, ValueError, KeyError, OverflowError) as error:
+        except (expat.ExpatError, ValueError, LookupError, OverflowError) as error:
             raise broken(self.path, str(error) or repr(error)) from error
 
     def by_key(self) -> dict[str, _Image]:
@@ -136,6 +137,11 @@ class _Walker:
         self._path: list[str] = []
         self._text = ""
         self._label = self._color = self._type = ""
+
+    def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        # Images are parsed again alone, where nothing declares an encoding.
+        if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii"):
+            raise ValueError(f"its encoding is {encoding}, where CVAT writes UTF-8")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)

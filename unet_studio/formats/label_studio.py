@@ -214,7 +214,7 @@ def _configured(path: Path) -> dict[str, str]:
     try:
         tags = ElementTree.fromstring(text).iter("Label")
         return {tag.attrib["value"]: tag.get("background", "") for tag in tags}
-    except (ValueError, KeyError, ElementTree.ParseError):
+    except (ValueError, LookupError, ElementTree.ParseError):
         return {}
 
 
