@@ -19,7 +19,7 @@ from unet_studio.formats.isat import read_isat
 from unet_studio.formats.label_studio import read_label_studio, write_label_studio
 from unet_studio.formats.labelme import read_labelme, write_labelme, write_labelme_polygons
 from unet_studio.formats.nnunet import read_nnunet, write_nnunet
-from unet_studio.formats.rootpainter import read_rootpainter, write_rootpainter
+from unet_studio.formats.rootpainter import place_of_image, read_rootpainter, write_rootpainter
 from unet_studio.formats.sample import Incoming, Outgoing, Reader, Writer, one_file
 from unet_studio.formats.supervisely import read_supervisely
 from unet_studio.formats.via import read_via
@@ -154,8 +154,16 @@ FORMATS: dict[str, Format] = {
             read_cellpose,
             write_cellpose,
             loses="Pixels that nobody labelled become background.",
+            image_file=beside,
         ),
-        Format("rootpainter", "RootPainter (project folder)", read_rootpainter, write_rootpainter),
+        Format(
+            "rootpainter",
+            "RootPainter (project folder)",
+            read_rootpainter,
+            write_rootpainter,
+            own_split=True,
+            image_file=place_of_image,
+        ),
         Format("via", "VGG Image Annotator (JSON or CSV)", read_via, None, file_name="via.json"),
         Format("supervisely", "Supervisely (project folder)", read_supervisely, None),
     )
