@@ -44,7 +44,7 @@ def first_suggestion(paths: Iterator[Path]) -> PixelSize | None:
 
 
 def _of_tiff(stream: Any) -> PixelSize | None:
-    with tiff.opened(stream) as tif:
+    with tiff.open_tiff(stream) as tif:
         tags = tif.pages[0].aspage().tags
         text = str(tags.valueof(_DESCRIPTION, ""))
         each = [_ratio(tags.valueof(code)) for code in _RESOLUTIONS]

@@ -68,7 +68,7 @@ class TiffFacts:
 
 def read_facts(path: Path, stream: BinaryIO) -> TiffFacts:
     """The facts of the first page, without decoding it."""
-    with opened(stream) as tif:
+    with open_tiff(stream) as tif:
         page = _page(path, tif, 0)
         orientation = _orientation(page)
         size = (page.imagewidth, page.imagelength)
@@ -86,7 +86,7 @@ def read_facts(path: Path, stream: BinaryIO) -> TiffFacts:
 
 def read_page(path: Path, stream: BinaryIO, number: int = 0) -> Pixels:
     """One page: uint8, uint16 or float32, (H, W) or (H, W, C), C-contiguous, as seen."""
-    with opened(stream) as tif:
+    with open_tiff(stream) as tif:
         page = _page(path, tif, number)
         route = _route(page)
         _ensure_whole(path, stream, page)
@@ -127,7 +127,7 @@ def opencv() -> Any:
     return cv2
 
 
-def opened(stream: BinaryIO) -> Any:
+def open_tiff(stream: BinaryIO) -> Any:
     """The file as tifffile sees it."""
     stream.seek(0)
     return _tifffile().TiffFile(stream)
