@@ -187,6 +187,7 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     assert load_document(project, names[0]).approved
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
 def test_painted_approved_and_exported_as_coco(qtbot, window, tmp_path):
     """Mouse and keys from an empty folder to a COCO file that pycocotools reads as it was painted."""
     from pycocotools.coco import COCO

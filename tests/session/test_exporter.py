@@ -294,10 +294,15 @@ def test_what_is_unforeseen_is_said(opened, qtbot, tmp_path, monkeypatch):
 
 def measured(session, qtbot, **options):
     found = []
-    session.statistician.found.connect(found.extend)
+
+    def take(images, columns):
+        assert len(columns) == sum(len(image.classes) for image in images)
+        found.extend(images)
+
+    session.statistician.found.connect(take)
     with qtbot.waitSignal(session.statistician.finished, timeout=WAIT) as caught:
         session.statistician.measure(ExportOptions(which="all", **options))
-    session.statistician.found.disconnect(found.extend)
+    session.statistician.found.disconnect(take)
     return found, caught.args[0]
 
 

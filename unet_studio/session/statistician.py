@@ -13,6 +13,7 @@ from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.project import Project
 from unet_studio.core.statistics import ImageStatistics, measure, write_statistics
+from unet_studio.core.statistics_columns import Columns
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.writer import Writer
 from unet_studio.session.exporter import SAVING, seconds_left
@@ -50,12 +51,12 @@ class _Job:
 class Statistician(QObject):
     """One measuring at a time; a newer one takes the place of the one before.
 
-    found(list of ImageStatistics), in the order of the images, progressed(done, total, seconds left or NaN),
-    then finished(Measured), failed(StudioError) or cancelled(). pixelSizeChanged(): the project's is another.
-    done(key, result): of background(), or failed.
+    found(list of ImageStatistics, their Columns), in the order of the images, and progressed(done, total,
+    seconds left or NaN); then finished(Measured), failed(StudioError) or cancelled(). saved(path), of save();
+    listed(text), of list_rows(). pixelSizeChanged(): the project's is another.
     """
 
-    found = Signal(object)
+    found = Signal(object, object)
     progressed = Signal(int, int, float)
     finished = Signal(object)
     failed = Signal(object)
@@ -63,7 +64,7 @@ class Statistician(QObject):
     pixelSizeChanged = Signal()
     saved = Signal(object)
     listed = Signal(str)
-    _told = Signal(object, object, int, int, float)
+    _told = Signal(object, object, object, int, int, float)
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
@@ -123,16 +124,17 @@ class Statistician(QObject):
         layers = StoredLayers.chosen(job.project, job.options)
         began = told = time.monotonic()
         kept: list[ImageStatistics] = []
-        total, done = len(layers.names), 0
+        total, done, first = len(layers.names), 0, 0
 
         def seen() -> None:
-            nonlocal told, done, kept
+            nonlocal told, done, kept, first
             watch()
             done += 1
             now = time.monotonic()
             if now - told > TELLING or len(kept) >= TOGETHER or done == total:
-                self._told.emit(job, kept, done, total, seconds_left(now - began, done, total))
-                kept, told = [], now
+                columns, left = Columns.of_images(kept, first), seconds_left(now - began, done, total)
+                self._told.emit(job, kept, columns, done, total, left)
+                first, kept, told = first + len(kept), [], now
 
         table = layers.mapping.table
         for sample in layers.samples(layers.names, seen):
@@ -141,11 +143,13 @@ class Statistician(QObject):
             kept.append(measure(sample.name, sample.labels, table, status))
         return Measured(total - len(layers.problems), layers.empty, dict(layers.problems))
 
-    @Slot(object, object, int, int, float)
-    def _tell(self, job: _Job, kept: list[ImageStatistics], done: int, total: int, left: float) -> None:
+    @Slot(object, object, object, int, int, float)
+    def _tell(
+        self, job: _Job, kept: list[ImageStatistics], columns: Columns, done: int, total: int, left: float
+    ) -> None:
         if job is self._job:
             if kept:
-                self.found.emit(kept)
+                self.found.emit(kept, columns)
             self.progressed.emit(done, total, left)
 
     # -- what is done with it -----------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 
 from unet_studio.ui.icons import icons
 
+MARGIN = 40  # px of the screen that a window leaves free at first, its frame among them
+
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     """A label in a role of the style sheet: title, subtitle, heading, muted, value, good, warning, danger."""
@@ -105,6 +107,12 @@ class Column(QScrollArea):
         bar = self.verticalScrollBar().sizeHint().width()
         content = self.widget()
         return QSize((content.minimumSizeHint().width() if content else 0) + bar, 60)
+
+
+def fit_to_screen(window: QWidget, width: int, height: int) -> None:
+    """Give a window this size, in px, or as much of it as the screen has room for."""
+    room = window.screen().availableSize()
+    window.resize(min(width, room.width() - MARGIN), min(height, room.height() - MARGIN))
 
 
 class Note(QFrame):

@@ -21,7 +21,7 @@ from unet_studio.ui.dialogs.exporting.outcome import Outcome
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.preferences import Preferences
 from unet_studio.ui.section import ElidedLabel
-from unet_studio.ui.widgets import button, label, row, scrolling
+from unet_studio.ui.widgets import button, fit_to_screen, label, row, scrolling
 from unet_studio.ui.words import count, duration
 
 REST_MS = 200  # after the last change of the form before it is planned
@@ -59,7 +59,7 @@ class ExportDialog(QDialog):
         self._connect()
         self.choices.restore(preferences.export(self._folder))
         self.choices.offer_images(files.chosen)
-        self.resize(*SIZE)
+        fit_to_screen(self, *SIZE)
         if session.exporter.running is not None:
             self._show_running(session.exporter.running)
         else:

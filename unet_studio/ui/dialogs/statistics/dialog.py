@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Status
+from unet_studio.core.statistics import ImageStatistics
+from unet_studio.core.statistics_columns import Columns
 from unet_studio.session import Session
 from unet_studio.session.statistician import Measured
 from unet_studio.ui.dialogs.exporting.choices import LAYERS
@@ -29,13 +31,14 @@ from unet_studio.ui.dialogs.messages import ask_file_to_write
 from unet_studio.ui.dialogs.statistics.table import RIGHT, StatisticsTable
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.pixel_size_field import PixelSizeField
-from unet_studio.ui.widgets import Note, button, label, row
+from unet_studio.ui.widgets import Note, button, fit_to_screen, label, row
 from unet_studio.ui.words import count, duration
 
 REST_MS = 200  # after the last letter typed before the table is searched
 ROW = 26  # px
 SIZE = 940, 560  # px at first
 NAME_WIDTH, CLASS_WIDTH = 220, 130  # px of the first columns, at first
+LEAST_WIDTH = 84  # px of a column of figures
 ANY_CLASS = "All classes"
 NAMED = 3  # images that are named in a sentence
 
@@ -58,6 +61,7 @@ class StatisticsDialog(QDialog):
         self.pixel_size = PixelSizeField(session)
         self.view = QTableView()
         self.totals = QTableWidget(1, 0)
+        self.nothing = label("No row passes the filter.", "muted")
         self.note = Note("warning")
         self.far = label("", "muted", wrap=False)
         self.progress = QProgressBar()
@@ -81,7 +85,7 @@ class StatisticsDialog(QDialog):
         self._connect()
         self._offer()
         self._size_changed()
-        self.resize(*SIZE)
+        fit_to_screen(self, *SIZE)
         self.measure()
 
     # -- building -----------------------------------------------------------------------------------------
@@ -124,6 +128,8 @@ class StatisticsDialog(QDialog):
         table = QVBoxLayout()
         table.setSpacing(0)
         table.addWidget(self.view, 1)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        table.addWidget(self.nothing, 1)
         table.addWidget(self.totals)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 14)
@@ -245,11 +251,11 @@ class StatisticsDialog(QDialog):
         for widget in (self.copy, self.save):
             widget.setEnabled(not waiting and self.model.rowCount() > 0)
 
-    @Slot(object)
-    def _found(self, images: list[object]) -> None:
+    @Slot(object, object)
+    def _found(self, images: list[ImageStatistics], columns: Columns) -> None:
         bar = self.view.verticalScrollBar().value()
         first = not self.model.images
-        self.model.add(images)  # type: ignore[arg-type]
+        self.model.add(images, columns)
         if first:
             self._offer_classes()
             self._fit_columns()
@@ -321,11 +327,17 @@ class StatisticsDialog(QDialog):
         """Give every column the room of its title and its figures."""
         header, metrics = self.view.horizontalHeader(), self.view.fontMetrics()
         for column in range(self.model.columnCount()):
-            title = metrics.horizontalAdvance(self.model.title(column)) + 40
-            header.resizeSection(column, (NAME_WIDTH, CLASS_WIDTH)[column] if column < 2 else max(92, title))
+            title = metrics.horizontalAdvance(self.model.title(column)) + 24
+            header.resizeSection(
+                column, (NAME_WIDTH, CLASS_WIDTH)[column] if column < 2 else max(LEAST_WIDTH, title)
+            )
 
     @Slot()
     def _show_totals(self) -> None:
+        """The last line, and a word where the filter lets nothing through."""
+        hidden = bool(self.model.images) and not self.model.rowCount()
+        self.nothing.setVisible(hidden)
+        self.view.setVisible(not hidden)
         self.totals.setColumnCount(self.model.columnCount())
         for column in range(self.model.columnCount()):
             item = QTableWidgetItem(self.model.total(column))
@@ -352,7 +364,9 @@ class StatisticsDialog(QDialog):
 
     def copy_rows(self) -> None:
         """Put the selected rows on the clipboard, or all where at most one is; a thread makes the text."""
-        chosen = sorted({index.row() for index in self.view.selectionModel().selectedRows()})
+        selection = self.view.selectionModel().selection()  # ranges: every cell of a large table takes long
+        ranges = [selection.at(place) for place in range(selection.count())]
+        chosen = sorted({row for found in ranges for row in range(found.top(), found.bottom() + 1)})
         self._session.statistician.list_rows(self.model.as_text(chosen if len(chosen) > 1 else None))
 
     @Slot(str)

@@ -12,8 +12,8 @@ from PySide6.QtGui import QIcon
 
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.statistics import ImageStatistics
+from unet_studio.core.statistics_columns import Columns, Totals, add_up
 from unet_studio.ui.dialogs.operation import swatch
-from unet_studio.ui.dialogs.statistics.columns import Columns, Totals, add_up
 
 Index = QModelIndex | QPersistentModelIndex
 Value = float | int
@@ -55,6 +55,8 @@ def figure(value: Value) -> str:
         return f"{value:,.1f}".removesuffix(".0")
     return f"{value:.4g}"
 
+
+SUMMED = ("Objects", "Area (px)", "Area ({unit})")  # also told of all classes together
 
 # The first two columns are the image and the class.
 COLUMNS = (
@@ -115,13 +117,13 @@ class StatisticsTable(QAbstractTableModel):
         self.endResetModel()
         self.changed.emit()
 
-    def add(self, images: Sequence[ImageStatistics]) -> None:
-        """Show some more images, all measured with the same classes."""
+    def add(self, images: Sequence[ImageStatistics], columns: Columns) -> None:
+        """Show some more images, all measured with the same classes. columns: theirs."""
         self.beginResetModel()
         if not self.classes and images:
             self.classes = [(found.name, found.color) for found in images[0].classes]
             self._swatches = [swatch(color) for _, color in self.classes]
-        self._columns += Columns.of_images(images, len(self.images))
+        self._columns += columns
         self.images.extend(images)
         self._folded.extend(image.name.casefold() for image in images)
         self._arrange()
@@ -260,8 +262,8 @@ class StatisticsTable(QAbstractTableModel):
             return self._class or ("all classes" if self.classes else "")
         shown = self._shown[column - 2]
         value = shown.total(self.totals)
-        if value is None or (self._class is None and shown.title.startswith("Share")):
-            return ""  # of all classes together, the shares say nothing
+        if value is None or (self._class is None and shown.title not in SUMMED):
+            return ""  # of all classes together, and the background, shares and means say nothing
         return shown.text(self._scaled(shown, value))
 
     def as_text(self, rows: Sequence[int] | None = None) -> Callable[[], str]:
