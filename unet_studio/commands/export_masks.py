@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from unet_studio.core.statistics import ClassStatistics
     from unet_studio.formats.exporting import ExportOptions, ExportPlan, ExportReport
 
+_STOPPED = "Stopped. The destination is as it was."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_choices(parser)
     _add_classes(parser)
     _add_extras(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with an export that was broken off")
     parser.add_argument("--preview", action="store_true", help="say what would be written, and write nothing")
     parser.add_argument(
         "--overwrite", action="store_true", help="also files of an earlier export that were changed since"
@@ -80,17 +83,23 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    from unet_studio.formats.export_log import can_go_on
     from unet_studio.formats.exporting import export_masks, plan_export
+    from unet_studio.formats.table import format_named
 
     terminal = Terminal(arguments.json)
     options = _options(arguments)
     what = (arguments.format, arguments.destination, options)
     with opened(arguments.folder, arguments.project) as project:
         if arguments.preview:
-            with terminal.progress("Counting") as meter:
+            with terminal.progress("Counting", "images") as meter:
                 plan = plan_export(project, *what, meter.advance, count=True)
             return _show_plan(terminal, plan)
-        with terminal.progress("Exporting") as meter:
+        whole = not can_go_on(format_named(arguments.format), options)
+        if options.resume and whole:
+            terminal.note("unet-studio: such an export can't be gone on with; it begins anew.")
+        stopped = _STOPPED if whole else f"{_STOPPED} --resume goes on."
+        with terminal.progress("Exporting", "steps", stopped) as meter:
             report = export_masks(project, *what, meter.advance)
     return _show_report(terminal, report)
 
@@ -118,6 +127,8 @@ def _options(arguments: argparse.Namespace) -> "ExportOptions":
         statistics=arguments.statistics,
         pixel_size=PixelSize.parse(arguments.pixel_size) if arguments.pixel_size else None,
         overwrite=arguments.overwrite,
+        resume=arguments.resume,
+        keep_aside=True,
     )
 
 
@@ -156,6 +167,8 @@ def _show_report(terminal: Terminal, report: "ExportReport") -> int:
     from unet_studio.commands.proofs import show_problems, show_proof
 
     terminal.say(f"{len(report.images)} masks written to {report.destination}")
+    if report.earlier:
+        terminal.say(f"{report.earlier} of them had been written before")
     if report.copies:
         terminal.say(f"{report.copies} images copied along")
     for kind, path in report.extras.items():

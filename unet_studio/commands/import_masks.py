@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from unet_studio.formats.import_report import ImportReport
 
 AUTO = "auto"
+_STOPPED = "Stopped. What came in is there: --resume goes on, import --undo FOLDER takes it back."
 _ORDERS = ("file", "reversed", "smallest", "classes")
 _FATES = {
     "import": "come in",
@@ -129,7 +130,7 @@ def _import(arguments: argparse.Namespace, terminal: Terminal, options: "ImportO
 
     with (
         opened(arguments.folder, arguments.project, writable=True) as project,
-        terminal.progress("Importing") as meter,
+        terminal.progress("Importing", "images", _STOPPED) as meter,
     ):
         _say_broken_off(terminal, project, options)
         report = import_masks(project, arguments.format, arguments.source, options, meter.advance)
@@ -174,12 +175,12 @@ def _preview(arguments: argparse.Namespace, terminal: Terminal, options: "Import
     from unet_studio.formats.import_plan import plan_import
 
     with opened(arguments.folder, arguments.project) as project:
-        with terminal.progress("Looking") as meter:
+        with terminal.progress("Looking", "images") as meter:
             plan = plan_import(project, arguments.format, arguments.source, options, meter.advance)
         _show_plan(terminal, plan)
         value = plan.to_json()
         if arguments.examine:
-            with terminal.progress("Drawing") as meter:
+            with terminal.progress("Drawing", "images") as meter:
                 found = examine(plan, project, advance=meter.advance)
             value["examination"] = found.to_json()
             terminal.say(f"{len(found.overlapping)} images have overlaps of classes")
@@ -232,7 +233,7 @@ def _undo(arguments: argparse.Namespace, folder: Path) -> int:
     terminal = Terminal(arguments.json)
     with (
         opened(folder, arguments.project, writable=True) as project,
-        terminal.progress("Restoring") as meter,
+        terminal.progress("Restoring", "images") as meter,
     ):
         try:
             found = undo_import(project, arguments.changed or "refuse", meter.advance)

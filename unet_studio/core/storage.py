@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from unet_studio.core.decoding import ensure_fits, ensure_plausible, explained, open_pillow, open_regular
 from unet_studio.core.errors import StudioError
 
+HALF_WRITTEN = ".*.tmp"  # the names of files that atomic_write is at, or that a kill has left
 _GREY_STEP = {"L;2": 85, "L;4": 17}  # Pillow spreads grey of 2 and 4 bit over 0..255; an index is a count
 
 
@@ -27,7 +28,7 @@ def atomic_write(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkstemp: it makes files private, and threads can't ask for the umask that would mend it.
-    temporary = path.parent / f".{uuid4().hex}.tmp"
+    temporary = path.parent / HALF_WRITTEN.replace("*", uuid4().hex)
     try:
         with temporary.open("xb") as stream:
             yield stream

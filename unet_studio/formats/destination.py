@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unet_studio import __version__
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.lock import Lock
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_json, write_json
@@ -82,22 +82,27 @@ class Destination:
             )
 
     @contextmanager
-    def aside(self) -> Iterator[Path]:
+    def aside(self, resume: bool = False, keep: bool = False) -> Iterator[Path]:
         """A folder of the same name to write to; it is gone afterwards, and so are folders made for it.
 
-        Raises StudioError where the destination can't be written to, or another export is writing to it.
+        resume: it holds what an export that was broken off has left. keep: it stays where this one is. Raises
+        StudioError where the destination can't be written to, or another export is writing to it.
         """
         made = _make(self.folder)
         hidden = self.folder / ASIDE
         lock = Lock(hidden / "lock")
         try:
             _take(lock, self.path)
-            for left in hidden.iterdir():  # by an export that was killed
-                if left.is_dir():
+            for left in hidden.iterdir():  # by an export that was broken off
+                if left.is_dir() and not resume:
                     shutil.rmtree(left)
             stage = hidden / (self.folder.resolve().name or "export")
-            stage.mkdir()
+            stage.mkdir(exist_ok=True)
             yield stage
+        except (Cancelled, KeyboardInterrupt):
+            if keep:
+                lock.release()
+            raise
         except OSError as error:
             raise StudioError(
                 f"{self.path} can't be written to: {error.strerror or error}.", _REMEDY

@@ -38,8 +38,9 @@ class ExportOptions:
     pictures: pictures to look at, beside the masks; style: how they look.
     with_images: whether a format that has a place for the images takes copies along; None: where its users
     expect them. statistics: a table of objects and areas, and one summed up; pixel_size: for their areas, by
-    default the project's. overwrite: also files of an
-    earlier export that somebody changed since. resume: go on with an export that was broken off.
+    default the project's. overwrite: also files of an earlier export that somebody changed since. resume: go
+    on with an export that was broken off; keep_aside: where this one is, keep what it has written in a hidden
+    folder, to be gone on with.
     """
 
     which: Which = "approved"
@@ -56,11 +57,12 @@ class ExportOptions:
     pixel_size: PixelSize | None = None
     overwrite: bool = False
     resume: bool = False
+    keep_aside: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; without how the export was carried out."""
         value = asdict(self)
-        del value["overwrite"], value["resume"]
+        del value["overwrite"], value["resume"], value["keep_aside"]
         return {**value, "names": [*self.names], "order": [*self.order], "pictures": sorted(self.pictures)}
 
 

@@ -1,5 +1,6 @@
 """Export of a project's stored layers, with a manifest and the round-trip proof. It never predicts."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ from typing import Any
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project
 from unet_studio.core.statistics import ClassStatistics, ImageStatistics
+from unet_studio.core.storage import HALF_WRITTEN
 from unet_studio.formats.destination import Destination
 from unet_studio.formats.export_extras import Extras
 from unet_studio.formats.export_layers import StoredLayers, check_images_place, nothing_stored, parts_of
+from unet_studio.formats.export_log import LOG, ExportLog, Written, can_go_on
 from unet_studio.formats.export_options import LAYERS as LAYERS
 from unet_studio.formats.export_options import WHICH as WHICH
 from unet_studio.formats.export_options import Advance
@@ -34,7 +37,7 @@ class ExportReport:
     problems: image -> why it could not be exported. manifest: the file that lists it all. statistics: of
     each image, where they were asked for; summary: of each class over all images. pictures: how many
     pictures to look at were written. extras: what was written beside the masks, name -> path. copies: of
-    images.
+    images. earlier: how many of the images an export that was broken off had written.
     """
 
     destination: Path
@@ -48,6 +51,7 @@ class ExportReport:
     pictures: int = 0
     extras: dict[str, Path] = field(default_factory=dict)
     copies: int = 0
+    earlier: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -61,6 +65,7 @@ class ExportReport:
             "pictures": self.pictures,
             "extras": {name: str(path) for name, path in self.extras.items()},
             "copies": self.copies,
+            "earlier": self.earlier,
             "summary": [entry.to_json() for entry in self.summary],
         }
 
@@ -87,15 +92,20 @@ def export_masks(
     place = Destination.of(project, entry, destination, options)
     if not options.overwrite:
         place.check_unchanged()
-    with place.aside() as stage:
-        return _Export(project, entry, options, layers, place, stage, advance).run()
+    keep = options.keep_aside and can_go_on(entry, options)
+    with place.aside(options.resume, keep) as stage:
+        log = ExportLog(stage.parent / LOG, layers, entry, options)
+        job = _Export(project, entry, options, layers, place, stage, log, advance)
+        job.begin()
+        return job.run()
 
 
 @dataclass
 class _Export:
     """One export under way. files: image -> the file that holds its labels, relative to the stage.
 
-    meant: what was given to the writer, by image. images: image -> its copy, relative to the stage.
+    earlier: the images that an export which was broken off has written. meant: what was given to the writer,
+    by image. images: image -> its copy, relative to the stage.
     """
 
     project: Project
@@ -104,7 +114,9 @@ class _Export:
     layers: StoredLayers
     place: Destination
     stage: Path
+    log: ExportLog
     advance: Advance
+    earlier: dict[str, Written] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     meant: dict[str, Fingerprint] = field(default_factory=dict)
@@ -115,6 +127,17 @@ class _Export:
         self.pixel_size = self.options.pixel_size or self.project.pixel_size
         table, names = self.layers.mapping.table, self.layers.names
         self.extras = Extras(self.stage, self.place.beside, self.options, table, names, self.pixel_size)
+
+    def begin(self) -> None:
+        """Go on with what an export that was broken off has left, where that is wanted and can be done."""
+        found = self.log.written() if self.options.resume and can_go_on(self.entry, self.options) else None
+        if found is None:
+            shutil.rmtree(self.stage)
+            self.stage.mkdir()
+            self.log.begin()
+        for half in self.stage.rglob(HALF_WRITTEN):
+            half.unlink()
+        self.earlier = found or {}
 
     def run(self) -> ExportReport:
         """Write everything aside, prove it, and put it in its place."""
@@ -131,6 +154,7 @@ class _Export:
                 "Export again while nothing else changes the project or the files.",
             )
         report = self._report(written, proof)
+        self.log.forget()  # what is partly moved can't be gone on with
         self.place.publish(self.stage, self._manifest(report))
         self.advance(self.steps, self.steps)
         return report
@@ -150,6 +174,9 @@ class _Export:
         folder = self.stage / part
         target = folder if self.place.path == self.place.folder else folder / self.place.path.name
         files = self.entry.write(target, self._outgoing(names))
+        for name in names if self.options.resume else ():
+            if name not in self.meant:  # it could be read when it was written, and can't be now
+                inside(folder, files[name]).unlink(missing_ok=True)
         meant = {name: self.meant[name] for name in names if name in self.meant}
         if meant:
             table = self.layers.mapping.table
@@ -175,10 +202,16 @@ class _Export:
 
     def _samples(self, names: list[str]) -> Iterator[Sample]:
         """What the writer gets; what goes beside it is made on the way, while the image is in memory."""
-        for name, labels, image in self.layers.with_images(names, self.seen):
+        for name in names:
+            if name in self.earlier:
+                self.meant[name], self.layers.facts[name] = self.earlier[name].meant, self.earlier[name].facts
+                self.seen()
+        left = [name for name in names if name not in self.earlier]
+        for name, labels, image in self.layers.with_images(left, self.seen):
             self.meant[name] = Fingerprint.of(labels)
             self.extras.take(name, labels, image, self.layers.facts[name]["status"])
             yield Sample(name, labels)
+            self.log.add(name, self.meant[name])  # the writer asks for the next one, so this one is complete
 
     def _again(self, name: str) -> Labels:
         labels = self.layers.labels(name)
@@ -197,9 +230,10 @@ class _Export:
             self.place.manifest,
             statistics,
             together,
-            self.extras.pictures,
+            self.extras.pictures + len(self.earlier) * len(self.options.pictures),
             {kind: self.place.folder / name for kind, name in self.extras.written().items()},
             len(self.images),
+            len(self.earlier),
         )
 
     def _manifest(self, report: ExportReport) -> dict[str, Any]:
