@@ -18,7 +18,7 @@ from unet_studio.core.display import Display
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import read_image
 from unet_studio.core.storage import atomic_write, read_index_png, read_json, write_json
-from unet_studio.formats.matching import inside, mask_names
+from unet_studio.formats.matching import flat_names, inside
 from unet_studio.formats.regions import BACKGROUND_NAMES
 from unet_studio.formats.sample import (
     Incoming,
@@ -37,7 +37,7 @@ COMPRESSION = 6
 
 def write_nnunet(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
     """Write dataset.json, labelsTr and, where the images are at hand, imagesTr."""
-    cases = _cases(outgoing)
+    cases = flat_names(outgoing.names)
     lut, names = _numbering(outgoing.classes)
     channels: set[int] = set()
     for sample in outgoing.samples():
@@ -59,21 +59,6 @@ def write_nnunet(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
 
 def _image_file(case: str) -> str:
     return f"{IMAGES}/{case}_0000.png"
-
-
-def _cases(outgoing: Outgoing) -> dict[str, str]:
-    """A flat name for each image: its path, with underscores between folders."""
-    flat = {
-        name: path.removesuffix(".png").replace("/", "_") for name, path in mask_names(outgoing.names).items()
-    }
-    taken: set[str] = set()
-    for name, case in flat.items():
-        number, unique = 2, case
-        while unique.casefold() in taken:
-            unique, number = f"{case}-{number}", number + 1
-        taken.add(unique.casefold())
-        flat[name] = unique
-    return flat
 
 
 def _numbering(table: ClassTable) -> tuple[NDArray[np.uint8], dict[str, int]]:
