@@ -66,7 +66,8 @@ def test_pictures_decode_by_the_rules_of_cityscapes(
     folder = tmp_path_factory.mktemp("city")
     stem = folder / write(folder, {"s/a.jpg": labels})["s/a.jpg"].removesuffix("_labelIds.png")
     lines = [line.split(maxsplit=3) for line in (folder / "label_colors.txt").read_text().splitlines()]
-    assert [line[3] for line in lines] == ["unlabeled", "cell", "soil", "x y"]
+    assert [line[3] for line in lines] == ["soil", "cell", "x y", "unlabeled"]
+    assert lines[0][:3] == ["0", "0", "0"]
     wanted = {"unlabeled": UNLABELLED, "cell": 3, "soil": 7, "x y": 254}
     ids = pixels(Path(f"{stem}_labelIds.png"))
     objects = pixels(Path(f"{stem}_instanceIds.png"))
@@ -79,7 +80,7 @@ def test_pictures_decode_by_the_rules_of_cityscapes(
         meant = labels == wanted[line[3]]
         assert np.array_equal(ids == number, meant)
         assert np.array_equal(np.where(objects < 1000, objects, objects // 1000) == number, meant)
-        assert np.array_equal(trained == (number - 1 if number else 255), meant)
+        assert np.array_equal(trained == (255 if line[3] == "unlabeled" else number), meant)
         assert np.array_equal((colors == np.array(line[:3], np.uint8)).all(axis=2), meant)
     incoming = read_cityscapes(folder)
     assert incoming.scene is not None
@@ -92,7 +93,7 @@ def test_pictures_decode_by_the_rules_of_cityscapes(
 def test_pieces_are_objects_and_the_background_is_none(tmp_path: Path) -> None:
     files = write(tmp_path, {"a.jpg": LABELS})
     objects = pixels(tmp_path / files["a.jpg"].replace("labelIds", "instanceIds"))
-    assert objects.tolist() == [[1000, 2, 1001, 1001, 0], [3000, 2, 2, 1001, 0]]
+    assert objects.tolist() == [[1000, 0, 1001, 1001, 3], [2000, 0, 0, 1001, 3]]
 
 
 def test_more_objects_than_numbers_are_not_told_apart(tmp_path: Path) -> None:
@@ -100,7 +101,19 @@ def test_more_objects_than_numbers_are_not_told_apart(tmp_path: Path) -> None:
     dots[::2, ::2] = 3
     files = write(tmp_path, {"a.jpg": dots})
     objects = pixels(tmp_path / files["a.jpg"].replace("labelIds", "instanceIds"))
-    assert np.unique(objects).tolist() == [1, 2]
+    assert np.unique(objects).tolist() == [0, 1]
+
+
+def test_without_a_background_unlabelled_is_black_and_0(tmp_path: Path) -> None:
+    table = ClassTable((PixelClass(0, "a", "#000000"), PixelClass(9, "b", "#ff0000")), None)
+    labels = np.array([[0, 9, 255]], np.uint8)
+    files = write_cityscapes(tmp_path, Outgoing("set", table, ["a.jpg"], lambda: [Sample("a.jpg", labels)]))
+    assert pixels(tmp_path / files["a.jpg"]).tolist() == [[1, 2, 0]]
+    lines = (tmp_path / "label_colors.txt").read_text().splitlines()
+    assert [line.split()[3] for line in lines] == ["unlabeled", "a", "b"]
+    assert [line.startswith("0 0 0 ") for line in lines] == [True, False, False]
+    incoming = read_cityscapes(tmp_path)
+    assert incoming.read("a.jpg", None).tolist() == [[1, 2, UNLABELLED]]
 
 
 def official(folder: Path, stem: str, kind: str, values: Any) -> None:
@@ -127,7 +140,8 @@ def test_cityscapes_own_labels_and_touching_cars(tmp_path: Path) -> None:
         assert incoming.scene is not None
         regions = incoming.scene(incoming.keys[0], (1, 8)).regions
         assert [(region.name, region.instance) for region in regions] == [
-            ("road", ""), ("car", ""), ("person", "24003"), ("car", "26000"), ("car", "26001"),
+            ("unlabelled", ""), ("road", ""), ("car", ""), ("person", "24003"),
+            ("car", "26000"), ("car", "26001"),
         ]  # fmt: skip
 
 

@@ -23,6 +23,12 @@ KNOWN = {
     "coco": ("coco_instances", "annotations/instances_default.json", "images/default"),
     "voc": ("voc_segmentation", "", "JPEGImages"),
     "cvat": ("cvat", "annotations.xml", "images"),
+    "cityscapes": ("cityscapes", "", "leftImg8bit"),
+}
+# Where images do not lie under their own names, and what datumaro calls them then.
+PLACES = {
+    ("cityscapes", "a.png"): ("train/_/a_leftImg8bit.png", "_/a"),
+    ("cityscapes", "sub/b.png"): ("val/sub/b_leftImg8bit.png", "sub/b"),
 }
 
 
@@ -58,7 +64,7 @@ def test_every_pixel_arrives_there(name: str, python: str, tmp_path: Path) -> No
     split = {"a.png": "train", "sub/b.png": "val"}
     kind, target, pictures = KNOWN[name]
     for image in samples:
-        path = tmp_path / "out" / pictures / image
+        path = tmp_path / "out" / pictures / PLACES.get((name, image), (image,))[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((*SHAPE, 3), 90, np.uint8)).save(path)
     outgoing = Outgoing(
@@ -72,7 +78,7 @@ def test_every_pixel_arrives_there(name: str, python: str, tmp_path: Path) -> No
     FORMATS[name].write(tmp_path / "out" / target, outgoing)
     found = _read(python, kind, tmp_path / "out", tmp_path)
     for image, labels in samples.items():
-        stem = image.removesuffix(".png")
+        stem = PLACES.get((name, image), ("", image.removesuffix(".png")))[1]
         for index, title in ((1, "cell"), (2, "wall")):
             there = found.get(f"{stem}|{title}")
             assert there is not None, f"{stem}|{title} is not among {sorted(found)}"

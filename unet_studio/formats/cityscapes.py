@@ -3,33 +3,34 @@
 Layout: README.md of cityscapesScripts; the numbers in instanceIds: its preparation/json2instanceImg.py (a
 label's id times 1000 plus the object's number, or the id alone where objects are not told apart). The
 label_colors.txt, "r g b name" a line in the order of the ids, is CVAT's and datumaro's for labels other than
-Cityscapes' own 34. Train ids are those ids but for 0, counted from 0; 255 is left out.
+Cityscapes' own 34. datumaro (plugins/data_formats/cityscapes.py) takes train ids for the same numbers and
+whatever is black for number 0, so here it is so; 255 is left out.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
+from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass, rgb
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write, encodable
-from unet_studio.formats.color_masks import distinct
-from unet_studio.formats.color_tables import LABEL_COLORS, VOID_NAMES, Named, as_hex, lines_of_colors
+from unet_studio.formats.color_tables import BLACK, LABEL_COLORS, VOID_NAMES, Named, as_hex, lines_of_colors
 from unet_studio.formats.found_values import Meaning
 from unet_studio.formats.index_masks import numbers_of
-from unet_studio.formats.known_palettes import CITYSCAPES, CITYSCAPES_VOID, IGNORED_ID
+from unet_studio.formats.known_palettes import CITYSCAPES, CITYSCAPES_VOID, IGNORED_ID, Color
 from unet_studio.formats.mask_pictures import Values, header_size, image_named_in, walk_pictures
 from unet_studio.formats.matching import inside, mask_names
 from unet_studio.formats.object_numbers import number_objects, rectangles
-from unet_studio.formats.regions import BACKGROUND_NAMES, Legend, Region, Scene, Stencil
+from unet_studio.formats.regions import BACKGROUND_NAMES, UNLABELLED_NAME, Legend, Region, Scene, Stencil
 from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels, check_shape
+from unet_studio.formats.voc_names import voc_palette
 
 GROUND_TRUTH, IMAGES, TAG = "gtFine", "leftImg8bit", "_leftImg8bit"
 VOID = "unlabeled"  # as Cityscapes spells it; its id is 0
@@ -44,33 +45,64 @@ _THEIRS = re.compile(rf"(?:.*/)?{IMAGES}/([^/]+)/([^/]+)/([^/]+){TAG}")
 def write_cityscapes(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
     """Write the four pictures of every sample, and label_colors.txt.
 
-    0 is unlabelled, the classes follow in their order, a background among them. Connected pieces of all
-    classes but the background are objects; where a class has over 1000, or its id is above 64, which 16 bit
-    can't hold, they are not told apart. Images that have no part in the split count as for training.
+    0 is the background, the classes follow in their order, then unlabelled; without a background that is 0.
+    Connected pieces of all classes but the background are objects; where a class has over 1000, or its id is
+    above 64, which 16 bit can't hold, they are not told apart. Images that have no part in the split count as
+    for training.
     """
-    table, colors = distinct(outgoing.classes)
-    lines = [(VOID, colors[UNLABELLED]), *((entry.name, colors[entry.index]) for entry in table.active)]
+    table = outgoing.classes
     _check_names(table)
     places = _places(outgoing)
+    lines = _lines(table)
     ids = np.zeros(256, dtype=np.uint8)
-    ids[list(table.indices)] = np.arange(1, len(table.indices) + 1)
-    palette = np.array([color for _, color in lines], dtype=np.uint8)
-    text = "".join(f"{red} {green} {blue} {name}\n" for name, (red, green, blue) in lines)
+    ids[[line.index for line in lines]] = range(len(lines))
+    palette = np.array([line.color for line in lines], dtype=np.uint8)
+    void = ids[UNLABELLED]
+    text = "".join("{} {} {} {}\n".format(*line.color, line.name) for line in lines)
     with atomic_write(folder / LABEL_COLORS) as stream:
         stream.write(text.encode())
-    grounds = {0} if table.background is None else {0, int(ids[table.background])}
     for sample in outgoing.samples():
         check_labels(sample, outgoing.classes)
         numbers = ids[sample.labels]
         pictures = {
             "labelIds": numbers,
-            "labelTrainIds": numbers - np.uint8(1),  # 0 turns round to 255
-            "instanceIds": _instances(numbers, grounds),
+            "labelTrainIds": np.where(numbers == void, np.uint8(IGNORED_ID), numbers),
+            "instanceIds": _instances(numbers, {0, int(void)}),
             "color": palette[numbers],
         }
         for kind, pixels in pictures.items():
             _save(inside(folder, f"{places[sample.name]}_{kind}.png"), pixels, sample.name)
     return {name: f"{place}_labelIds.png" for name, place in places.items()}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of label_colors.txt. index: of the class, or 255."""
+
+    name: str
+    color: Color
+    index: int
+
+
+def _lines(table: ClassTable) -> list[_Line]:
+    """The labels in the order of their ids, each of a colour of its own, black the first alone."""
+    void = _Line(VOID, BLACK, UNLABELLED)
+    first = void
+    if table.background is not None:
+        first = _Line(table.get(table.background).name, BLACK, table.background)
+    others = [entry for entry in table.active if entry.index != table.background]
+    spare = iter([tuple(color) for color in voc_palette()[::-1].tolist()])
+    taken = {BLACK} | {rgb(entry.color) for entry in others}
+    used = {BLACK}
+
+    def own(color: Color) -> Color:
+        if color in used:
+            color = next(one for one in spare if one not in taken)
+        used.add(color)
+        return color
+
+    lines = [first, *(_Line(entry.name, own(rgb(entry.color)), entry.index) for entry in others)]
+    return lines if first is void else [*lines, replace(void, color=own(BLACK))]
 
 
 def image_place(image: str, labels: str) -> str:
@@ -218,6 +250,7 @@ def read_cityscapes(folder: Path) -> Incoming:
             int(meaning.lut[0]),
         )
 
+    names = {entry.name: entry.index for entry in labels.table.active}
     return Incoming(
         labels.table,
         tuple(masks),
@@ -225,7 +258,7 @@ def read_cityscapes(folder: Path) -> Incoming:
         notes=labels.notes,
         size=lambda key: header_size(masks[key].main),
         scene=scene,
-        legend=Legend(labels.table, {entry.name: entry.index for entry in labels.table.active}),
+        legend=Legend(labels.table, {UNLABELLED_NAME: UNLABELLED, **names}),
         also=lambda key: key + TAG,
     )
 
@@ -294,13 +327,7 @@ def _own_labels(path: Path, lines: list[Named]) -> _Labels:
             background = number
     if len({entry.name for entry in entries}) < len(entries):
         raise StudioError(f"{path} names a label twice.", "Give each label a name of its own.")
-    first = 1 if ids[0] == UNLABELLED else 0
-    trained = {number - first: ids[number] for number in range(first, len(lines))}
-    return _Labels(
-        ClassTable(tuple(entries), background),
-        Meaning.of(ids),
-        Meaning.of({**trained, IGNORED_ID: UNLABELLED}),
-    )
+    return _Labels(ClassTable(tuple(entries), background), Meaning.of(ids), Meaning.of(ids))
 
 
 def _class_ids(values: Values) -> Values:
@@ -311,16 +338,15 @@ def _class_ids(values: Values) -> Values:
 
 
 def _regions(values: Values, meaning: Meaning, table: ClassTable) -> tuple[Region, ...]:
-    """A region for each number, but for those of no class; numbers from 1000 on are objects by themselves."""
-    names = {entry.index: entry.name for entry in table.active}
+    """A region for each number but 0; numbers from 1000 on are objects by themselves. Void comes first."""
+    names = {UNLABELLED: UNLABELLED_NAME, **{entry.index: entry.name for entry in table.active}}
     found, rects = rectangles(values)
     regions = []
     for number, edges in zip(found.tolist(), rects.tolist(), strict=True):
         index = int(meaning.lut[number if number < PER_CLASS else number // PER_CLASS])
-        if index != UNLABELLED:
-            instance = str(number) if number >= PER_CLASS else ""
-            regions.append(Region(names[index], _drawing(values, number, Rect(*edges)), instance))
-    return tuple(regions)
+        instance = str(number) if number >= PER_CLASS and index != UNLABELLED else ""
+        regions.append(Region(names[index], _drawing(values, number, Rect(*edges)), instance))
+    return tuple(sorted(regions, key=lambda region: region.name != UNLABELLED_NAME))
 
 
 def _drawing(values: Values, number: int, rect: Rect) -> Callable[[Shape], tuple[Rect, Stencil]]:
