@@ -124,10 +124,13 @@ def walk_pictures(root: Path) -> Iterable[Path]:
             known = path.suffix.lower() in (*EXACT, *BLURRED)
             if not known or name.startswith(".") or name.lower().endswith(NOT_MASKS):
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
-                continue
-            if path.is_file():
+            if path.is_file() and not leads_out(path, home):
                 yield path
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file is a link out of the folder."""
+    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
 
 
 def _without_tags(files: dict[str, Path]) -> tuple[dict[str, Path], tuple[str, ...]]:

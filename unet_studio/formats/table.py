@@ -116,7 +116,9 @@ FORMATS: dict[str, Format] = {
             own_split=True,
             image_file=parallel("SegmentationClass", "JPEGImages"),
         ),
-        Format("nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet, writes_images=True),
+        Format(
+            "nnunet", "nnU-Net v2 (folder)", read_nnunet, write_nnunet, own_split=True, writes_images=True
+        ),
         Format("labelme", "labelme (folder of JSON)", read_labelme, write_labelme, image_file=beside),
         Format(
             "labelme-polygons", "labelme with polygons (folder of JSON)", read_labelme, write_labelme_polygons
