@@ -72,7 +72,9 @@ def test_side_by_side_is_image_mask_and_overlay() -> None:
     made = side_by_side(image, labels, TABLE, STYLE)
     assert made.shape == (20, 3 * 30 + 16, 3)
     assert np.array_equal(made[:, :30], image)
-    assert np.array_equal(made[:, 38:68], TABLE.palette()[labels])
+    known = labels != 255
+    assert np.array_equal(made[:, 38:68][known], TABLE.palette()[labels][known])
+    assert set(made[:, 38:68][~known].ravel().tolist()) == {200, 228}  # checks: no class has this look
     assert np.array_equal(made[:, 76:], overlay(image, labels, TABLE, STYLE))
 
 

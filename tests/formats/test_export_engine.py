@@ -197,12 +197,13 @@ def test_pictures_and_tables(project: Project, tmp_path: Path) -> None:
     assert report.extras["overlay"] == tmp_path / "out" / "overlays"
 
 
-def test_pictures_are_not_taken_for_masks(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pictures_are_not_taken_for_masks(project: Project, tmp_path: Path, name: str) -> None:
     kinds = frozenset({"overlay", "side-by-side"})
-    for name in WRITTEN:
-        report = export_masks(project, name, tmp_path / name, ExportOptions(pictures=kinds))
-        assert report.proof.exact
-        assert len(FORMATS[name].read(tmp_path / name).keys) == 4
+    options = ExportOptions(which="selection", names=("a.png",), pictures=kinds, statistics=True)
+    report = export_masks(project, name, tmp_path / "out", options)
+    assert report.pictures == 2
+    assert len(FORMATS[name].read(tmp_path / "out").keys) == 1
 
 
 def test_beside_one_file(project: Project, tmp_path: Path) -> None:
@@ -212,8 +213,9 @@ def test_beside_one_file(project: Project, tmp_path: Path) -> None:
         "set.json", "set.manifest.json", "set.statistics.csv", "set.statistics-summary.csv",
         *(f"set.overlays/{stem}.overlay.jpg" for stem in ("a", "sub/b", "c", "d")),
     }  # fmt: skip
-    with pytest.raises(StudioError, match="among the images"):
-        export_masks(project, "coco", project.image_root / "set.json", options)
+    for among in (options, ExportOptions(with_images=True)):
+        with pytest.raises(StudioError, match="among the images"):
+            export_masks(project, "coco", project.image_root / "set.json", among)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_beside_one_file(project: Project, tmp_path: Path) -> None:
         ("voc", {f"JPEGImages/{name}" for name in NAMES}),
         ("coco", {f"images/{name}" for name in NAMES}),
         ("labelme", set(NAMES)),
-        ("nnunet", {f"imagesTr/{stem}_0000.png" for stem in ("a", "sub_b", "c", "d")}),
+        ("nnunet", {*(f"imagesTr/{stem}_0000.png" for stem in ("a", "sub_b", "d")), "imagesTs/c_0000.png"}),
     ],
 )
 def test_images_go_along(project: Project, tmp_path: Path, name: str, places: set[str]) -> None:

@@ -25,6 +25,7 @@ _BAND = 1 << 20  # px of the image that are worked on at a time, about
 _GAP = 8  # px between pictures side by side
 _LINE = 22  # px, the height of a line of the legend
 _TEXT = 14  # px, the height of its letters
+_CHECK, _CHECKS = 8, (np.uint8(228), np.uint8(200))  # px, and the two greys of what has no colour
 _PAPER, _INK = 245, (30, 30, 30)
 _MOST_SIDE = 65500  # px; JPEG holds no more
 
@@ -83,9 +84,14 @@ def plain(image: Pixels, style: PictureStyle) -> Picture:
 
 
 def mask_picture(labels: NDArray[np.uint8], table: ClassTable, style: PictureStyle) -> Picture:
-    """The mask alone in its classes' colours, unlabelled grey; uint8 (h, w, 3)."""
-    palette = table.palette()
-    return _shrunk(lambda rows: palette[labels[rows]], labels.shape, _step(labels.shape, style.side))
+    """The mask alone in its classes' colours; unlabelled pixels are checked light grey. uint8 (h, w, 3)."""
+    palette, step = table.palette(), _step(labels.shape, style.side)
+    picture = _shrunk(lambda rows: palette[labels[rows]], labels.shape, step)
+    small = labels[step // 2 :: step, step // 2 :: step]
+    rows, columns = np.nonzero(small == UNLABELLED)
+    light = (rows // _CHECK + columns // _CHECK) % 2 == 0
+    picture[rows, columns] = np.where(light, *_CHECKS)[:, None]
+    return picture
 
 
 def side_by_side(image: Pixels, labels: NDArray[np.uint8], table: ClassTable, style: PictureStyle) -> Picture:

@@ -163,7 +163,7 @@ def _check_place(project: Project, entry: Format, folder: Path, path: Path, opti
     """Raise StudioError where pictures would land among the images and be taken for some."""
     root, own = project.image_root.resolve(), project.folder.resolve()
     place = folder.resolve()
-    pictures = not entry.suffixes or options.pictures
+    pictures = not entry.suffixes or options.pictures or options.with_images
     if pictures and place.is_relative_to(root) and not place.is_relative_to(own):
         raise StudioError(
             f"{path} lies among the images, where masks would be taken for images.",
