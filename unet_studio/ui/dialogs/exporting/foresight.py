@@ -177,16 +177,20 @@ def amount(plan: ExportPlan) -> str:
     return f"{count(objects, 'object')} in {images}"
 
 
+_SAID = ("empty", "broken", "unfinished", "replaces")  # remarks that the plan's other lines say already
+
+
 def remarks(plan: ExportPlan) -> list[tuple[str, str]]:
     """What there is to say of a plan, as ("loss" or "note", sentence)."""
-    lines = [("loss", remark.text) for remark in plan.remarks if remark.loss]
+    lines = [("loss", remark.text) for remark in plan.remarks if remark.loss and remark.kind not in _SAID]
     if plan.images:
         lines.append(("note", f"{_listed(plan.statuses, STATES)}."))
     if plan.empty:
         lines.append(("note", f"{count(len(plan.empty), 'image')} left out: nothing is stored for them."))
     if plan.images and any(plan.parts.get(part) for part in ("train", "val", "test")):
         lines.append(("note", f"{_listed(plan.parts, PARTS)}."))
-    lines += [("note", remark.text) for remark in plan.remarks if not remark.loss]
+    others = [remark for remark in plan.remarks if not remark.loss and remark.kind not in _SAID]
+    lines += [("note", remark.text) for remark in others]
     if plan.replaces:
         lines.append(("note", f"Replaces {count(plan.replaces, 'file')} of an earlier export."))
     problems = list(plan.problems.items())
