@@ -134,6 +134,15 @@ def test_malformed_regions_are_named(tmp_path: Path, elements: str, problem: str
         incoming.read("a.png", (5, 7))
 
 
+def test_an_image_that_is_only_claimed_to_be_huge_takes_no_memory(tmp_path: Path) -> None:
+    side = 'width="1000000" height="1000000"'
+    mask = f'<mask label="a" rle="1000000000000" left="0" top="0" {side}/>'
+    text = one_image(mask).replace('width="7" height="5"', side)
+    (tmp_path / "annotations.xml").write_text(text)
+    with pytest.raises(StudioError, match="1000000 x 1000000 px does not fit into memory"):
+        read_cvat(tmp_path).read("a.png", None)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from unet_studio.formats import polygons
 from unet_studio.formats.polygons import Part, fill, inset, keyhole, signed_area, trace
 
 # pycocotools was built for an older numpy
@@ -101,3 +102,24 @@ def test_rings_a_quarter_of_a_pixel_inside() -> None:
     assert sorted(map(tuple, moved.outer.tolist())) == [(1, 1), (1, 19), (19, 1), (19, 19)]
     assert sorted(map(tuple, moved.holes[0].tolist())) == [(7, 7), (7, 13), (13, 7), (13, 13)]
     np.testing.assert_array_equal(fill([ring / 4 for ring in (moved.outer, *moved.holes)], (5, 5)), stencil)
+
+
+@given(
+    st.integers(3, 12).flatmap(
+        lambda count: arrays.arrays(np.int64, (count, 2), elements=st.integers(-8, 40)).map(
+            lambda ring: ring / 4
+        )
+    ),
+    st.integers(1, 9),
+)
+def test_a_pixel_is_filled_where_its_centre_lies_inside(ring: NDArray[np.float64], at_a_time: int) -> None:
+    """Against the definition, edge by edge, however many crossings are held at a time."""
+    expected = np.zeros((7, 8), np.bool_)
+    for row, column in np.ndindex(7, 8):
+        y, x = row + 0.5, column + 0.5
+        for (x0, y0), (x1, y1) in zip(ring.tolist(), np.roll(ring, -1, axis=0).tolist(), strict=True):
+            if min(y0, y1) <= y < max(y0, y1) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
+                expected[row, column] ^= True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polygons, "PORTION", at_a_time)
+        np.testing.assert_array_equal(fill([ring], (7, 8)), expected)

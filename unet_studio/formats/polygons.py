@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Ring = NDArray[np.int32]  # (n, 2), x and y, not closed
 RIGHT, DOWN, LEFT, UP = range(4)
+PORTION = 1 << 20  # crossings of edges and rows that are held at a time
 
 # Into and out of the corner that four pixels make, as _corners counts them: one turn, and a second one where
 # two pixels touch at the corner alone. -1 where there is none.
@@ -123,7 +124,8 @@ def _inset_ring(ring: Ring) -> Ring:
     before = np.roll(edges, 1, axis=0)
     across = edges[:, 0] + before[:, 0]  # of the two edges at a corner, one runs along a row
     down = edges[:, 1] + before[:, 1]
-    return (4 * ring + np.stack((-np.sign(down), np.sign(across)), axis=1)).astype(np.int32)
+    moved = 4 * ring + np.stack((-np.sign(down), np.sign(across)), axis=1)
+    return np.asarray(moved, dtype=np.int32)
 
 
 def _left_of(ring: list[tuple[int, int]], x: int, y: int) -> tuple[int, int]:
@@ -150,22 +152,39 @@ def fill(rings: list[NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np
     in"; a centre on an edge belongs to the right and lower side.
     """
     height, width = shape
-    crossings = np.zeros((height, width + 1), dtype=np.int64)
+    # What an odd number of edges crosses on the left of a pixel's centre. Counted modulo 256, which keeps odd
+    # numbers odd.
+    crossings = np.zeros((height, width + 1), dtype=np.uint8)
     for ring in rings:
         points = np.asarray(ring, dtype=np.float64)
-        for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
-            if y0 == y1:
-                continue
-            low, high = min(y0, y1), max(y0, y1)
-            first = max(int(np.ceil(low - 0.5)), 0)
-            last = min(int(np.ceil(high - 0.5)), height)
-            if first >= last:
-                continue
-            rows = np.arange(first, last)
-            x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-            columns = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
-            np.add.at(crossings, (rows, columns), 1)
-    return np.asarray(np.cumsum(crossings, axis=1)[:, :width] % 2 == 1)
+        after = np.roll(points, -1, axis=0)
+        for places in _crossed(points, after, height, width):
+            np.add.at(crossings.reshape(-1), places, np.uint8(1))
+    crossings &= 1
+    return np.asarray(np.bitwise_xor.accumulate(crossings, axis=1)[:, :width] == 1)
+
+
+def _crossed(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], height: int, width: int
+) -> Iterator[NDArray[np.int64]]:
+    """Where edges from (x, y) to (x, y), both (n, 2), cross the rows of centres, some at a time.
+
+    A place is row * (width + 1) + the first column whose centre is not on the left of the crossing.
+    """
+    y = np.stack((starts[:, 1], ends[:, 1]))
+    first, last = (np.clip(np.ceil(side - 0.5), 0, height).astype(np.int64) for side in (y.min(0), y.max(0)))
+    edges = np.flatnonzero(last > first)
+    counts = (last - first)[edges]
+    across, down = (ends - starts)[edges].T
+    until = np.cumsum(counts)
+    cuts = np.searchsorted(until, np.arange(PORTION, until[-1] if len(until) else 0, PORTION))
+    for part in np.split(np.arange(len(edges)), np.unique(cuts)):
+        each = np.repeat(part, counts[part])
+        before = np.cumsum(counts[part]) - counts[part]
+        rows = first[edges[each]] + np.arange(len(each)) - np.repeat(before, counts[part])
+        x0, y0 = starts[edges[each]].T
+        x = x0 + (rows + 0.5 - y0) * across[each] / down[each]
+        yield rows * (width + 1) + np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
 
 
 def _rings(

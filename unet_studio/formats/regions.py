@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
+from unet_studio.core.memory import free_memory
 from unet_studio.formats.polygons import fill
 from unet_studio.formats.sample import Incoming, Labels, Shape
 
@@ -51,7 +52,11 @@ class Order(Enum):
 
 
 # What broken files make their readers raise while regions are drawn.
-MALFORMED = (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError, SyntaxError)
+MALFORMED = (
+    ValueError, KeyError, TypeError, IndexError, OverflowError, OSError, SyntaxError, MemoryError,
+)  # fmt: skip
+HARMLESS = 1 << 26  # px of an image that any machine has room for
+ROOM = 8  # bytes a pixel that drawing takes, at most
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,10 @@ class Legend:
 
 
 def draw_scene(scene: Scene, legend: Legend, order: Order = Order.FILE) -> Labels:
-    """The labels, uint8 (H, W), of a scene. Raises StudioError where a region is malformed."""
+    """The labels, uint8 (H, W), of a scene. Raises StudioError where a region is malformed, or where the
+    image that the file claims does not fit into memory.
+    """
+    check_room(scene)
     labels = np.full(scene.shape, scene.ground, dtype=np.uint8)
     try:
         for region in arranged(scene, legend, order):
@@ -113,6 +121,13 @@ def draw_scene(scene: Scene, legend: Legend, order: Order = Order.FILE) -> Label
     except MALFORMED as error:
         raise scene.broken(str(error) or repr(error)) from error
     return labels
+
+
+def check_room(scene: Scene) -> None:
+    """Raise StudioError where a scene is too large to be drawn: its size is a number in a file."""
+    height, width = scene.shape
+    if height * width > HARMLESS and ROOM * height * width > free_memory():
+        raise scene.broken(f"an image of {width} x {height} px does not fit into memory")
 
 
 def arranged(scene: Scene, legend: Legend, order: Order) -> Sequence[Region]:
@@ -153,6 +168,7 @@ def from_scenes(
 
 def overlap(scene: Scene, legend: Legend) -> int:
     """The number of pixels under regions of more than one class."""
+    check_room(scene)
     first = np.full(scene.shape, -1, dtype=np.int16)
     shared = np.zeros(scene.shape, dtype=np.bool_)
     try:
