@@ -87,9 +87,12 @@ def form(*rows: tuple[str, QWidget | QLayout]) -> QGridLayout:
     return layout
 
 
-def scrolling(content: QWidget) -> QScrollArea:
-    """A panel's content in an area that scrolls up and down when the window is small."""
-    area = Column()
+def scrolling(content: QWidget, parent: QWidget | None = None) -> QScrollArea:
+    """A panel's content in an area that scrolls up and down when the window is small.
+
+    parent: of the area, where that is known: what gets its parent later is styled once more.
+    """
+    area = Column(parent)
     area.setWidget(content)
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -179,9 +179,7 @@ class Choices(QWidget):
     def _more_in_words(self) -> str:
         parts = [
             "train, val and test apart" if self._split else "",
-            {True: "with the images", False: "without the images"}.get(
-                self.copies.currentData() if self.copies.isEnabled() else None, ""
-            ),
+            {True: "with the images", False: "without the images", None: ""}[self._with_images],
             "replaces changed files" if self.overwrite.isChecked() else "",
         ]
         return ", ".join(part for part in parts if part)
@@ -276,6 +274,12 @@ class Choices(QWidget):
         """Whether each part gets a folder."""
         return self.split_folders.isChecked() and self.split_folders.isEnabled()
 
+    @property
+    def _with_images(self) -> bool | None:
+        """Whether copies of the images are asked for; None: where the format expects them."""
+        chosen: bool | None = self.copies.currentData()
+        return chosen if self.copies.isEnabled() else None
+
     @Slot()
     def _split_changed(self, *_: object) -> None:
         """A file can't hold folders: propose another place, unless a person chose one."""
@@ -322,7 +326,7 @@ class Choices(QWidget):
             split_folders=self._split,
             renames=self.class_names.renames,
             pictures=frozenset(name for name, tick in ticked if tick.isChecked()),  # type: ignore[misc]
-            with_images=self.copies.currentData() if self.copies.isEnabled() else None,
+            with_images=self._with_images,
             statistics=self.statistics.isChecked(),
             overwrite=self.overwrite.isChecked(),
         )

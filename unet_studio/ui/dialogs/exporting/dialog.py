@@ -5,6 +5,7 @@ the same action and shows how far it is.
 """
 
 import math
+from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
@@ -43,12 +44,11 @@ class ExportDialog(QDialog):
         self._stale = False
         self.choices = Choices(session)
         self.foresight = Foresight()
-        self.outcome = Outcome(session)
         self.progress = QProgressBar()
         self.doing = label("", "heading")
         self.place = ElidedLabel("", "muted")
         self.far = label("", "muted", wrap=False)
-        self.pages = QStackedWidget()
+        self.pages = QStackedWidget(self)
         self.start = button("Export", "Write the files", self.export, "export-variant", "primary")
         self.cancel = button("Stop", "Stop writing; the destination stays as it was", session.exporter.cancel)
         self.more = button("Export More…", "Go back to the form", self.show_form)
@@ -81,8 +81,8 @@ class ExportDialog(QDialog):
             (self.progress, "export_progress"),
         ):
             widget.setObjectName(name)
-        for page in (self._form_page(), self._running_page(), scrolling(self._padded(self.outcome))):
-            self.pages.addWidget(page)
+        for make in (self._form_page, self._running_page):
+            self.pages.addWidget(make())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(12)
@@ -93,31 +93,33 @@ class ExportDialog(QDialog):
         layout.addLayout(row(None, self.close_button, self.more, self.cancel, self.start, spacing=8))
         self.setMinimumSize(640, 380)
 
-    @staticmethod
-    def _padded(content: QWidget) -> QWidget:
-        holder = QWidget()
-        inner = row(content)
+    @cached_property
+    def outcome(self) -> Outcome:
+        """The page of what came of it, made when it is needed: the form is there the sooner."""
+        made, holder = Outcome(self._session), QWidget()
+        inner = row(made)
         inner.setContentsMargins(0, 0, 8, 0)
         holder.setLayout(inner)
-        return holder
+        self.pages.addWidget(scrolling(holder, self.pages))
+        return made
 
     def _form_page(self) -> QWidget:
-        page = QWidget()
+        page = QWidget(self.pages)
         layout = QHBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
-        layout.addWidget(scrolling(self.choices), 3)
+        layout.addWidget(scrolling(self.choices, page), 3)
         beside = QWidget()
         around = QVBoxLayout(beside)
         around.setContentsMargins(0, 0, 4, 0)
         around.addWidget(self.foresight)
-        layout.addWidget(scrolling(beside), 2)
+        layout.addWidget(scrolling(beside, page), 2)
         return page
 
     def _running_page(self) -> QWidget:
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Export under way")
-        page = QWidget()
+        page = QWidget(self.pages)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)

@@ -97,6 +97,7 @@ class StatisticsTable(QAbstractTableModel):
         self._swatches: list[QIcon] = []
         self._folded: list[str] = []  # names of images, for the search
         self._columns = Columns.of_images([])
+        self._known: dict[str, NDArray[Any]] = {}  # columns worked out already, by title
         self._order: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._size: PixelSize | None = None
         self._shown: tuple[Column, ...] = tuple(column for column in COLUMNS if not column.squared)
@@ -112,7 +113,7 @@ class StatisticsTable(QAbstractTableModel):
         """Show nothing: everything is measured anew."""
         self.beginResetModel()
         self.images, self.classes, self._swatches, self._folded = [], [], [], []
-        self._columns = Columns.of_images([])
+        self._columns, self._known = Columns.of_images([]), {}
         self._arrange()
         self.endResetModel()
         self.changed.emit()
@@ -123,7 +124,7 @@ class StatisticsTable(QAbstractTableModel):
         if not self.classes and images:
             self.classes = [(found.name, found.color) for found in images[0].classes]
             self._swatches = [swatch(color) for _, color in self.classes]
-        self._columns += columns
+        self._columns, self._known = self._columns + columns, {}
         self.images.extend(images)
         self._folded.extend(image.name.casefold() for image in images)
         self._arrange()
@@ -175,7 +176,7 @@ class StatisticsTable(QAbstractTableModel):
         if title in ("", "image"):
             self._order = rows[np.argsort(-columns.image[rows], kind="stable")] if down else rows
             return
-        by = columns.of if title == "class" else self._named(title).value(columns)
+        by = columns.of if title == "class" else self._values(self._named(title))
         values = by[rows].astype(np.float64)
         # NaN, no object at all, comes last in both orders.
         self._order = rows[np.argsort(-values if down else values, kind="stable")]
@@ -237,11 +238,13 @@ class StatisticsTable(QAbstractTableModel):
         if column == 1:
             return self.classes[int(self._columns.of[row])][0]
         shown = self._shown[column - 2]
-        return shown.text(self._scaled(shown, shown.value(self._row(row))[0].item()))
+        return shown.text(self._scaled(shown, self._values(shown)[row].item()))
 
-    def _row(self, row: int) -> Columns:
-        """One row alone, so that shares aren't worked out for all of them."""
-        return Columns(*(values[row : row + 1] for values in vars(self._columns).values()))
+    def _values(self, column: Column) -> NDArray[Any]:
+        """A column of all rows, worked out once."""
+        if column.title not in self._known:
+            self._known[column.title] = column.value(self._columns)
+        return self._known[column.title]
 
     def _scaled(self, column: Column, value: Value) -> Value:
         return value * self._size.area if column.squared and self._size else value
