@@ -95,4 +95,4 @@ class TaskThread(QThread):
                 self.done.emit(key, result)
                 del result  # the thread may wait for long, and would keep it in memory
             finally:
-                del call
+                del key, call  # they may hold what must end in the window's thread

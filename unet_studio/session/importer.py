@@ -60,7 +60,7 @@ class _Job:
 
     kind: Kind
     project: Project
-    writer: Writer
+    writer: Writer | None
     wish: ImportWish | None = None
     plan: "ImportPlan | None" = None
     snapshot: Snapshot | None = None
@@ -70,6 +70,11 @@ class _Job:
     told: float = 0.0
     done: int = 0
     total: int = 0
+
+    def let_go(self) -> None:
+        """Stop, and forget what must not end in the import's thread."""
+        self.stop.set()
+        self.writer = None
 
 
 class Importer(QObject):
@@ -118,6 +123,7 @@ class Importer(QObject):
             self._job.stop.set()
             while not self._thread.idle:
                 time.sleep(0.01)
+            self._job.let_go()
             self._job = None
         self.last = None
         self.changed.emit()
@@ -264,6 +270,7 @@ class Importer(QObject):
         if not isinstance(key, _Job) or key is not self._job:
             return
         if isinstance(error, ChangedSinceError):
+            key.let_go()
             self._job = None  # nothing was touched
             self.changed.emit()
             self.undoRefused.emit(error)
@@ -273,6 +280,7 @@ class Importer(QObject):
 
     def _finish(self, job: _Job) -> None:
         """Masks may be changed again: read everything anew, for the files are others."""
+        job.let_go()
         self._job = None
         session = self._session
         with session.reread():
@@ -327,5 +335,5 @@ def _wait_until_saved(job: _Job) -> None:
             raise Cancelled
 
     end = time.monotonic() + SAVING
-    while job.writer.dirty():  # what journals alone hold would be saved over what comes in
+    while job.writer is not None and job.writer.dirty():  # a journal alone would be saved over what comes in
         job.writer.settle(max(0.0, end - time.monotonic()), watch)
