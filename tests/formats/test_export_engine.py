@@ -425,6 +425,28 @@ def test_two_exports_to_one_place(project: Project, tmp_path: Path) -> None:
     assert other.path.is_file()
 
 
+@pytest.mark.parametrize("name", WRITTEN)
+def test_lists_do_not_name_images_that_could_not_be_read(project: Project, tmp_path: Path, name: str) -> None:
+    project.image_path("c.png").write_bytes(b"broken")
+    report = export_masks(project, name, tmp_path / "out", ExportOptions(with_images=None))
+    assert list(report.problems) == ["c.png"]
+    good = ExportOptions(which="selection", names=("a.png", "sub/b.png", "d.png"))
+    export_masks(project, name, tmp_path / "good" / "out", good)
+    assert files(tmp_path / "out") == files(tmp_path / "good" / "out")
+    for file in files(tmp_path / "out") - {"manifest.json"}:
+        alike = [(tmp_path / place / file).read_bytes() for place in ("out", "good/out")]
+        dated = file.endswith((".npy", ".json", ".xml"))  # these may hold the time
+        assert alike[0] == alike[1] or (dated and len(alike[0]) == len(alike[1]))
+
+
+def test_a_part_of_which_no_image_can_be_read_is_left_out(project: Project, tmp_path: Path) -> None:
+    project.image_path("c.png").write_bytes(b"broken")
+    for name in ("index-png", "coco"):
+        export_masks(project, name, tmp_path / name, ExportOptions(split_folders=True))
+        parts = {path.name for path in (tmp_path / name).iterdir() if path.is_dir()}
+        assert parts == {"train", "val", "none"}
+
+
 def test_an_image_that_changes_while_it_is_exported(project: Project, tmp_path: Path) -> None:
     """A format that loses pixels is compared with the project's masks once more."""
     project.write_approved(

@@ -1,7 +1,7 @@
 """Export of a project's stored layers, with a manifest and the round-trip proof. It never predicts."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project
 from unet_studio.core.statistics import ClassStatistics, ImageStatistics
 from unet_studio.core.storage import HALF_WRITTEN
-from unet_studio.formats.destination import Destination
+from unet_studio.formats.destination import Destination, files_below
 from unet_studio.formats.export_extras import Extras
 from unet_studio.formats.export_layers import StoredLayers, check_images_place, nothing_stored, parts_of
 from unet_studio.formats.export_log import LOG, ExportLog, Written, can_go_on
@@ -144,7 +144,7 @@ class _Export:
         self.advance(0, self.steps)
         for part, names in parts_of(self.project, self.entry, self.options, self.layers.names).items():
             self._write(part, names)
-        written = [name for name in self.layers.names if name in self.meant]
+        written = [name for name in self.layers.names if name in self.files]
         if not written:
             raise StudioError("No image could be exported.", next(iter(self.layers.problems.values())))
         proof = self.comparison.proof(self.layers.mapping.table)
@@ -173,11 +173,10 @@ class _Export:
         """Write one complete set, and compare it with what it shall hold."""
         folder = self.stage / part
         target = folder if self.place.path == self.place.folder else folder / self.place.path.name
-        files = self.entry.write(target, self._outgoing(names))
-        for name in names if self.options.resume else ():
-            if name not in self.meant:  # it could be read when it was written, and can't be now
-                inside(folder, files[name]).unlink(missing_ok=True)
-        meant = {name: self.meant[name] for name in names if name in self.meant}
+        files = self._written(folder, target, names)
+        if not files and part:
+            shutil.rmtree(folder)  # not one image of it could be read
+        meant = {name: self.meant[name] for name in names if name in files}
         if meant:
             table = self.layers.mapping.table
             compare(self.entry, target, table, meant, self._again, self.comparison, self.seen)
@@ -187,6 +186,23 @@ class _Export:
                 place = inside(folder, self.entry.image_file(name, files[name]))
                 copy = copy_image(self.project.image_path(name), place)
                 self.images[name] = copy.relative_to(self.stage).as_posix()
+
+    def _written(self, folder: Path, target: Path, names: list[str]) -> Mapping[str, str]:
+        """Write the images that can be read; returns the file of each.
+
+        Which ones can't shows while they are read. Lists may name them by then, so the set is written anew.
+        """
+        files = self.entry.write(target, self._outgoing(names))
+        left = [name for name in names if name not in self.layers.problems]
+        if len(left) == len(names):
+            return files
+        beside = [folder / place for place in self.extras.written().values()]
+        for path in [folder / name for name in files_below(folder)]:
+            if not any(path.is_relative_to(place) for place in beside):
+                path.unlink()
+        self.earlier.clear()
+        self.log.begin()
+        return self._written(folder, target, left) if left else {}
 
     def _outgoing(self, names: list[str]) -> Outgoing:
         wanted = self.entry.writes_images if self.options.with_images is None else self.options.with_images
