@@ -172,12 +172,16 @@ def _from_csv(path: Path) -> ColorTable:
 
 def _lines(path: Path) -> list[str]:
     """The lines that are no remarks."""
+    return [line for line in text_of(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def text_of(path: Path) -> str:
+    """The text of a table, as much as a table can have."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
-            text = stream.read(_MOST)
+            return stream.read(_MOST)
     except OSError as error:
         raise StudioError(f"{path} can't be read: {error}.", "Copy it again from its source.") from error
-    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _dictionary(path: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from unet_studio.core.classes import (
 )
 from unet_studio.core.errors import StudioError
 from unet_studio.core.storage import read_json
+from unet_studio.formats.color_tables import text_of
 from unet_studio.formats.found_values import Meaning, classes_of, look
 from unet_studio.formats.mask_pictures import MaskPicture, find_masks, header_size, read_picture
 from unet_studio.formats.regions import BACKGROUND_NAMES, IGNORED_NAMES
@@ -198,7 +199,7 @@ def _renumbered(path: Path, value: Any, high: list[int]) -> tuple[ClassTable, di
 
 def _from_names(path: Path) -> _Listed:
     """A name a line, the first one for 0."""
-    names = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    names = [line.strip() for line in text_of(path).splitlines()]
     while names and not names[-1]:
         names.pop()
     if len(names) > UNLABELLED:

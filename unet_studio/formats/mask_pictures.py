@@ -6,6 +6,7 @@ number means is left to the formats: here 1-bit pictures hold 0 and 1, those of 
 """
 
 import os
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,18 @@ DESCRIPTION = "image: "  # how the tag begins in which a TIFF mask names its ima
 _IMAGE_DESCRIPTION = 270
 _LOSSY = ("JPEG", "MPO", "WEBP")
 _GREY_STEP = {"L;2": np.uint8(85), "L;4": np.uint8(17)}  # Pillow spreads grey of 2 and 4 bit over 0..255
+
+# What broken headers make decoders raise, where a picture's pixels are not asked for.
+_BROKEN = (
+    StudioError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+)
 
 Values = NDArray[np.uint8] | NDArray[np.uint16]
 _MEND = "Save the mask again as an 8-bit palette or grey PNG, or remove it."
@@ -170,7 +183,7 @@ def image_named_in(path: Path) -> str:
                 return str(image.info.get("image", ""))
             said = str(getattr(image, "tag_v2", {}).get(_IMAGE_DESCRIPTION, ""))
             return said.removeprefix(DESCRIPTION) if said.startswith(DESCRIPTION) else ""
-    except (OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError):
+    except _BROKEN:
         return ""
 
 
@@ -184,7 +197,7 @@ def header_size(path: Path) -> Shape | None:
             stream.seek(0)
             with open_pillow(stream, _READ) as image:
                 return image.height, image.width
-    except (StudioError, OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError):
+    except _BROKEN:
         return None
 
 

@@ -64,7 +64,8 @@ def write_nnunet(folder: Path, outgoing: Outgoing) -> Mapping[str, str]:
     count = sum(parts[name] == TRAINING and (folder / file).is_file() for name, file in files.items())
     val = [cases[name] for name in outgoing.names if outgoing.split.get(name) == "val"]
     if val:
-        train = [case for name, case in cases.items() if parts[name] == TRAINING and case not in val]
+        held = set(val)
+        train = [case for name, case in cases.items() if parts[name] == TRAINING and case not in held]
         write_json(folder / SPLITS, [{"train": train, "val": val}])
     write_json(folder / CASES, {case: name for name, case in cases.items()})
     write_json(folder / "dataset.json", _facts(outgoing.title, names, kinds, count))

@@ -16,7 +16,7 @@ from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.formats.color_masks import color_numbers
-from unet_studio.formats.color_tables import as_hex
+from unet_studio.formats.color_tables import as_hex, text_of
 from unet_studio.formats.known_palettes import Color
 from unet_studio.formats.mask_pictures import MaskPicture, header_size, read_picture, walk_pictures
 from unet_studio.formats.object_numbers import rectangles
@@ -113,8 +113,7 @@ def _classes(root: Path) -> _Classes:
     """The classes by number, and what a person should know of where they come from."""
     for name in ("labelmap.txt", "class_names.txt"):
         if (root / name).is_file():
-            text = (root / name).read_text(encoding="utf-8-sig", errors="replace")
-            lines = [line.strip() for line in text.splitlines()]
+            lines = [line.strip() for line in text_of(root / name).splitlines()]
             return _of_lines(root / name, [line for line in lines if line and not line.startswith("#")])
     note = "There is no labelmap.txt: the classes are VOC's own 20."
     return _of_lines(root, list(NAMES), (note,))
