@@ -124,3 +124,8 @@ def test_ctrl_c_interrupts_what_can_not_be_gone_on_with(capsys: pytest.CaptureFi
         work(steps, "")
     assert steps == [0, 1]
     assert capsys.readouterr().err == ""
+
+
+def test_names_can_t_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().say("class \x1b[31mred\x07 and \u00e9, \u7f36")
+    assert capsys.readouterr().out == "class \\x1b[31mred\\x07 and \u00e9, \u7f36\n"

@@ -228,6 +228,12 @@ def test_the_threshold_of_two_classes_is_exact(confidence, label, threshold):
     assert shown[0, 0] == (1 if probability >= round(255 * threshold) else 0)
 
 
+def test_what_a_prediction_leaves_unlabelled_stays_so_under_every_threshold():
+    labels, confidence = np.array([[255, 1, 0]], np.uint8), np.array([[0, 255, 255]], np.uint8)
+    for thresholds in (Thresholds({1: 0.4}, binary=(0, 1)), Thresholds({1: 0.4}), Thresholds()):
+        assert thresholds.shown(labels, confidence).tolist() == [[255, 1, 0]]
+
+
 def test_the_threshold_of_many_classes_unlabels_what_is_uncertain():
     thresholds = Thresholds({1: 0.9, 2: 0.5})
     labels = np.array([[0, 1, 1, 2, 2]], np.uint8)

@@ -323,6 +323,14 @@ def test_the_oldest_are_let_go(project: Project, monkeypatch: pytest.MonkeyPatch
     assert snapshots.last_undoable(project) is None
 
 
+def test_one_that_was_killed_before_its_change_began_goes(project: Project) -> None:
+    half = project.folder / "snapshots" / "20200101-000000-test"
+    (half / "before").mkdir(parents=True)
+    assert snapshots.broken_off(project) is None
+    change(project)
+    assert not half.exists()
+
+
 def test_they_are_bounded_by_bytes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "KEPT_BYTES", 1)
     change(project)

@@ -105,6 +105,7 @@ def find_inputs(inputs: list[Path], out: Path) -> dict[str, Path]:
 
 def _choose(arguments: argparse.Namespace) -> "tuple[ModelEntry, ClassTable, NDArray[np.uint8] | None]":
     """The model, the classes of the masks, and the look-up table to them from the model's class indices."""
+    from unet_studio.core.imported import is_imported
     from unet_studio.core.model_card import class_mapping, list_models
     from unet_studio.core.resources import resources
     from unet_studio.core.versions import find_model
@@ -115,7 +116,10 @@ def _choose(arguments: argparse.Namespace) -> "tuple[ModelEntry, ClassTable, NDA
         entry = find_model(_one_model(arguments.model, names), [bundled])
         return entry, _card(entry).table(), None
     with opened(arguments.project) as project:
-        names = [project.model] if project.model else [entry.name for entry in project.models()]
+        chosen = project.model
+        if chosen and is_imported(project.folder, chosen):
+            chosen = None  # imported masks are shown under a name as well, but predict nothing
+        names = [chosen] if chosen else [entry.name for entry in project.models()]
         entry = find_model(_one_model(arguments.model, names), [project.models_folder, bundled])
         return entry, project.classes, class_mapping(_card(entry), project.classes)
 

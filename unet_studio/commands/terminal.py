@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SPARSE_SECONDS = 10.0  # between two lines of progress where no terminal shows a bar
 PACE_SECONDS, PACE_STEP = 30.0, 0.5  # how long ago the work counts of which the pace is told, and how finely
+# Names of files and classes come from anywhere: what a terminal would take for a command is written out.
+_HARMLESS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,11 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """A line of the result."""
-        print(text, file=sys.stderr if self.as_json else sys.stdout)
+        print(text.translate(_HARMLESS), file=sys.stderr if self.as_json else sys.stdout)
 
     def note(self, text: str) -> None:
         """A line beside the result."""
-        print(text, file=sys.stderr)
+        print(text.translate(_HARMLESS), file=sys.stderr)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under a head, aligned; the first column to the left, the others to the right."""

@@ -238,8 +238,11 @@ def accept(snapshot: Snapshot) -> Snapshot:
 def thin_out(project: Project) -> None:
     """Let go of what the oldest snapshots keep, beyond KEPT of them or KEPT_BYTES; reports stay.
 
-    The newest one stays whatever it costs.
+    The newest one stays whatever it costs. What was killed before its change began goes as a whole.
     """
+    for path in (project.folder / "snapshots").iterdir():
+        if path.is_dir() and not (path / "snapshot.json").is_file():
+            shutil.rmtree(path, ignore_errors=True)
     cost = 0
     for place, one in enumerate(snapshots(project)):
         if one.state == "thinned":
