@@ -1,6 +1,7 @@
 """What a project has stored of its images, as an export writes it: one layer, in the classes there."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from unet_studio.core.document_files import IMAGE_HASH, fits, load_document
 from unet_studio.core.errors import StudioError
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.project import Project, Status
+from unet_studio.formats.ahead import ahead
 from unet_studio.formats.export_options import (
     PARTS,
     ClassMapping,
@@ -65,15 +67,15 @@ class StoredLayers:
         self, names: Sequence[str], seen: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[str, Labels, Pixels]]:
         """The same with the images' pixels: (H, W) or (H, W, C), as read_image gives them."""
-        for name in names:
-            try:
-                labels, image, facts = self._read(name)
-            except StudioError as error:
-                self.problems[name] = str(error)
-            else:
-                self.facts[name] = facts
-                yield name, labels, image
-            seen()
+        results = ahead(names, self._read, _held)
+        with closing(results):
+            for name, found in results:
+                if isinstance(found, StudioError):
+                    self.problems[name] = str(found)
+                else:
+                    labels, image, self.facts[name] = found
+                    yield name, labels, image
+                seen()
 
     def labels(self, name: str) -> Labels:
         """The labels of one image anew. Raises StudioError where they can't be read any more."""
@@ -106,6 +108,11 @@ class StoredLayers:
             labels = document.thresholds.shown(found.labels, found.confidence)
             facts |= {"model": found.model, "mode": found.made.get("mode")}
         return (self.mapping.lut[labels] if self.mapping.changes else labels), document.image, facts
+
+
+def _held(found: tuple[Labels, Pixels, dict[str, Any]]) -> int:
+    """Bytes of memory of what was read of an image."""
+    return found[0].nbytes + found[1].nbytes
 
 
 def default_model(project: Project) -> str | None:

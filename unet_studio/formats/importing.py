@@ -1,7 +1,7 @@
 """Import of foreign masks as annotations or predictions; each is read back, and all can be taken back."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from unet_studio.core.pixels import oriented
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project, Status
 from unet_studio.core.restoring import Undone, undo
+from unet_studio.formats.ahead import ahead
 from unet_studio.formats.examination import drawn
 from unet_studio.formats.foreign import keep_remainder, remainder_layer
 from unet_studio.formats.import_options import Advance
@@ -29,6 +30,7 @@ from unet_studio.formats.proof import Comparison
 from unet_studio.formats.sample import Labels, Shape, class_lut, counterpart, strange_values
 
 KIND = "import"
+Picture = tuple[Shape, dict[str, str]]  # an image's (H, W), and what is stored of it with its mask
 
 
 def import_masks(
@@ -222,9 +224,10 @@ class _Import:
         try:
             with self.recorder, self.project.split_in_batches():
                 self._prepare()
-                for done, row in enumerate(self.rows):
-                    advance(done, len(self.rows))
-                    self._try(row, done)
+                with closing(ahead(self.rows, self._picture)) as pictures:
+                    for done, (row, picture) in enumerate(pictures):
+                        advance(done, len(self.rows))
+                        self._try(row, done, picture)
                 advance(len(self.rows), len(self.rows))
             self.recorder.finish("done")
             return self._written(complete=True)
@@ -295,10 +298,13 @@ class _Import:
             complete=complete,
         )
 
-    def _try(self, row: ImageRow, place: int) -> None:
+    def _try(self, row: ImageRow, place: int, picture: Picture | StudioError) -> None:
         """Import one image; what is wrong with it alone becomes a problem."""
         try:
-            labels, facts = self._read(row)
+            if isinstance(picture, StudioError):
+                raise picture
+            shape, facts = picture
+            labels = self._read(row, shape)
         except StudioError as error:
             self.problems[row.name] = str(error)
             return
@@ -316,12 +322,14 @@ class _Import:
         if fitted_ones is not None:
             fitted_ones.append(row.name)
 
-    def _read(self, row: ImageRow) -> tuple[Labels, dict[str, str]]:
-        """The labels of one image, uint8 (H, W) in the project's classes, and what is stored with them."""
+    def _picture(self, row: ImageRow) -> Picture:
+        """What an image's pixels say; they are gone when its mask is drawn. Runs in a thread."""
         image = read_image(self.project.image_path(row.name))
         shape = (image.shape[0], image.shape[1])
-        facts = {IMAGE_HASH: pixel_hash(image), SIZE: f"{shape[1]}x{shape[0]}"}
-        del image  # it may take as much memory as the mask several times over
+        return shape, {IMAGE_HASH: pixel_hash(image), SIZE: f"{shape[1]}x{shape[0]}"}
+
+    def _read(self, row: ImageRow, shape: Shape) -> Labels:
+        """The labels of one image, uint8 (H, W) in the project's classes."""
         try:
             found = self._draw(row, shape)
         except OSError as error:
@@ -338,7 +346,7 @@ class _Import:
                 f"but its image is {shape[1]} x {shape[0]} px.",
                 "Look at the plan again: the picture has changed meanwhile.",
             )
-        return self._meant(row.name, found), facts
+        return self._meant(row.name, found)
 
     def _draw(self, row: ImageRow, shape: Shape) -> Labels:
         """The labels as the source has them, in its own classes and size."""
