@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.commands.conftest import Run
 from unet_studio.core.classes import ClassTable, write_classes_file
+from unet_studio.core.pixel_size import PixelSize
+from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png, read_json, write_index_png
 
 
@@ -106,6 +109,20 @@ def test_split_folders_pictures_tables_and_images(run: Run, project: Path, tmp_p
     assert "statistics: " in done.out
     assert "is no pixel size" in run("export", project, "coco", tmp_path / "4", "--pixel-size", "1 px").err
     assert "can't be made" in run("export", project, "coco", tmp_path / "4", "--picture-side", "1").err
+
+
+def test_the_pixel_size_that_image_files_state_is_suggested(run: Run, images: Path, tmp_path: Path) -> None:
+    Image.open(images / "a.png").save(images / "a.png", dpi=(25400, 25400))
+    write_index_png(tmp_path / "masks" / "a.png", np.ones((24, 32), np.uint8), ClassTable.binary().palette())
+    assert run("import", "index-png", tmp_path / "masks", images, "--approve").status == 0
+    words = ["export", images, "index-png", tmp_path / "out", "--statistics"]
+    assert "The image files state 1 µm a pixel" in run(*words).err
+    assert "state" not in run(*words, "--pixel-size", "2 µm").err
+    project = Project.open(images)
+    project.set_pixel_size(PixelSize(3, "µm"))
+    project.close()
+    assert "state" not in run(*words).err
+    assert read_json(tmp_path / "out" / "manifest.json")["pixel_size"] == {"value": 3.0, "unit": "µm"}
 
 
 def test_a_loss_is_told_to_the_pixel(run: Run, project: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from unet_studio.formats.exporting import ExportOptions, ExportPlan, ExportReport
 
 _STOPPED = "Stopped. The destination is as it was."
+_ASKED = 5  # image files that are asked for the size of a pixel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +102,20 @@ def run(arguments: argparse.Namespace) -> int:
         stopped = _STOPPED if whole else f"{_STOPPED} --resume goes on."
         with terminal.progress("Exporting", "steps", stopped) as meter:
             report = export_masks(project, *what, meter.advance)
+        if options.statistics and options.pixel_size is None and project.pixel_size is None:
+            _suggest_pixel_size(terminal, [project.image_path(name) for name in report.images[:_ASKED]])
     return _show_report(terminal, report)
+
+
+def _suggest_pixel_size(terminal: Terminal, paths: list[Path]) -> None:
+    """Say what the image files state of their pixels' size, which many programs only guess."""
+    from unet_studio.core.pixel_size_tags import first_suggestion
+
+    size = first_suggestion(iter(paths))
+    if size is not None:
+        terminal.note(
+            f"The image files state {size} a pixel; --pixel-size '{size}' gives areas in {size.unit}²."
+        )
 
 
 def _options(arguments: argparse.Namespace) -> "ExportOptions":
