@@ -438,6 +438,22 @@ def test_an_imported_prediction_is_corrected_approved_and_exported(
     assert set(export_masks(worked, "index-png", tmp_path / "out", options).images) == set(NAMES)
 
 
+def test_corrections_that_rest_on_an_import_are_asked_for(worked: Project, source: Path) -> None:
+    import_masks(worked, "index-png", source, ImportOptions(layer="prediction", add_classes=True))
+    document = load_document(worked, "c.tif", worked.model)
+    document.begin("Brush")
+    document.annotation.write(Rect(0, 0, 1, SHAPE[1]), 1)
+    document.commit()
+    save_document(worked, document)
+    with pytest.raises(ChangedSinceError, match=r"1 images .*: c\.tif"):
+        undo_import(worked)
+    undo_import(worked, changed="keep")
+    assert [entry.name for entry in worked.shown_models() if entry.imported] == ["imported-masks"]
+    kept = load_document(worked, "c.tif", None)
+    assert (kept.mask()[1:] == 2).all()
+    assert load_document(worked, "a.png", "imported-masks").prediction is None
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 300])
 def test_names_of_predictions(worked: Project, source: Path, name: str) -> None:
     options = ImportOptions(layer="prediction", add_classes=True, model=name)

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.document_files import MODEL
 from unet_studio.core.errors import StudioError
 from unet_studio.core.files import stored_names
-from unet_studio.core.project import Project, ProjectFile, stored_layer
+from unet_studio.core.project import Project, ProjectFile, Status, stored_layer
 from unet_studio.core.snapshots import WORK, Snapshot, digest, give_room, last_undoable, link, mark
 from unet_studio.core.split import PARTS, Split
 from unet_studio.core.storage import read_json
@@ -81,9 +83,17 @@ def undo(
 
 
 def changed_since(project: Project, snapshot: Snapshot) -> list[str]:
-    """The images that somebody changed after the change had been at them, or before it came to them."""
+    """The images that somebody changed after the change had been at them, or before it came to them.
+
+    Also those whose corrections rest on a prediction that the change brought.
+    """
     log = snapshot.log()
-    return [name for name in snapshot.names() if _changed_since(project, snapshot, name, log)]
+    return [
+        name
+        for name in snapshot.names()
+        if _changed_since(project, snapshot, name, log)
+        or (name in log and _rests_on(project, snapshot, name))
+    ]
 
 
 def _changed_since(
@@ -102,6 +112,30 @@ def _changed_since(
         # and was not, is a person's.
         return "journal" in now and not snapshot.was("journal", name).is_file()
     return True
+
+
+def _rests_on(project: Project, snapshot: Snapshot, name: str) -> bool:
+    """Whether a person corrected or approved a prediction that the change brought."""
+    models = [Path(layer).name for layer in snapshot.layers if layer.startswith("predictions/")]
+    if not models or project.status(name) is Status.UNLABELLED:
+        return False
+    began = (snapshot.folder / "images.json").stat().st_mtime
+    edits = project.journal_path(name)
+    if edits.is_file() and edits.stat().st_mtime >= began:
+        return True
+    return any(
+        _model_under(path) in models for path in (project.annotation_path(name), project.approved_path(name))
+    )
+
+
+def _model_under(path: Path) -> str | None:
+    """Whose prediction lies under a stored mask, as its header says."""
+    try:
+        with Image.open(path) as image:
+            found = image.info.get(MODEL)
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return str(found) if found else None
 
 
 def _is_restored(project: Project, snapshot: Snapshot, layer: str, name: str, now: Mapping[str, str]) -> bool:
