@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.errors import StudioError
 from unet_studio.core.storage import read_index_png
-from unet_studio.formats import exporting
+from unet_studio.formats import destination, exporting
 from unet_studio.formats.export_options import ExportOptions
 from unet_studio.formats.proof import Proof
 from unet_studio.formats.table import WRITTEN
@@ -144,6 +144,18 @@ def test_a_place_that_will_not_do_is_refused_before_anything_is_written(finished
     assert "Choose where" in dialog.start.toolTip()
     assert not (folder / "inside").exists()
     dialog.close()
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_too(finished, qtbot, tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    real = destination.os.access
+    monkeypatch.setattr(destination.os, "access", lambda path, mode: path != closed and real(path, mode))
+    dialog = assistant(finished, qtbot)
+    dialog.choices.set_place(str(closed / "deep" / "out"))
+    qtbot.waitUntil(lambda: "can't be written to" in dialog.foresight.obstacle.text.text(), timeout=WAIT)
+    assert not dialog.start.isEnabled()
+    dialog.reject()
 
 
 def test_an_export_that_fails_says_why_and_can_be_tried_again(finished, qtbot, tmp_path, monkeypatch):

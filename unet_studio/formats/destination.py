@@ -47,7 +47,7 @@ class Destination:
         _check_place(project, entry, folder, path, options)
         prefix = f"{path.stem}." if single else ""
         manifest = folder / f"{prefix}{MANIFEST}"
-        earlier = _earlier(manifest)
+        earlier = _earlier(manifest, entry)
         target = entry.target(path)
         occupied = target.is_file() or (target.is_dir() and any(_foreign(target)))
         if earlier is None and (occupied or manifest.exists()):
@@ -126,8 +126,9 @@ class Destination:
                 raise StudioError(f"{target} is there already.", "Choose another place, or move it away.")
         files = {name: sha256(stage / name) for name in names}
         unfinished = dict.fromkeys([*self.earlier, *names], "")
+        begun = {"program": _program(), "complete": False, "format": manifest["format"]}
         # Should this be the last that is written, then a next export knows whose the files are.
-        write_json(self.manifest, {"program": _program(), "complete": False, "files": unfinished})
+        write_json(self.manifest, {**begun, "files": unfinished})
         for name in names:
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,8 +160,11 @@ def _program() -> str:
     return f"{PROGRAM} {__version__}"
 
 
-def _check_place(project: Project, entry: Format, folder: Path, path: Path, options: ExportOptions) -> None:
-    """Raise StudioError where pictures would land among the images and be taken for some."""
+    """Raise StudioError where nothing can be written, or pictures would be taken for some of the images."""
+    """Raise StudioError where nothing can be written, or pictures would be taken for images of the project."""
+    existing = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
+    if not os.access(existing, os.W_OK):
+        raise StudioError(f"{existing} can't be written to.", _REMEDY)
     root, own = project.image_root.resolve(), project.folder.resolve()
     place = folder.resolve()
     pictures = not entry.suffixes or options.pictures or options.with_images
@@ -171,11 +175,19 @@ def _check_place(project: Project, entry: Format, folder: Path, path: Path, opti
         )
 
 
-def _earlier(manifest: Path) -> dict[str, str] | None:
-    """The files of the earlier export that a manifest tells of; None where it is none of ours."""
+def _earlier(manifest: Path, entry: Format) -> dict[str, str] | None:
+    """The files of the earlier export that a manifest tells of; None where it is none of ours.
+
+    Raises StudioError where it is of another format, whose files this one would not replace but remove.
+    """
     value = read_json(manifest) if manifest.is_file() else None
     if not isinstance(value, dict) or not str(value.get("program")).startswith(PROGRAM):
         return None
+    if value.get("format", entry.name) != entry.name:
+        raise StudioError(
+            f"{manifest.parent} holds an export as {value['format']} already.",
+            "Choose a folder for each format, or clear that one first.",
+        )
     files, samples = value.get("files", {}), value.get("samples", [])
     found = {str(name): str(digest) for name, digest in files.items()} if isinstance(files, dict) else {}
     for sample in samples if isinstance(samples, Sequence) else ():

@@ -146,11 +146,10 @@ class Choices(QWidget):
         layout.setSpacing(12)
         words = QVBoxLayout()
         words.setSpacing(2)
-        for widget in (self.format, self.purpose, self.loses):
+        for widget in (self.purpose, self.loses):
             words.addWidget(widget)
-        layout.addLayout(
-            form(("Format", words), ("Images", self.which), ("Layer", self.layer), ("To", place))
-        )
+        fields = (("Format", self.format), ("", words), ("Images", self.which), ("Layer", self.layer))
+        layout.addLayout(form(*fields, ("To", place)))
         layout.addLayout(row(self.statistics, self.overlay, self.side_by_side, None, spacing=16))
         layout.addWidget(self.classes)
         layout.addWidget(self.more)
@@ -329,6 +328,7 @@ class Choices(QWidget):
             with_images=self._with_images,
             statistics=self.statistics.isChecked(),
             overwrite=self.overwrite.isChecked(),
+            resume=True,  # what a window that was killed has written need not be written again
         )
         return ExportWish(self.entry.name, self.place, options)
 

@@ -278,7 +278,7 @@ class ExportDialog(QDialog):
         self.doing.setText(f"Exporting {masks} as {FORMATS[wish.format_name].title}…")
         self.place.setText(str(wish.destination))
         self.progress.setRange(0, 0)
-        self.far.setText("Saving what is unsaved…")
+        self.far.setText("Getting ready…")
 
     @Slot(int, int, float)
     def _progressed(self, done: int, total: int, left: float) -> None:

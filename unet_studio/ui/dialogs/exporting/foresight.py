@@ -40,8 +40,9 @@ class Foresight(QFrame):
         self.heading.setObjectName("export_amount")
         self.obstacle = Note("warning")
         self.obstacle.setObjectName("export_obstacle")
-        self.lines = QVBoxLayout()
-        self.lines.setSpacing(6)
+        self.losses, self.notes = QVBoxLayout(), QVBoxLayout()
+        for lines in (self.losses, self.notes):
+            lines.setSpacing(6)
         self.classes = QTableWidget(0, 3)
         self.counting = label("", "muted")
         self.progress = QProgressBar()
@@ -75,10 +76,11 @@ class Foresight(QFrame):
         layout.addWidget(label("What will be written", "muted", wrap=False))
         layout.addWidget(self.heading)
         layout.addWidget(self.obstacle)
-        layout.addLayout(self.lines)
+        layout.addLayout(self.losses)
         for widget in (self.classes, self.counting, self.progress):
             layout.addWidget(widget)
         layout.addWidget(self.again, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(self.notes)
         layout.addStretch(1)
 
     # -- what is shown ------------------------------------------------------------------------------------
@@ -140,12 +142,13 @@ class Foresight(QFrame):
         self.classes.setFixedHeight(rows * ROW + self.classes.horizontalHeader().sizeHint().height() + 4)
 
     def _clear(self) -> None:
-        while self.lines.count():
-            item = self.lines.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        for lines in (self.losses, self.notes):
+            while lines.count():
+                item = lines.takeAt(0)
+                widget = item.widget() if item is not None else None
+                if widget is not None:
+                    widget.hide()
+                    widget.deleteLater()
 
     def _line(self, kind: str, text: str) -> None:
         icon, token = {"loss": ("alert-outline", "warning"), "note": ("information-outline", "muted")}[kind]
@@ -156,11 +159,11 @@ class Foresight(QFrame):
         layout.setSpacing(8)
         layout.addWidget(IconLabel(icon, token, 16), alignment=Qt.AlignmentFlag.AlignTop)
         layout.addWidget(label(text, "warning" if kind == "loss" else ""), 1)
-        self.lines.addWidget(line)
+        (self.losses if kind == "loss" else self.notes).addWidget(line)
 
     def texts(self) -> list[str]:
         """The lines that are shown."""
-        items = (self.lines.itemAt(place) for place in range(self.lines.count()))
+        items = [lines.itemAt(place) for lines in (self.losses, self.notes) for place in range(lines.count())]
         widgets = (item.widget() for item in items if item is not None)
         return [widget.accessibleName() for widget in widgets if widget is not None]
 
@@ -177,7 +180,8 @@ def amount(plan: ExportPlan) -> str:
     return f"{count(objects, 'object')} in {images}"
 
 
-_SAID = ("empty", "broken", "unfinished", "replaces")  # remarks that the plan's other lines say already
+# Remarks that other lines say already, or the words below the format's name.
+_SAID = ("empty", "broken", "unfinished", "replaces", "loses")
 
 
 def remarks(plan: ExportPlan) -> list[tuple[str, str]]:
