@@ -327,6 +327,16 @@ def test_a_link_in_the_destination_is_not_followed(project: Project, tmp_path: P
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+def test_an_export_in_another_format_is_not_removed(project: Project, tmp_path: Path) -> None:
+    export_masks(project, "coco", tmp_path / "out")
+    before = files(tmp_path / "out")
+    with pytest.raises(StudioError, match="holds an export as coco already"):
+        export_masks(project, "cvat", tmp_path / "out")
+    assert files(tmp_path / "out") == before
+    export_masks(project, "cvat", tmp_path / "out" / "other.xml")
+    assert files(tmp_path / "out") == before | {"other.xml", "other.manifest.json"}
+
+
 def test_a_foreign_manifest_is_not_overwritten(project: Project, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
     with pytest.raises(StudioError, match="holds files already"):
