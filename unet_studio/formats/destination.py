@@ -160,8 +160,8 @@ def _program() -> str:
     return f"{PROGRAM} {__version__}"
 
 
+def _check_place(project: Project, entry: Format, folder: Path, path: Path, options: ExportOptions) -> None:
     """Raise StudioError where nothing can be written, or pictures would be taken for some of the images."""
-    """Raise StudioError where nothing can be written, or pictures would be taken for images of the project."""
     existing = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
     if not os.access(existing, os.W_OK):
         raise StudioError(f"{existing} can't be written to.", _REMEDY)
