@@ -244,7 +244,25 @@ def test_known_palettes_are_those_of_their_data_sets() -> None:
     assert list(known_palettes()) == ["Pascal VOC", "CamVid", "Cityscapes", "CamVid of SegNet"]
 
 
+def test_names_a_line_take_the_colours_of_voc(tmp_path: Path) -> None:
+    (tmp_path / "classification.txt").write_text("__background__\ncat\ndog\n")
+    save(tmp_path / "a.png", BLACK, (0, 128, 0), (128, 0, 0))
+    described, labels, notes = read_row(tmp_path)
+    assert (described, labels) == ("0 __background__, 1 cat, 2 dog", [0, 2, 1])
+    assert notes == ("classification.txt names no colours: those of Pascal VOC are taken in order.",)
+
+
 # --- real files ---
+
+
+@pytest.mark.data
+def test_isats_masks_come_in_by_colour_as_by_number(data: Path) -> None:
+    folder = data / "interop" / "isat" / "semantic"
+    incoming = read_color_masks(folder)
+    assert incoming.classes is not None
+    assert incoming.classes.get(5).name == "giraffe"
+    with Image.open(folder / "000000000144.png") as image:
+        assert np.array_equal(incoming.read("000000000144", None), np.asarray(image))
 
 
 @pytest.mark.data

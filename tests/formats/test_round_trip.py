@@ -96,7 +96,7 @@ def test_masks_of_another_size_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_names_the_known_ones() -> None:
-    with pytest.raises(StudioError, match="index-png, coco"):
+    with pytest.raises(StudioError, match="index-png, index-tiff"):
         format_named("tiff")
 
 

@@ -24,8 +24,10 @@ from unet_studio.formats.color_tables import (
     as_hex,
     find_table,
     of_names,
+    text_of,
 )
 from unet_studio.formats.found_values import pictures, spread
+from unet_studio.formats.index_masks import NAME_LISTS
 from unet_studio.formats.known_palettes import Color, known_palettes
 from unet_studio.formats.mask_pictures import MaskPicture, find_masks, header_size, read_picture
 from unet_studio.formats.matching import inside, mask_names
@@ -93,8 +95,9 @@ def read_color_masks(folder: Path) -> Incoming:
     """
     found = find_masks(folder)
     files = _annotations(found.files)
-    listed = find_table((found.root, found.root.parent))
-    colors = _guessed(list(files.values()), found.root) if listed is None else listed
+    places, paths = (found.root, found.root.parent), list(files.values())
+    listed = find_table(places) or _named_by_line(places, paths)
+    colors = _guessed(paths, found.root) if listed is None else listed
     lut = np.full(_ALL, _NOWHERE, dtype=np.uint16)
     for color, index in colors.indices.items():
         lut[_key(color)] = index
@@ -119,6 +122,25 @@ def read_color_masks(folder: Path) -> Incoming:
         notes=(*found.notes, *colors.notes),
         size=lambda key: header_size(files[key]),
     )
+
+
+def _named_by_line(places: Sequence[Path], paths: Sequence[Path]) -> ColorTable | None:
+    """The classes of a list of names, a line each: the colours are the masks' palette's, else VOC's."""
+    lists = (place / name for place in places for name in NAME_LISTS)
+    path = next((one for one in lists if one.is_file()), None)
+    if path is None:
+        return None
+    first = next(iter(pictures(paths[:1])))
+    palette = voc_palette() if first.palette is None else first.palette
+    names = [line.strip() for line in text_of(path).splitlines()]
+    named = [
+        Named(name, (color[0], color[1], color[2]))
+        for name, color in zip(names, palette.tolist(), strict=False)
+        if name
+    ]
+    found = of_names(named, path, black=False)
+    source = "Pascal VOC" if first.palette is None else "the first mask's palette"
+    return replace(found, notes=(f"{path.name} names no colours: those of {source} are taken in order.",))
 
 
 def _annotations(files: Mapping[str, Path]) -> Mapping[str, Path]:
@@ -190,13 +212,14 @@ def _guessed(paths: Sequence[Path], root: Path) -> ColorTable:
     for picture in pictures(spread(paths)):
         keys = color_numbers(picture)
         shown = keys if picture.alpha is None else keys[picture.alpha > 0]
-        seen[shown.ravel()] = True
         transparent |= picture.alpha is not None
         colorful |= picture.palette is not None or not _grey(picture) or picture.alpha is not None
         area, looked = area + keys.size, looked + 1
-        count = int(np.count_nonzero(seen))
-        if count > MOST:
-            raise _too_many(root, count, picture)
+        if not seen[shown].all():
+            seen[shown] = True
+            count = int(np.count_nonzero(seen))
+            if count > MOST:
+                raise _too_many(root, count, picture)
         if area > ENOUGH:
             break
     colors = [_color(key) for key in np.flatnonzero(seen).tolist()]
