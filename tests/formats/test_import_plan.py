@@ -19,8 +19,9 @@ from unet_studio.core.pixels import oriented
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
 from unet_studio.formats.examination import Touching, drawn, examine
+from unet_studio.formats.import_classes import found_classes
 from unet_studio.formats.import_options import ImportOptions
-from unet_studio.formats.import_plan import found_classes, plan_import
+from unet_studio.formats.import_plan import plan_import
 from unet_studio.formats.matching import match_certain
 from unet_studio.formats.regions import Legend, Order, Region, Scene, draw_scene, overlap
 

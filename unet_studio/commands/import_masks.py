@@ -14,8 +14,9 @@ from unet_studio.core.errors import StudioError
 
 if TYPE_CHECKING:
     from unet_studio.core.project import Project
+    from unet_studio.formats.import_classes import FoundClass
     from unet_studio.formats.import_options import ImportOptions
-    from unet_studio.formats.import_plan import FoundClass, ImportPlan
+    from unet_studio.formats.import_plan import ImportPlan
     from unet_studio.formats.import_report import ImportReport
 
 AUTO = "auto"

@@ -1,39 +1,22 @@
 """What an import would do, found out from headers alone: nothing is drawn, nothing is written."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import read_info
 from unet_studio.core.project import Project, Status
+from unet_studio.formats.import_classes import FoundClass, found_classes, is_fresh
 from unet_studio.formats.import_options import Advance, ImportOptions
 from unet_studio.formats.matching import match_certain, match_renamed
-from unet_studio.formats.sample import Incoming, Shape, counterpart
+from unet_studio.formats.sample import Incoming, Shape
 from unet_studio.formats.table import format_named
 
 Fate = Literal["import", "turn", "scale", "keep", "blank", "refuse", "skip"]
 COMING: tuple[Fate, ...] = ("import", "turn", "scale")  # the fates of images whose mask comes in
-Likeness = Literal["same", "background", "similar", "none"]
-
-
-@dataclass(frozen=True)
-class FoundClass:
-    """A class of the source. color: #rrggbb. here: the name of the project's class that it seems to be.
-
-    "" as here: its pixels become unlabelled; None: the project has nothing like it. likeness: how sure that
-    is: "same" name but for case; "background" of both; "similar" but for spaces, hyphens or plural, which a
-    person should confirm: an import takes it for another class unless renames say otherwise.
-    """
-
-    name: str
-    color: str
-    here: str | None
-    likeness: Likeness
 
 
 @dataclass(frozen=True)
@@ -174,56 +157,6 @@ def plan_import(
         takes_over,
         incoming,
     )
-
-
-def is_fresh(project: Project) -> bool:
-    """Whether nobody has given the project classes yet, so that it may take over those of a source."""
-    if not project.exists:
-        return True
-    used = any((project.folder / kind).exists() for kind in ("predictions", "models", "runs"))
-    return project.classes == ClassTable.binary() and not project.table.any_work and not used
-
-
-def found_classes(
-    source: ClassTable | None, table: ClassTable, numbered: bool = False
-) -> tuple[FoundClass, ...]:
-    """The classes of a source, each with the project's class that it seems to be. numbered: see Incoming."""
-    if source is None:
-        return ()
-    if numbered:
-        meant = {entry.name: counterpart(entry, source, table) for entry in source.active}
-        return tuple(
-            FoundClass(entry.name, entry.color, one.name, "same" if one.name == entry.name else "similar")
-            if (one := meant[entry.name]) is not None
-            else FoundClass(
-                entry.name, entry.color, *_like(entry.name, entry.index == source.background, table)
-            )
-            for entry in source.active
-        )
-    return tuple(
-        FoundClass(entry.name, entry.color, *_like(entry.name, entry.index == source.background, table))
-        for entry in source.active
-    )
-
-
-def _like(name: str, is_background: bool, table: ClassTable) -> tuple[str | None, Likeness]:
-    """The class of a table that a source's class seems to be, and how sure that is."""
-    same = table.named(name)
-    if same is not None:
-        return same.name, "same"
-    if is_background:
-        return "" if table.background is None else table.get(table.background).name, "background"
-    similar = [entry.name for entry in table.active if _plain(entry.name) == _plain(name)]
-    return (similar[0], "similar") if len(similar) == 1 else (None, "none")
-
-
-def _plain(name: str) -> str:
-    """A class name without what people write now one way, now another: case, hyphens, plural."""
-    words = re.sub(r"[\s_\-.]+", " ", name).strip().casefold()
-    for ending, singular in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
-        if words.endswith(ending):
-            return words.removesuffix(ending) + singular
-    return words[:-1] if len(words) > 3 and words[-1] == "s" and words[-2] not in "su" else words
 
 
 def _row(project: Project, incoming: Incoming, name: str, key: str, candidates: Sequence[str]) -> ImageRow:

@@ -1,6 +1,5 @@
 """Import of foreign masks as annotations or predictions; each is read back, and all can be taken back."""
 
-from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +20,14 @@ from unet_studio.core.restoring import Undone, undo
 from unet_studio.formats.ahead import ahead
 from unet_studio.formats.examination import drawn
 from unet_studio.formats.foreign import keep_remainder, remainder_layer
+from unet_studio.formats.import_classes import classes_after, mapping
 from unet_studio.formats.import_options import Advance
 from unet_studio.formats.import_options import ImportOptions as ImportOptions
 from unet_studio.formats.import_plan import COMING, ImageRow, ImportPlan, fitted, plan_import
 from unet_studio.formats.import_report import ImportReport as ImportReport
 from unet_studio.formats.import_report import write_report
 from unet_studio.formats.proof import Comparison
-from unet_studio.formats.sample import Labels, Shape, class_lut, counterpart, strange_values
+from unet_studio.formats.sample import Labels, Shape, class_lut, strange_values
 
 KIND = "import"
 Picture = tuple[Shape, dict[str, str]]  # an image's (H, W), and what is stored of it with its mask
@@ -56,7 +56,7 @@ def import_masks(
             f"None of the {len(plan.incoming.keys)} masks in {source} belongs to an image of {project.name}.",
             "Masks match images by relative path or by stem: a.png belongs to a.jpg.",
         )
-    table = classes_after(project, plan, options)
+    table = classes_after(project, plan.incoming, plan.takes_over, options)
     lut = class_lut(plan.incoming.classes, table, options.renames, plan.incoming.numbered)
     earlier = _earlier(project, plan, options)
     job = _Import(project, plan, options, table, lut, _model(project, plan, options, earlier))
@@ -78,40 +78,6 @@ def last_import(project: Project) -> snapshots.Snapshot | None:
     """The snapshot of the last import that was not taken back, if it is still kept."""
     found = snapshots.last_undoable(project)
     return found if found is not None and found.kind == KIND else None
-
-
-def classes_after(project: Project, plan: ImportPlan, options: ImportOptions) -> ClassTable:
-    """The project's classes after the import. A project that is new takes over those of the source.
-
-    Names that renames give to classes, and their order there, hold for those that are added.
-    """
-    table, source = project.classes, plan.incoming.classes
-    if source is None:
-        return table
-    if plan.takes_over and not options.renames:
-        return source
-    if plan.takes_over:
-        return _taken_over(source, options.renames)
-    if options.add_classes:
-        places = {name: place for place, name in enumerate(options.renames)}
-        for entry in sorted(source.active, key=lambda entry: places.get(entry.name, len(places))):
-            name = options.renames.get(entry.name, entry.name)
-            known = plan.incoming.numbered and name == entry.name and counterpart(entry, source, table)
-            if name and entry.index != source.background and table.named(name) is None and not known:
-                table = table.add(name, entry.color)
-    return table
-
-
-def _taken_over(source: ClassTable, renames: Mapping[str, str]) -> ClassTable:
-    """The classes of a source for a project without any, under other names; those named "" are left out."""
-    kept: dict[str, Any] = {}
-    places = {name: place for place, name in enumerate(renames)}
-    for entry in sorted(source.active, key=lambda entry: places.get(entry.name, len(places))):
-        name = renames.get(entry.name, entry.name).strip()
-        if name:
-            kept.setdefault(name.casefold(), replace(entry, name=name))
-    table = ClassTable(tuple(kept.values()))
-    return replace(table, background=source.background if source.background in table.indices else None)
 
 
 def _model(
@@ -291,7 +257,7 @@ class _Import:
             skipped=by_fate["skip"],
             earlier=tuple(self.earlier),
             overlapping=self.overlapping,
-            classes=_mapping(self.plan.incoming.classes, self.table, self.lut),
+            classes=mapping(self.plan.incoming.classes, self.table, self.lut),
             layer=self.options.layer,
             model=self.model,
             snapshot=self.recorder.snapshot.folder if self.recorder else None,
@@ -403,12 +369,3 @@ def scaled(labels: Labels, shape: Shape) -> Labels:
     columns = (2 * np.arange(shape[1], dtype=np.int64) + 1) * labels.shape[1] // (2 * shape[1])
     result: Labels = labels[rows[:, None], columns]
     return result
-
-
-def _mapping(source: ClassTable | None, table: ClassTable, lut: NDArray[np.uint8]) -> dict[str, str]:
-    """Class name there -> name here, "" for unlabelled."""
-    found = {}
-    for entry in (source or table).active:
-        here = int(lut[entry.index])
-        found[entry.name] = "" if here == UNLABELLED else table.get(here).name
-    return found

@@ -139,6 +139,8 @@ class Predictor(QObject):
 
     def predict_current(self) -> None:
         """Predict the image on screen; a new prediction replaces the one under painted pixels too."""
+        if self.model is not None and self.model.imported:
+            self._session.message.emit(self.model.problem)
         if self._session.document is not None:
             self._submit([self._session.document.name], CURRENT, replace=True)
 

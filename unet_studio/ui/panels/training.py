@@ -171,7 +171,8 @@ class TrainingPanel(QWidget):
         kept = self.start_from.currentData()
         with QSignalBlocker(self.start_from):
             self.start_from.clear()
-            if session.predictor.model is None:
+            model = session.predictor.model
+            if model is None or model.imported:
                 self.start_from.addItem("ImageNet encoder", None)
             else:
                 self.start_from.addItem("Its base (steadiest)", None)
