@@ -230,3 +230,10 @@ def test_files_that_are_no_archives_are_refused(name: str, tmp_path: Path) -> No
         with pytest.raises(StudioError, match=r"is not a usable archive|holds no labelme file"):
             FORMATS["labelme"].read(tmp_path / name)
     assert left_behind(tmp_path) == []
+
+
+def test_files_in_endless_folders_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deep.zip", "w") as packed:
+        packed.writestr("a/" * 2000 + "x.json", "{}")
+    with pytest.raises(StudioError, match="lies in far too many folders"):
+        unpack(tmp_path / "deep.zip")

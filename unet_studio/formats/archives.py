@@ -34,6 +34,7 @@ DENSEST = 300
 LARGE = 1 << 30
 SPARE = 0.9  # the part of the free disk that may be filled
 LONGEST_READ = 1 << 26  # bytes that a tar header may make us hold
+DEEPEST = 64  # folders that a file may lie in
 MOST_FOLDERS = 50  # looked into for a set that is not at the top
 _BLOCK = 1 << 20  # bytes copied at a time
 _LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._[^/]*$|Thumbs\.db$)")
@@ -94,15 +95,15 @@ def read_archive(archive: Path, reader: Reader) -> Incoming:
 def _only_set(archive: Path, root: Path, reader: Reader) -> Incoming:
     """The set at the top of an unpacked archive, or in the one folder below that holds any."""
     errors = []
-    top = root
-    for place in _descent(root):
-        top = place
+    # The innermost first: a reader may take the folder around for the set, and miss the list of its classes.
+    descent = [*_descent(root)]
+    for place in reversed(descent):
         try:
             return reader(place)
         except StudioError as error:
             errors.append(error)
     found: dict[str, Incoming] = {}
-    for place in _below(top):
+    for place in _below(descent[-1]):
         inner = place.relative_to(root)
         if any(inner.is_relative_to(name) for name in found):
             continue  # the reader looked there already
@@ -252,6 +253,8 @@ def _copy(archive: Path, stream: IO[bytes], target: Path, member: _Member, room:
 
 def _check_name(archive: Path, name: str) -> None:
     """Raise StudioError where a member would not lie in the folder that it is unpacked to."""
+    if len(PurePosixPath(name).parts) > DEEPEST:
+        raise _not_safe(archive, f"{name[:40]}...", "lies in far too many folders")
     if not name or _OUTSIDE.search(name.replace("\\", "/")):
         raise _not_safe(archive, name, "leads out of the folder that it is unpacked to")
 

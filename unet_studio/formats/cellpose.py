@@ -165,7 +165,7 @@ def _found(source: Path) -> _Files:
     if not source.is_dir():
         raise StudioError(f"There is no {source}.", "Choose the folder that holds Cellpose's masks.")
     table = plain
-    if (source / CLASSES_FILE).is_file():
+    if inside(source, CLASSES_FILE).is_file():
         table, _ = read_classes_file(source / CLASSES_FILE)
     files, many = {}, 0
     for index, place in class_folders(table).items():

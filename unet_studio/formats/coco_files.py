@@ -12,6 +12,7 @@ from pathlib import Path
 from unet_studio.core.errors import StudioError
 from unet_studio.formats.coco_index import OTHER_KINDS
 from unet_studio.formats.json_elements import elements
+from unet_studio.formats.matching import files_below
 
 _PART = re.compile(r"(?i)(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?![a-z])")
 _OWN_NAME = "instances"  # what COCO calls files of masks, beside stuff_, panoptic_, captions_ and others
@@ -42,7 +43,7 @@ def find_coco_files(source: Path) -> tuple[tuple[CocoFile, ...], tuple[str, ...]
     others: list[str] = []
     found: list[CocoFile] = []
     for pattern in ("*.json", "annotations/*.json", "*/*.json"):
-        kinds = {path: _kind(path) for path in sorted(source.glob(pattern)) if path.is_file()}
+        kinds = {path: _kind(path) for path in files_below(source, pattern)}
         named = [f"{path.name} ({kind})" for path, kind in kinds.items() if kind not in ("", _OWN_NAME)]
         others += [name for name in named if name not in others]
         found = [_placed(source, path) for path, kind in kinds.items() if kind == _OWN_NAME]

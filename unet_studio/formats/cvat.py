@@ -20,6 +20,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats import run_lengths
+from unet_studio.formats.matching import files_below, inside
 from unet_studio.formats.regions import (
     MALFORMED,
     MAX_SIDE,
@@ -111,7 +112,7 @@ class _Index:
             while block := stream.read(BLOCK):
                 parser.Parse(block, False)
             parser.Parse(b"", True)
-        except (expat.ExpatError, ValueError, LookupError, OverflowError) as error:
+        except (expat.ExpatError, ValueError, LookupError, OverflowError, OSError) as error:
             raise broken(self.path, str(error) or repr(error)) from error
 
     def by_key(self) -> dict[str, _Image]:
@@ -219,9 +220,9 @@ def read_cvat(source: Path) -> Incoming:
 def _find(source: Path) -> Path:
     if source.is_file():
         return source
-    path = source / FILE_NAME
+    path = inside(source, FILE_NAME)
     if not path.is_file():
-        found = sorted(source.glob("*.xml")) if source.is_dir() else []
+        found = files_below(source, "*.xml")
         if len(found) != 1:
             raise StudioError(f"There is no {path}.", "Name the XML or zip file that CVAT exported.")
         path = found[0]

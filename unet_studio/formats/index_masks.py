@@ -24,6 +24,7 @@ from unet_studio.core.storage import read_json
 from unet_studio.formats.color_tables import text_of
 from unet_studio.formats.found_values import Meaning, classes_of, look
 from unet_studio.formats.mask_pictures import MaskPicture, find_masks, header_size, read_picture
+from unet_studio.formats.matching import inside
 from unet_studio.formats.regions import BACKGROUND_NAMES, IGNORED_NAMES
 from unet_studio.formats.sample import Incoming, Labels, Shape, check_shape
 
@@ -141,13 +142,13 @@ def _listed(root: Path, classes: Path | None, ignore_index: int | None) -> _List
     if classes is not None:
         return _from_classes_file(classes, ignore_index)
     for place in (root, root.parent):
-        if (place / CLASSES_FILE).is_file():
+        if inside(place, CLASSES_FILE).is_file():
             return _from_classes_file(place / CLASSES_FILE, ignore_index)
     for place in (root, root.parent):
         for name in NAME_LISTS:
-            if (place / name).is_file():
+            if inside(place, name).is_file():
                 return _from_names(place / name)
-        if (place / GREY_MAP).is_file():
+        if inside(place, GREY_MAP).is_file():
             return _from_grey_map(place / GREY_MAP)
     return None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unet_studio.core.errors import StudioError
+from unet_studio.formats.matching import files_below, inside
 from unet_studio.formats.regions import MAX_SIDE
 from unet_studio.formats.sample import Shape
 
@@ -23,13 +24,11 @@ def json_files(source: Path, sign: str, tool: str) -> dict[str, Path]:
     remedy = f"Choose the folder that holds {tool}'s .json files."
     if not source.is_dir():
         raise StudioError(f"There is no {source}.", remedy)
-    root = source.resolve()
-    found = {}
-    for path in sorted(source.rglob("*.json")):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            continue
-        if path.is_file() and sign.encode() in _bytes_of(path):
-            found[path.relative_to(source).as_posix().removesuffix(".json")] = path
+    found = {
+        path.relative_to(source).as_posix().removesuffix(".json"): path
+        for path in files_below(source, "**/*.json")
+        if sign.encode() in _bytes_of(path)
+    }
     if not found:
         raise StudioError(f"{source} holds no {tool} file.", remedy)
     return found
@@ -38,9 +37,11 @@ def json_files(source: Path, sign: str, tool: str) -> dict[str, Path]:
 def text_of(path: Path) -> str:
     """The text of a small file, a list of classes for instance; "" where it can't be read or is large."""
     try:
+        if not inside(path.parent, path.name).is_file():  # a pipe would make us wait
+            return ""
         with path.open("rb") as stream:
             data = stream.read(SMALL + 1)
-    except (OSError, ValueError):
+    except (OSError, ValueError, StudioError):
         return ""
     return data.decode("utf-8-sig", errors="replace") if len(data) <= SMALL else ""
 

@@ -26,7 +26,7 @@ from unet_studio.core.storage import atomic_write
 from unet_studio.formats.brush_runs import decode, encode
 from unet_studio.formats.json_elements import items, read_element
 from unet_studio.formats.json_files import text_of
-from unet_studio.formats.matching import inside
+from unet_studio.formats.matching import files_below, inside
 from unet_studio.formats.regions import (
     MALFORMED,
     MAX_SIDE,
@@ -198,9 +198,9 @@ def read_label_studio(source: Path) -> Incoming:
 
 
 def _find(source: Path) -> Path:
-    if (source / FILE_NAME).is_file():
+    if source.is_dir() and inside(source, FILE_NAME).is_file():
         return source / FILE_NAME
-    found = [source] if source.is_file() else sorted(source.glob("*.json")) if source.is_dir() else []
+    found = [source] if source.is_file() else files_below(source, "*.json")
     if len(found) != 1:
         raise StudioError(f"{source} should be or hold one JSON file.", "Name the file that was exported.")
     return found[0]

@@ -1,5 +1,6 @@
 """Which mask belongs to which image: by relative path first, then by stem; never by guessing."""
 
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -208,8 +209,35 @@ def _cut(name: str) -> str:
 def inside(folder: Path, relative: str) -> Path:
     """folder / relative. Raises StudioError where that would lie outside of folder, links followed."""
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        lies_within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that can't be one
+        lies_within = False
+    if not lies_within:
         raise StudioError(
             f"{relative} leads outside of {folder}.", "Rename the image, or remove the link in that folder."
         )
     return path
+
+
+def files_below(folder: Path, pattern: str) -> list[Path]:
+    """The regular files of a foreign folder that fit a glob pattern, sorted; "**/*.json" for any depth.
+
+    Links that lead out of the folder are left out, and so is what could not be read to its end: a pipe, a
+    device, a link in a circle. None where there is no such folder.
+    """
+    if not folder.is_dir():
+        return []
+    root = os.path.realpath(folder)
+    near = {folder: True}
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        if path.parent not in near:
+            near[path.parent] = _within(path.parent, root)
+        if near[path.parent] and path.is_file() and (not path.is_symlink() or _within(path, root)):
+            found.append(path)
+    return found
+
+
+def _within(path: Path, root: str) -> bool:
+    return os.path.realpath(path).startswith(root.rstrip(os.sep) + os.sep)

@@ -130,7 +130,7 @@ def _facts(title: str, names: dict[str, int], kinds: Mapping[int, str], count: i
 
 def read_nnunet(folder: Path) -> Incoming:
     """Open a data set folder that holds dataset.json and labelsTr with labels as PNG, TIFF or BMP."""
-    if not (folder / "dataset.json").is_file():
+    if not inside(folder, "dataset.json").is_file():
         raise StudioError(f"There is no {folder / 'dataset.json'}.", "Choose the folder DatasetXXX_Name.")
     table, meaning = _classes(folder / "dataset.json", read_json(folder / "dataset.json"))
     files = _labels(folder)

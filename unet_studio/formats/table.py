@@ -71,8 +71,15 @@ class Format:
         return one_file(destination, self.file_name) if self.file_name else destination
 
     def read(self, source: Path) -> Incoming:
-        """Open a foreign set of masks: a file, a folder, or an archive of either."""
-        return read_archive(source, self.reader) if is_archive(source) else self.reader(source)
+        """Open a foreign set of masks: a file, a folder, or an archive of either.
+
+        Raises StudioError for whatever is wrong with it.
+        """
+        try:
+            return read_archive(source, self.reader) if is_archive(source) else self.reader(source)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StudioError(f"{source} can't be read ({reason}).", "Look at its files.") from error
 
     def write(self, destination: Path, outgoing: Outgoing) -> Mapping[str, str]:
         """Write a set of masks; returns the file, relative to the destination, of each image.
