@@ -81,6 +81,14 @@ def test_tables_that_are_broken_are_refused(tmp_path: Path, name: str) -> None:
             read_color_masks(tmp_path)
 
 
+def test_a_table_may_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    save(tmp_path / "masks" / "a.png", RED)
+    (tmp_path / "secret.txt").write_text("255 0 0 cat\n")
+    (tmp_path / "masks" / "label_colors.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(StudioError, match="leads outside"):
+        read_color_masks(tmp_path / "masks")
+
+
 def test_a_table_may_not_give_two_classes_one_colour(tmp_path: Path) -> None:
     save(tmp_path / "a.png", RED)
     (tmp_path / "label_colors.txt").write_text("255 0 0 cat\n255 0 0 dog\n")

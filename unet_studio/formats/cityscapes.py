@@ -288,7 +288,7 @@ def _labels(folder: Path) -> _Labels:
     """The list of labels: label_colors.txt in the folder or above it, else Cityscapes' own."""
     for place in (folder, folder / GROUND_TRUTH, folder.parent, folder.parent.parent):
         for name in (LABEL_COLORS, "label_color.txt"):
-            if (place / name).is_file():
+            if inside(place, name).is_file():
                 return _own_labels(place / name, list(lines_of_colors(place / name)))
     table = ClassTable(
         tuple(

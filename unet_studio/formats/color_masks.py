@@ -126,7 +126,7 @@ def read_color_masks(folder: Path) -> Incoming:
 
 def _named_by_line(places: Sequence[Path], paths: Sequence[Path]) -> ColorTable | None:
     """The classes of a list of names, a line each: the colours are the masks' palette's, else VOC's."""
-    lists = (place / name for place in places for name in NAME_LISTS)
+    lists = (inside(place, name) for place in places for name in NAME_LISTS)
     path = next((one for one in lists if one.is_file()), None)
     if path is None:
         return None

@@ -19,6 +19,7 @@ from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass, read_cl
 from unet_studio.core.errors import StudioError
 from unet_studio.core.storage import read_json
 from unet_studio.formats.known_palettes import Color
+from unet_studio.formats.matching import inside
 from unet_studio.formats.regions import BACKGROUND_NAMES, IGNORED_NAMES
 
 VOID_NAMES = IGNORED_NAMES | {"unlabeled", "unknown", "_ignore_"}
@@ -48,7 +49,7 @@ def find_table(places: Iterable[Path]) -> ColorTable | None:
     """The table in the first of the folders that holds one. Raises StudioError where it is malformed."""
     for place in places:
         for name, read in READERS.items():
-            if (place / name).is_file():
+            if inside(place, name).is_file():
                 return read(place / name)
     return None
 
@@ -107,7 +108,7 @@ def _from_classes(path: Path) -> ColorTable:
     for void in ClassTable.from_json(read_json(path)).active:
         if void.index == ignore:
             indices.setdefault(rgb(void.color), UNLABELLED)
-    beside = path.with_name(LABEL_COLORS)
+    beside = inside(path.parent, LABEL_COLORS)
     if beside.is_file():
         for entry_beside in lines_of_colors(beside):
             if entry_beside.name.casefold() in VOID_NAMES:

@@ -19,6 +19,7 @@ from unet_studio.formats.color_masks import color_numbers
 from unet_studio.formats.color_tables import as_hex, text_of
 from unet_studio.formats.known_palettes import Color
 from unet_studio.formats.mask_pictures import MaskPicture, header_size, read_picture, walk_pictures
+from unet_studio.formats.matching import inside
 from unet_studio.formats.object_numbers import rectangles
 from unet_studio.formats.regions import (
     BACKGROUND_NAMES,
@@ -112,7 +113,7 @@ def _root(folder: Path) -> Path:
 def _classes(root: Path) -> _Classes:
     """The classes by number, and what a person should know of where they come from."""
     for name in ("labelmap.txt", "class_names.txt"):
-        if (root / name).is_file():
+        if inside(root, name).is_file():
             lines = [line.strip() for line in text_of(root / name).splitlines()]
             return _of_lines(root / name, [line for line in lines if line and not line.startswith("#")])
     note = "There is no labelmap.txt: the classes are VOC's own 20."
