@@ -1,8 +1,7 @@
 """What an export that is broken off leaves to go on with: which images were written, and what of.
 
-One line of JSON says which export it is, then one says it of each image whose files are complete. A line
-begins with its end, so that one which a kill cut off spoils no other. What was written is not trusted on its
-word: the proof reads every file back and compares it with the digest here.
+One line of JSON says which export it is, then one says it of each image whose files are complete. What was
+written is not trusted on its word: the proof reads every file back and compares it with the digest here.
 """
 
 import hashlib
@@ -48,16 +47,18 @@ class Written:
 
 
 class ExportLog:
-    """The log of one export. path: its file. head: tells this export from all others."""
+    """The log of one export. path: its file. Nothing is written of an export that can't be gone on with."""
 
     def __init__(self, path: Path, layers: StoredLayers, entry: Format, options: ExportOptions) -> None:
         self._path = path
         self._layers = layers
+        self._kept = can_go_on(entry, options)
         self._head = _head(layers, entry, options)
 
     def begin(self) -> None:
         """Forget what another export has left, and begin with this one."""
-        self._path.write_bytes(_line(self._head))
+        self._path.unlink(missing_ok=True)
+        self._append(self._head)
 
     def forget(self) -> None:
         """There is nothing to go on with any more."""
@@ -65,11 +66,18 @@ class ExportLog:
 
     def add(self, name: str, meant: Fingerprint) -> None:
         """All files of an image are complete."""
+        if not self._kept:
+            return
         facts = self._layers.facts[name]
         sources = _sources(self._layers, name, facts.get("model"))
         value = {"image": name, "labels": [*meant.shape, meant.digest], "facts": facts, "sources": sources}
-        with self._path.open("ab", buffering=0) as log:
-            log.write(_line(value))
+        self._append(value)
+
+    def _append(self, value: Any) -> None:
+        if self._kept:
+            # A line begins with its end, so that one which a kill cut off spoils no other.
+            with self._path.open("ab", buffering=0) as log:
+                log.write(("\n" + json.dumps(value)).encode())
 
     def written(self) -> dict[str, Written] | None:
         """The images that this very export has written before, from layers that are the same now.
@@ -100,10 +108,6 @@ class ExportLog:
 def can_go_on(entry: Format, options: ExportOptions) -> bool:
     """Whether an export can be gone on with, image by image; statistics need every image at hand."""
     return entry.name in PIECEWISE and not options.statistics
-
-
-def _line(value: Any) -> bytes:
-    return ("\n" + json.dumps(value)).encode()
 
 
 def _head(layers: StoredLayers, entry: Format, options: ExportOptions) -> dict[str, str]:
