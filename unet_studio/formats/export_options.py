@@ -16,9 +16,6 @@ from unet_studio.core.project import Project, Status
 Layer = Literal["mask", "annotation", "prediction"]
 Which = Literal["approved", "all", "selection"]
 PictureKind = Literal["overlay", "side-by-side"]
-LAYERS: tuple[Layer, ...] = ("mask", "annotation", "prediction")
-WHICH: tuple[Which, ...] = ("approved", "all", "selection")
-PICTURES: tuple[PictureKind, ...] = ("overlay", "side-by-side")
 PARTS = ("train", "val", "test", "none")  # of split folders; none: images without a place in the split
 Advance = Callable[[int, int], None]  # steps done, steps in all; may raise Cancelled
 

@@ -16,8 +16,6 @@ from unet_studio.formats.destination import Destination, files_below
 from unet_studio.formats.export_extras import Extras
 from unet_studio.formats.export_layers import StoredLayers, check_images_place, nothing_stored, parts_of
 from unet_studio.formats.export_log import LOG, ExportLog, Written, can_go_on
-from unet_studio.formats.export_options import LAYERS as LAYERS
-from unet_studio.formats.export_options import WHICH as WHICH
 from unet_studio.formats.export_options import Advance
 from unet_studio.formats.export_options import ExportOptions as ExportOptions
 from unet_studio.formats.export_plan import ExportPlan as ExportPlan
