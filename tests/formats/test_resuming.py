@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ import os, signal, sys
 from pathlib import Path
 from unet_studio.core.project import Project
 from unet_studio.formats.exporting import export_masks
-from unet_studio.formats.importing import import_masks
+from unet_studio.formats.importing import ImportOptions, import_masks
 
 def kill(done, total):
     if done == 4:
@@ -37,7 +38,8 @@ def kill(done, total):
 
 what, folder, name, place = sys.argv[1:]
 work = {"export": export_masks, "import": import_masks}[what]
-work(Project.open(Path(folder)), name, Path(place), advance=kill)
+options = ImportOptions(approve=True) if what == "import" else None
+work(Project.open(Path(folder)), name, Path(place), options, kill)
 """
 
 
@@ -88,7 +90,7 @@ def content(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    for name in [name for name in found if name.endswith("manifest.json")]:
+    for name in [name for name in found if name.endswith("manifest")]:
         value = json.loads(found[name])
         del value["created"]
         found[name] = value
@@ -190,18 +192,22 @@ def test_a_file_that_was_tampered_with_is_found(project: Project, tmp_path: Path
 
 @pytest.mark.parametrize("name", ["coco", "index-png"])
 def test_an_import_that_was_killed_is_gone_on_with(name: str, project: Project, tmp_path: Path) -> None:
+    options = ImportOptions(approve=True)
     export_masks(project, name, tmp_path / "masks")
     for folder in ("killed", "undisturbed"):
         (tmp_path / folder).mkdir()
         for image in project.images:
             (tmp_path / folder / image).write_bytes(project.image_path(image).read_bytes())
     killed("import", tmp_path / "killed", name, tmp_path / "masks")
+    (tmp_path / "killed" / "unet-studio" / "annotations" / ".0123abc.tmp").write_bytes(b"half")
     here = Project.open(tmp_path / "killed")
-    report = import_masks(here, name, tmp_path / "masks", ImportOptions(resume=True))
+    report = import_masks(here, name, tmp_path / "masks", replace(options, resume=True))
     assert len(report.earlier) == 4
     assert len(report.imported) == COUNT - 4
     there = Project.open(tmp_path / "undisturbed")
-    import_masks(there, name, tmp_path / "masks")
+    import_masks(there, name, tmp_path / "masks", options)
+    assert here.split == there.split
+    assert len(here.split) == COUNT
     for part in ("annotations", "approved", "journal"):
         assert content(here.folder / part) == content(there.folder / part)
     assert here.classes == there.classes

@@ -17,6 +17,7 @@ from unet_studio.core.pixels import oriented
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project, Status
 from unet_studio.core.restoring import Undone, undo
+from unet_studio.core.storage import HALF_WRITTEN
 from unet_studio.formats.ahead import ahead
 from unet_studio.formats.examination import drawn
 from unet_studio.formats.foreign import keep_remainder, remainder_layer
@@ -136,6 +137,7 @@ class _Import:
     rows: list[ImageRow] = field(default_factory=list)
     recorder: snapshots.Recorder | None = None
     added: tuple[str, ...] = ()
+    resumed: bool = False
 
     def begin(self, earlier: snapshots.Snapshot | None) -> None:
         """Find the images to import, and keep what is there of them."""
@@ -145,6 +147,7 @@ class _Import:
         self.added = tuple(entry.name for entry in self.table.active if before.named(entry.name) is None)
         if earlier is not None:
             self.recorder = snapshots.resume(self.project, earlier)
+            self.resumed = True
             self._leave_out_earlier(earlier)
         elif self.rows:
             self.recorder = self._keep()
@@ -190,6 +193,7 @@ class _Import:
         try:
             with self.recorder, self.project.split_in_batches():
                 self._prepare()
+                self._mend_earlier()
                 with closing(ahead(self.rows, self._picture)) as pictures:
                     for done, (row, picture) in enumerate(pictures):
                         advance(done, len(self.rows))
@@ -211,6 +215,15 @@ class _Import:
             facts = {"source": str(self.plan.source), "format": self.plan.format, "title": self._title()}
             imported.write_marker(self.project.folder, self.model, facts)
             self.project.set_model(self.model)
+
+    def _mend_earlier(self) -> None:
+        """Make up for what a kill kept from the disk: places in the split; and remove half-written files."""
+        for layer in self.recorder.snapshot.layers if self.recorder and self.resumed else ():
+            for half in (self.project.folder / layer).rglob(HALF_WRITTEN):
+                half.unlink(missing_ok=True)
+        for name in self.earlier:
+            if self.project.status(name) is Status.APPROVED:
+                self.project.assign_split(name)
 
     def _written(self, complete: bool) -> ImportReport:
         """The report, which is on disk as well."""
