@@ -100,8 +100,8 @@ class Guard:
 def limited_time() -> Iterator[None]:
     """Raise Hang when a trial takes too long."""
 
-    def ring(_signal: int, _frame: Any) -> None:
-        raise Hang(f"more than {SECONDS} s")
+    def ring(number: int, _frame: Any) -> None:
+        raise Hang(f"more than {SECONDS} s" if number == signal.SIGPROF else f"no answer for {4 * SECONDS} s")
 
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGPROF, ring)

@@ -152,7 +152,7 @@ def read_nnunet(folder: Path) -> Incoming:
 
 def _labels(folder: Path) -> dict[str, Path]:
     """The files of labels by the image's name, as far as cases.json tells it, else by case."""
-    names = read_json(folder / CASES) if (folder / CASES).is_file() else {}
+    names = read_json(folder / CASES) if inside(folder, CASES).is_file() else {}
     files, others = {}, set()
     for part in (TRAINING, TESTING):
         place = folder / f"{LABELS}{part}"

@@ -62,6 +62,7 @@ def read_voc(folder: Path) -> Incoming:
         )
 
     def read(key: str, shape: Shape | None) -> Labels:
+        check_shape(str(files[key]), header_size(files[key]) or shape or (0, 0), shape)  # before it is decoded
         labels = _class_indices(files[key], classes)
         check_shape(str(files[key]), (labels.shape[0], labels.shape[1]), shape)
         return labels
