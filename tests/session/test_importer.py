@@ -9,8 +9,7 @@ from PIL import Image
 
 from tests.helpers import SHAPE, make_folder, truth
 from unet_studio.core.classes import ClassTable
-from unet_studio.core.project import Status
-from unet_studio.formats import importing
+from unet_studio.core.project import Project, Status
 from unet_studio.formats.import_options import ImportOptions
 from unet_studio.formats.regions import Order
 from unet_studio.formats.sample import Outgoing, Sample
@@ -211,17 +210,17 @@ def test_undo_asks_where_a_person_painted_since(qtbot, session, masks):
 
 @pytest.fixture
 def gate(monkeypatch):
-    """Stops the import before its third image until it is opened."""
+    """Stops the import where it writes its third mask until it is opened."""
     reached, opened = threading.Event(), threading.Event()
-    original = importing._Import._try
+    original = Project.write_annotation
 
-    def held(self, row, place):
-        if place == 2:
+    def held(self, name, *what):
+        if name == "2.png":
             reached.set()
             assert opened.wait(20)
-        original(self, row, place)
+        original(self, name, *what)
 
-    monkeypatch.setattr(importing._Import, "_try", held)
+    monkeypatch.setattr(Project, "write_annotation", held)
     yield reached, opened
     opened.set()
 
