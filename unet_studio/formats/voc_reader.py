@@ -62,7 +62,9 @@ def read_voc(folder: Path) -> Incoming:
         )
 
     def read(key: str, shape: Shape | None) -> Labels:
-        check_shape(str(files[key]), header_size(files[key]) or shape or (0, 0), shape)  # before it is decoded
+        stated = header_size(files[key])
+        if stated is not None:  # a wrong one is told before it is decoded
+            check_shape(str(files[key]), stated, shape)
         labels = _class_indices(files[key], classes)
         check_shape(str(files[key]), (labels.shape[0], labels.shape[1]), shape)
         return labels
