@@ -8,7 +8,14 @@ import torch
 
 from unet_studio.core.errors import StudioError
 from unet_studio.model import devices
-from unet_studio.model.devices import choose_device, describe_devices, fast_dtype, set_threads
+from unet_studio.model.devices import (
+    choose_device,
+    describe_devices,
+    fast_dtype,
+    lost,
+    out_of_memory,
+    set_threads,
+)
 
 
 @pytest.fixture
@@ -109,3 +116,53 @@ def test_cores_are_those_this_process_may_use(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert devices.available_cores() == 1
+
+
+LOSSES = [
+    RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"),
+    torch.AcceleratorError("CUDA error: unspecified launch failure"),
+    RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+    RuntimeError("CUDA error: the launch timed out and was terminated"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment"),
+    RuntimeError("Found no NVIDIA driver on your system."),
+    RuntimeError("HIP error: invalid device function"),
+    NotImplementedError(
+        "The operator 'aten::x' is not currently implemented for the MPS device. If you want this op"
+    ),
+]
+SHORTAGES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes"),
+    MemoryError(),
+]
+MISTAKES = [
+    RuntimeError(
+        "Given groups=1, weight of size [4, 3, 3, 3], expected input[1, 1, 8, 8] to have 3 channels"
+    ),
+    RuntimeError("Expected all tensors to be on the same device, but found cuda:0 and cpu"),
+    ValueError("CUDA error"),
+    StudioError("no", "yes"),
+]
+
+
+@pytest.mark.parametrize("error", LOSSES, ids=str)
+def test_a_lost_card_is_told(error):
+    assert lost(error)
+    assert not out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", SHORTAGES, ids=str)
+def test_a_full_memory_is_no_lost_card(error):
+    assert out_of_memory(error)
+    assert not lost(error)
+
+
+@pytest.mark.parametrize("error", MISTAKES, ids=str)
+def test_what_a_program_does_wrong_is_neither(error):
+    assert not lost(error)
+    assert not out_of_memory(error)

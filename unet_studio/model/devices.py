@@ -8,6 +8,26 @@ import torch
 
 from unet_studio.core.errors import StudioError
 
+MEMORY_SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # in the text of a RuntimeError
+# In the text of a RuntimeError that comes from the device itself or its libraries, never from a network.
+LOSS_SIGNS = (
+    "CUDA error",
+    "CUDA driver",
+    "HIP error",
+    "CUBLAS_STATUS",
+    "cuBLAS",
+    "cuDNN error",
+    "CUDNN_STATUS",
+    "device-side assert",
+    "no kernel image",
+    "launch failure",
+    "NVIDIA driver",
+    "CUDA unknown error",
+    "MPS backend",
+    "the MPS device",
+    "Metal",
+)
+
 
 @dataclass(frozen=True)
 class DeviceInfo:
@@ -82,6 +102,25 @@ def fast_dtype(device: torch.device) -> torch.dtype | None:
     if device.type == "cpu" and native_bfloat16():
         return torch.bfloat16
     return None
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: PyTorch's exception for it isn't used by all its parts."""
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in MEMORY_SIGNS))
+
+
+def lost(error: Exception) -> bool:
+    """Whether an error says that a graphics card can't be used (any more), for another reason than memory.
+
+    A failed kernel ("device-side assert triggered", "unspecified launch failure"), a card that PyTorch has no
+    code for ("no kernel image"), a driver that went away, an operation that Metal lacks. CUDA then refuses
+    every further call in this process, also to read what lies on the card and to empty its cache: the
+    processor needs a copy of the weights that never was there.
+    """
+    if not isinstance(error, RuntimeError) or out_of_memory(error):
+        return False
+    return isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in LOSS_SIGNS)
 
 
 def describe_devices() -> list[DeviceInfo]:
