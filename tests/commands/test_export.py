@@ -13,6 +13,7 @@ from unet_studio.core.classes import ClassTable, write_classes_file
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png, read_json, write_index_png
+from unet_studio.formats.destination import MANIFEST
 
 
 @pytest.fixture
@@ -75,10 +76,10 @@ def test_classes_are_mapped_and_ordered(run: Run, project: Path, tmp_path: Path)
 def test_images_are_selected_by_name_or_by_a_list(run: Run, project: Path, tmp_path: Path) -> None:
     done = run("export", project, "index-png", tmp_path / "1", "--select", "a.png", "sub/c.png")
     assert done.status == 0
-    assert written(tmp_path / "1") == {"a.png", "sub/c.png", "classes.json", "manifest.json"}
+    assert written(tmp_path / "1") == {"a.png", "sub/c.png", "classes.json", MANIFEST}
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfsub/c.png\r\n\r\nb.jpg\n")
     done = run("export", project, "index-png", tmp_path / "2", "--list", tmp_path / "list.txt")
-    assert written(tmp_path / "2") == {"b.png", "sub/c.png", "classes.json", "manifest.json"}
+    assert written(tmp_path / "2") == {"b.png", "sub/c.png", "classes.json", MANIFEST}
     (tmp_path / "list.txt").write_text("\n")
     words = ["export", project, "index-png", tmp_path / "3"]
     assert "names no images" in run(*words, "--list", tmp_path / "list.txt").err
@@ -122,7 +123,7 @@ def test_the_pixel_size_that_image_files_state_is_suggested(run: Run, images: Pa
     project.set_pixel_size(PixelSize(3, "µm"))
     project.close()
     assert "state" not in run(*words).err
-    assert read_json(tmp_path / "out" / "manifest.json")["pixel_size"] == {"value": 3.0, "unit": "µm"}
+    assert read_json(tmp_path / "out" / MANIFEST)["pixel_size"] == {"value": 3.0, "unit": "µm"}
 
 
 def test_a_loss_is_told_to_the_pixel(run: Run, project: Path, tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_files_that_were_changed_are_kept_unless_told_otherwise(
     assert done.status == 1
     assert "changed since their export" in done.err
     assert run(*words, "--overwrite").status == 0
-    assert read_json(tmp_path / "out" / "manifest.json")["complete"] is True
+    assert read_json(tmp_path / "out" / MANIFEST)["complete"] is True
 
 
 def test_a_full_disk_is_said_in_a_line(

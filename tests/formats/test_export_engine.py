@@ -21,7 +21,7 @@ from unet_studio.core.overlays import PictureStyle
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png, read_json
-from unet_studio.formats.destination import ASIDE
+from unet_studio.formats.destination import ASIDE, MANIFEST
 from unet_studio.formats.exporting import ExportOptions, export_masks
 from unet_studio.formats.table import FORMATS, WRITTEN
 
@@ -78,7 +78,7 @@ def test_a_selection(project: Project, tmp_path: Path) -> None:
     options = ExportOptions(which="selection", names=("d.png", "sub/b.png"))
     report = export_masks(project, "index-png", tmp_path / "out", options)
     assert report.images == tuple(name for name in project.images if name in options.names)
-    assert files(tmp_path / "out") == {"d.png", "sub/b.png", "classes.json", "manifest.json"}
+    assert files(tmp_path / "out") == {"d.png", "sub/b.png", "classes.json", MANIFEST}
     with pytest.raises(StudioError, match=r"1 of the chosen images are not in images: x\.png"):
         export_masks(project, "index-png", tmp_path / "2", ExportOptions(which="selection", names=("x.png",)))
 
@@ -112,7 +112,7 @@ def test_classes_keep_their_indices_unless_they_get_an_order(project: Project, t
     assert value["background"] == 1
     labels = read_index_png(tmp_path / "2" / "a.png")[0]
     assert (labels == np.array([1, 2, 0, 2], np.uint8)[labels_of(0)]).all()
-    manifest = read_json(tmp_path / "2" / "manifest.json")
+    manifest = read_json(tmp_path / "2" / MANIFEST)
     assert manifest["class_mapping"] == [
         {"here": "background", "index": 0, "there": "background", "index_there": 1},
         {"here": "cell", "index": 1, "there": "hair", "index_there": 2},
@@ -210,7 +210,7 @@ def test_beside_one_file(project: Project, tmp_path: Path) -> None:
     options = ExportOptions(pictures=frozenset({"overlay"}), statistics=True)
     export_masks(project, "coco", tmp_path / "out" / "set.json", options)
     assert files(tmp_path / "out") == {
-        "set.json", "set.manifest.json", "set.statistics.csv", "set.statistics-summary.csv",
+        "set.json", "set.manifest", "set.statistics.csv", "set.statistics-summary.csv",
         *(f"set.overlays/{stem}.overlay.jpg" for stem in ("a", "sub/b", "c", "d")),
     }  # fmt: skip
     for among in (options, ExportOptions(with_images=True)):
@@ -272,7 +272,7 @@ def test_the_manifest_holds_every_file_with_its_checksum(project: Project, tmp_p
     value = read_json(report.manifest)
     assert value["complete"] is True
     assert value["split_folders"] is True
-    assert set(value["files"]) == files(tmp_path / "out") - {"manifest.json"}
+    assert set(value["files"]) == files(tmp_path / "out") - {MANIFEST}
     for file, digest in value["files"].items():
         assert hashlib.sha256((tmp_path / "out" / file).read_bytes()).hexdigest() == digest
     sample = next(sample for sample in value["samples"] if sample["image"] == "sub/b.png")
@@ -280,6 +280,35 @@ def test_the_manifest_holds_every_file_with_its_checksum(project: Project, tmp_p
         "approved", "val", 16, 12,
     )  # fmt: skip
     assert sample["image_hash"] == pixel_hash(read_image(project.image_path("sub/b.png")))
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_readers_find_masks_alone(project: Project, tmp_path: Path, name: str) -> None:
+    """labelme's converters read every *.json of a folder, datumaro every one in annotations/."""
+    plain = export_masks(project, name, tmp_path / "plain")
+    options = ExportOptions(statistics=True, pictures=frozenset({"overlay", "side-by-side"}))
+    report = export_masks(project, name, tmp_path / "out", options)
+    assert plain.manifest.name == report.manifest.name == "unet-studio-export.manifest"
+    beside = files(tmp_path / "out") - (files(tmp_path / "plain") - {MANIFEST})
+    assert {Path(file).suffix for file in beside} == {".manifest", ".csv", ".jpg"}
+
+
+@pytest.mark.parametrize(("place", "new", "former"), [
+    ("out", "out/unet-studio-export.manifest", "out/manifest.json"),
+    ("set.json", "set.manifest", "set.manifest.json"),
+])  # fmt: skip
+def test_an_export_of_an_earlier_version_is_replaced(
+    project: Project, tmp_path: Path, place: str, new: str, former: str
+) -> None:
+    export_masks(project, "coco", tmp_path / place, ExportOptions(statistics=True))
+    (tmp_path / new).rename(tmp_path / former)
+    assert export_masks(project, "coco", tmp_path / place).proof.exact
+    assert (tmp_path / new).exists()
+    assert not (tmp_path / former).exists()
+    assert not list(tmp_path.rglob("*.csv"))
+    (tmp_path / new).rename(tmp_path / former)
+    with pytest.raises(StudioError, match="holds an export as coco already"):
+        export_masks(project, "cvat", (tmp_path / place).with_suffix(".xml" if "." in place else ""))
 
 
 # -- what is there already --------------------------------------------------------------------------------
@@ -290,7 +319,7 @@ def test_a_narrower_export_takes_away_all_that_the_wider_left(project: Project, 
     export_masks(project, "index-png", tmp_path / "out", wide)
     (tmp_path / "out" / "notes.txt").write_text("mine")
     export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="selection", names=("a.png",)))
-    assert files(tmp_path / "out") == {"a.png", "classes.json", "manifest.json", "notes.txt"}
+    assert files(tmp_path / "out") == {"a.png", "classes.json", MANIFEST, "notes.txt"}
     assert not (tmp_path / "out" / "train").exists()
 
 
@@ -308,13 +337,13 @@ def test_a_file_of_others_in_the_way_stops_it_before_anything_is_moved(
 ) -> None:
     one = ExportOptions(which="selection", names=("a.png",))
     export_masks(project, "index-png", tmp_path / "out", one)
-    before = (tmp_path / "out" / "manifest.json").read_bytes()
+    before = (tmp_path / "out" / MANIFEST).read_bytes()
     (tmp_path / "out" / "c.png").write_text("mine")
     with pytest.raises(StudioError, match=r"c\.png is there already"):
         export_masks(project, "index-png", tmp_path / "out")
-    assert files(tmp_path / "out") == {"a.png", "classes.json", "manifest.json", "c.png"}
+    assert files(tmp_path / "out") == {"a.png", "classes.json", MANIFEST, "c.png"}
     assert (tmp_path / "out" / "c.png").read_text() == "mine"
-    assert (tmp_path / "out" / "manifest.json").read_bytes() == before
+    assert (tmp_path / "out" / MANIFEST).read_bytes() == before
 
 
 def test_a_link_in_the_destination_is_not_followed(project: Project, tmp_path: Path) -> None:
@@ -334,14 +363,16 @@ def test_an_export_in_another_format_is_not_removed(project: Project, tmp_path: 
         export_masks(project, "cvat", tmp_path / "out")
     assert files(tmp_path / "out") == before
     export_masks(project, "cvat", tmp_path / "out" / "other.xml")
-    assert files(tmp_path / "out") == before | {"other.xml", "other.manifest.json"}
+    assert files(tmp_path / "out") == before | {"other.xml", "other.manifest"}
 
 
 def test_a_foreign_manifest_is_not_overwritten(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    (tmp_path / MANIFEST).write_text('{"name": "a web page"}')
+    (tmp_path / "manifest.json").write_text('{"name": "another"}')
     with pytest.raises(StudioError, match="holds files already"):
         export_masks(project, "coco", tmp_path)
-    assert (tmp_path / "manifest.json").read_text() == '{"name": "a web page"}'
+    assert (tmp_path / MANIFEST).read_text() == '{"name": "a web page"}'
+    assert (tmp_path / "manifest.json").read_text() == '{"name": "another"}'
 
 
 # -- what interrupts it -----------------------------------------------------------------------------------
@@ -412,9 +443,9 @@ def test_an_export_that_was_killed_while_files_were_put_in_place_can_be_repeated
         patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             export_masks(project, "index-png", tmp_path / "out")
-    assert read_json(tmp_path / "out" / "manifest.json")["complete"] is False
+    assert read_json(tmp_path / "out" / MANIFEST)["complete"] is False
     assert export_masks(project, "index-png", tmp_path / "out").proof.exact
-    assert files(tmp_path / "out") == {*NAMES, "classes.json", "manifest.json"}
+    assert files(tmp_path / "out") == {*NAMES, "classes.json", MANIFEST}
 
 
 def test_what_a_killed_export_left_aside_goes(project: Project, tmp_path: Path) -> None:
@@ -424,7 +455,7 @@ def test_what_a_killed_export_left_aside_goes(project: Project, tmp_path: Path) 
     shutil.copy(Path(__file__), left.parent / "lock")  # of no process that lives
     os.utime(left.parent / "lock", (0, 0))
     assert export_masks(project, "index-png", tmp_path / "out").proof.exact
-    assert files(tmp_path / "out") == {*NAMES, "classes.json", "manifest.json"}
+    assert files(tmp_path / "out") == {*NAMES, "classes.json", MANIFEST}
 
 
 def test_two_exports_to_one_place(project: Project, tmp_path: Path) -> None:
@@ -443,7 +474,7 @@ def test_lists_do_not_name_images_that_could_not_be_read(project: Project, tmp_p
     good = ExportOptions(which="selection", names=("a.png", "sub/b.png", "d.png"))
     export_masks(project, name, tmp_path / "good" / "out", good)
     assert files(tmp_path / "out") == files(tmp_path / "good" / "out")
-    for file in files(tmp_path / "out") - {"manifest.json"}:
+    for file in files(tmp_path / "out") - {MANIFEST}:
         alike = [(tmp_path / place / file).read_bytes() for place in ("out", "good/out")]
         dated = file.endswith((".npy", ".json", ".xml"))  # these may hold the time
         assert alike[0] == alike[1] or (dated and len(alike[0]) == len(alike[1]))

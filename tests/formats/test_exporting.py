@@ -14,6 +14,7 @@ from unet_studio.core.image_io import pixel_hash, read_image
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
+from unet_studio.formats.destination import MANIFEST
 from unet_studio.formats.exporting import ExportOptions, export_masks
 from unet_studio.formats.table import WRITTEN
 
@@ -92,7 +93,7 @@ def test_the_prediction_layer_holds_the_models_own_words(project: Project, tmp_p
 
 def test_the_manifest_names_status_model_and_mode(project: Project, tmp_path: Path) -> None:
     export_masks(project, "index-png", tmp_path / "out", ExportOptions(which="all"))
-    value = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    value = json.loads((tmp_path / "out" / MANIFEST).read_text())
     entries = {entry["image"]: entry for entry in value["samples"]}
     assert entries["sub/begun.png"] == {
         "image": "sub/begun.png", "file": "sub/begun.png", "status": "painted", "model": "m", "mode": "exact",
@@ -115,7 +116,7 @@ def test_every_format_takes_all_images(project: Project, tmp_path: Path, name: s
 
 def test_a_coco_file_has_its_manifest_beside_it(project: Project, tmp_path: Path) -> None:
     report = export_masks(project, "coco", tmp_path / "set.json")
-    assert report.manifest == tmp_path / "set.manifest.json"
+    assert report.manifest == tmp_path / "set.manifest"
     value = json.loads((tmp_path / "set.json").read_text())
     assert [image["file_name"] for image in value["images"]] == ["done.png"]
     assert [category["name"] for category in value["categories"]] == ["cell", "wall"]
@@ -150,7 +151,7 @@ def test_a_manifest_from_elsewhere_deletes_nothing_outside(project: Project, tmp
     (tmp_path / "precious.png").write_bytes(b"precious")
     (tmp_path / "out").mkdir()
     manifest = {"program": "U-Net Studio 0", "samples": [{"file": "../precious.png"}]}
-    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "out" / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(StudioError, match="outside"):
         export_masks(project, "index-png", tmp_path / "out")
     assert (tmp_path / "precious.png").exists()

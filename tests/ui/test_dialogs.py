@@ -21,6 +21,7 @@ from tests.ui.conftest import paint_all, shown
 from unet_studio.core.errors import StudioError
 from unet_studio.core.storage import read_index_png
 from unet_studio.formats import destination, exporting
+from unet_studio.formats.destination import MANIFEST
 from unet_studio.formats.export_options import ExportOptions
 from unet_studio.formats.proof import Proof
 from unet_studio.formats.table import WRITTEN
@@ -103,7 +104,7 @@ def test_the_exported_mask_is_the_mask(finished, qtbot, tmp_path):
     written(dialog, qtbot)
     labels, _ = read_index_png(tmp_path / "out" / "0.png")
     assert (labels == 1).all()
-    assert json.loads((tmp_path / "out/manifest.json").read_text())
+    assert json.loads((tmp_path / "out" / MANIFEST).read_text())
     dialog.close()
 
 

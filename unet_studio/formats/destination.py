@@ -19,7 +19,11 @@ from unet_studio.formats.matching import inside
 from unet_studio.formats.table import Format
 
 PROGRAM = "U-Net Studio"
-MANIFEST = "manifest.json"
+# JSON inside, under a name that no reader takes for data: labelme's converters read every *.json of a folder
+# as the shapes of an image, datumaro every one in annotations/ as a COCO file.
+MANIFEST = "unet-studio-export.manifest"
+_SUFFIX = "manifest"  # after the name of an export that is one file among others'
+_FORMER = "manifest.json"  # what it was called by earlier versions, in both cases after the prefix
 ASIDE = ".unet-studio-export"  # the folder in the destination that holds what isn't complete yet
 _BLOCK = 1 << 20  # bytes hashed at a time
 
@@ -46,8 +50,10 @@ class Destination:
             raise StudioError(f"{path} is one file.", "Name a folder, which gets a folder for each part.")
         _check_place(project, entry, folder, path, options)
         prefix = f"{path.stem}." if single else ""
-        manifest = folder / f"{prefix}{MANIFEST}"
+        manifest = _manifest(folder, prefix)
         earlier = _earlier(manifest, entry)
+        if earlier is None:
+            earlier = _of_former_version(folder / f"{prefix}{_FORMER}", entry)
         target = entry.target(path)
         occupied = target.is_file() or (target.is_dir() and any(_foreign(target)))
         if earlier is None and (occupied or manifest.exists()):
@@ -61,7 +67,7 @@ class Destination:
     @property
     def manifest(self) -> Path:
         """The file that lists what was exported."""
-        return self.folder / f"{self.prefix}{MANIFEST}"
+        return _manifest(self.folder, self.prefix)
 
     def beside(self, name: str) -> str:
         """What a file or folder beside the masks is called, relative to the folder."""
@@ -173,6 +179,16 @@ def _check_place(project: Project, entry: Format, folder: Path, path: Path, opti
             f"{path} lies among the images, where masks would be taken for images.",
             f"Choose a folder outside of {project.image_root}.",
         )
+
+
+def _manifest(folder: Path, prefix: str) -> Path:
+    return folder / (f"{prefix}{_SUFFIX}" if prefix else MANIFEST)
+
+
+def _of_former_version(manifest: Path, entry: Format) -> dict[str, str] | None:
+    """The files of an earlier version's export, its manifest among them; None where it is none of ours."""
+    found = _earlier(manifest, entry)
+    return None if found is None else {**found, manifest.name: ""}
 
 
 def _earlier(manifest: Path, entry: Format) -> dict[str, str] | None:

@@ -251,7 +251,7 @@ class _Export:
         )
 
     def _manifest(self, report: ExportReport) -> dict[str, Any]:
-        """manifest.json: which file holds which image, how far it was, which model and mode it rests on."""
+        """The manifest: which file holds which image, how far it was, which model and mode it rests on."""
         copies = {name: {"copy": file} for name, file in self.images.items()}
         return {
             "project": self.project.name,

@@ -254,7 +254,7 @@ def _index_png(look: Look) -> int:
     """PNG files of grey or palette pixels."""
     if not look.png_kinds & {GREY, PALETTE}:
         return 0
-    return 75 if look.any(r"/(classes\.json|manifest\.json)$") else 45
+    return 75 if look.any(r"/classes\.json$") else 45
 
 
 def _index_tiff(look: Look) -> int:
