@@ -36,13 +36,14 @@ def ahead(
         for item in items:
             waiting.append((item, pool.submit(work, item)))
             while len(waiting) > allowed:
-                first, result = _next(waiting)
-                if not isinstance(result, StudioError):
-                    largest = max(largest, size(result))
+                entry = _next(waiting)
+                if not isinstance(entry[1], StudioError):
+                    largest = max(largest, size(entry[1]))
                     allowed = min(2 * workers, MOST // max(largest, 1))
-                yield first, result
+                yield entry
         while waiting:
-            yield _next(waiting)
+            entry = _next(waiting)
+            yield entry
     finally:
         pool.shutdown(cancel_futures=True)
 

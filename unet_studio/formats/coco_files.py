@@ -52,9 +52,9 @@ def find_coco_files(source: Path) -> tuple[tuple[CocoFile, ...], tuple[str, ...]
     chosen, unlike = _one_set(found)
     if not chosen:
         names = ", ".join(file.path.relative_to(source).as_posix() for file in found) or "none"
-        aside = f"; {', '.join(others)} can't be read" if others else ""
+        beside = f"; {', '.join(others)} can't be read" if others else ""
         raise StudioError(
-            f"{source} should hold one COCO file but has {names}{aside}.", "Name the .json file."
+            f"{source} should hold one COCO file but has {names}{beside}.", "Name the .json file."
         )
     aside = [*others, *(file.path.name for file in unlike)]
     return chosen, ((f"Passed over: {', '.join(aside)}.",) if aside else ())
