@@ -42,8 +42,8 @@ def ahead(
                     allowed = min(2 * workers, MOST // max(largest, 1))
                 yield entry
         while waiting:
-            entry = _next(waiting)
-            yield entry
+            last = _next(waiting)
+            yield last
     finally:
         pool.shutdown(cancel_futures=True)
 
