@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.commands.conftest import Run
-from unet_studio.core import image_io
+from unet_studio.commands import prediction_folder
 from unet_studio.core.classes import ClassTable, PixelClass, write_classes_file
 from unet_studio.core.image_io import read_image
 from unet_studio.core.project import Project
@@ -172,14 +172,14 @@ def test_an_image_whose_name_is_no_unicode_is_predicted_and_then_skipped(
 def test_an_image_that_may_not_be_read_does_not_end_the_others(
     run: Run, images: Path, model: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hashed = image_io.file_hash
+    hashed = prediction_folder.file_hash
 
     def refuse(path: Path) -> str:
         if path.name == "a.png":
             raise PermissionError(13, "Permission denied", str(path))
         return hashed(path)
 
-    monkeypatch.setattr(image_io, "file_hash", refuse)
+    monkeypatch.setattr(prediction_folder, "file_hash", refuse)
     done = run("predict", images, "--out", out, "--model", model, "--device", "cpu", "--json")
     assert done.status == 1
     assert set(done.value["written"]) == {"b.jpg", "sub/c.png"}

@@ -16,7 +16,14 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.storage import atomic_write, read_index_png, read_json, write_index_png, write_json
+from unet_studio.core.storage import (
+    atomic_write,
+    read_index_png,
+    read_index_texts,
+    read_json,
+    write_index_png,
+    write_json,
+)
 
 PALETTE = np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
 REUSED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -150,7 +157,21 @@ def test_index_png_round_trip(tmp_path: Path, labels: np.ndarray, texts: dict[st
     assert read.dtype == np.uint8
     np.testing.assert_array_equal(read, labels)
     assert found == texts
+    assert read_index_texts(path) == (texts, True)
     assert path.read_bytes()[24:26] == b"\x08\x03"  # 8 bit, palette: what other tools expect
+
+
+def test_the_texts_of_a_mask_are_told_apart_from_those_of_one_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    write_index_png(path, np.zeros((50, 60), np.uint8), PALETTE, {"image": "\u00e4.png"})
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        texts, complete = read_index_texts(path)
+        assert not complete
+        assert texts in ({}, {"image": "\u00e4.png"}) or length < whole.index(b"IDAT")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffiTXt" + whole[-12:])  # a length that is a lie
+    assert read_index_texts(path) == ({}, True)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (256, 256)])

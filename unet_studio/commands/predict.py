@@ -1,28 +1,42 @@
 """Segment images with a model. Writes STEM.png (palette PNG, pixel value = class index) for each image,
-keeping sub-folders, beside a classes.json. Images that are done are skipped."""
+keeping sub-folders, beside a classes.json. Images that are done are skipped, so that the same command goes on
+where it was stopped. With --project, the project's classes and thresholds hold: the masks are what its window
+shows; pixels below the threshold of their class are 255."""
 
 import argparse
-from collections.abc import Callable
+import errno
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_studio.commands.options import add_json, opened
-from unet_studio.commands.proofs import show_problems
+from unet_studio.commands.prediction_folder import EXTRAS, Item, PredictionFolder, Source, source_of
+from unet_studio.commands.prediction_report import Report
 from unet_studio.commands.terminal import Meter, Terminal
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from unet_studio.core.classes import ClassTable
-    from unet_studio.core.model_card import ModelEntry
-    from unet_studio.core.prediction import Prediction
+    from unet_studio.core.model_card import ModelCard, ModelEntry
+    from unet_studio.core.prediction import Prediction, Thresholds
     from unet_studio.model import Model, PredictSettings
 
 DEVICES = "auto (default), cpu, cuda, cuda:N or mps"
+SMALLEST_TILE = 64
+STOPPED = "Stopped. The same command goes on."
+INTERRUPTED = 130
+# What the disk refuses of all masks alike; anything else is a matter of one image.
+HOPELESS = {errno.ENOSPC, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+MOST_WAITING = 1 << 28  # bytes of images and predictions that may wait to be written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the masks go")
     parser.add_argument("--model", metavar="NAME_OR_PATH", help="a name, a model folder or a run folder")
     parser.add_argument(
-        "--project", metavar="FOLDER", type=Path, help="use this project's models and class indices"
+        "--project", metavar="FOLDER", type=Path, help="use this project's models, classes and thresholds"
     )
     parser.add_argument("--device", default="auto", help=DEVICES)
     modes = parser.add_mutually_exclusive_group()
@@ -40,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     modes.add_argument(
         "--fast", dest="mode", action="store_const", const="fast", help="16-bit where the device is fast so"
+    )
+    parser.add_argument(
+        "--tta", action="store_true", help="average over four mirror images: a little better, 4 times slower"
+    )
+    parser.add_argument(
+        "--tile", metavar="PX", type=_tile, default=0, help="side of a tile; the model's own by default"
     )
     parser.add_argument("--force", action="store_true", help="also images that are done")
     parser.add_argument(
@@ -51,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def _tile(text: str) -> int:
+    value = int(text)
+    if value < SMALLEST_TILE:
+        raise argparse.ArgumentTypeError(f"a tile has {SMALLEST_TILE} px or more")
+    return value
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     from unet_studio.formats.matching import mask_names
@@ -58,22 +85,26 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal(arguments.json)
     images = find_inputs(arguments.inputs, arguments.out)
     targets = mask_names(images)
-    job = _open(arguments, *_choose(arguments))
-    with terminal.progress("Predicting", "images") as meter:
-        for done, (name, path) in enumerate(images.items()):
-            report = partial(_report, meter, done, len(images), name)
-            report(0.0)
-            job.one(name, targets[name], path, report)
-    say = f"{len(job.written)} masks written to {job.out}"
-    terminal.say(f"{say}, {len(job.skipped)} were done already" if job.skipped else say)
-    for note in sorted(job.notes):
-        terminal.note(note)
-    terminal.result(job.to_json())
-    return show_problems(terminal, job.problems)
-
-
-def _report(meter: Meter, done: int, total: int, name: str, fraction: float) -> None:
-    meter.advance(done + fraction, total, name)
+    items = [Item(name, path, targets[name]) for name, path in images.items()]
+    chosen = _choose(arguments)
+    folder = chosen.folder(arguments)
+    folder.check()
+    _check_classes(arguments.out / "classes.json", chosen.table, arguments.force)
+    report = Report(terminal)
+    try:
+        with terminal.progress("Looking", "images", STOPPED) as meter:
+            todo = _not_done(items, folder, report, meter)
+        if todo:
+            _predict_all(arguments, chosen, folder, todo, report)
+    except Cancelled:
+        report.interrupted = True
+    except StudioError:
+        if report.images:
+            report.show(str(arguments.out))
+        raise
+    report.show(str(arguments.out))
+    terminal.result({**chosen.to_json(arguments), **report.to_json()})
+    return INTERRUPTED if report.interrupted else 1 if report.errors else 0
 
 
 def find_inputs(inputs: list[Path], out: Path) -> dict[str, Path]:
@@ -103,8 +134,57 @@ def find_inputs(inputs: list[Path], out: Path) -> dict[str, Path]:
     return found
 
 
-def _choose(arguments: argparse.Namespace) -> "tuple[ModelEntry, ClassTable, NDArray[np.uint8] | None]":
-    """The model, the classes of the masks, and the look-up table to them from the model's class indices."""
+@dataclass(frozen=True)
+class _Chosen:
+    """A model, and what becomes of its labels. lut: from its class indices, uint8 (256,); None keeps them."""
+
+    entry: "ModelEntry"
+    card: "ModelCard"
+    table: "ClassTable"
+    lut: "NDArray[np.uint8] | None" = None
+    thresholds: "Thresholds | None" = None
+
+    def folder(self, arguments: argparse.Namespace) -> PredictionFolder:
+        """Where the masks go, and what decides about their pixels."""
+        from unet_studio.core.image_io import file_hash
+        from unet_studio.core.model_card import MODEL_FILE
+
+        thresholds = sorted(self.thresholds.values.items()) if self.thresholds is not None else []
+        rules = {
+            "model": self.card.name,
+            "weights": file_hash(self.entry.folder / MODEL_FILE),
+            "mode": arguments.mode,
+            "tile": str(arguments.tile or self.card.tile),
+            "tta": "yes" if arguments.tta else "no",
+            "temperature": f"{self.card.temperature:.6g}",
+            "classes": ", ".join(f"{entry.index} {entry.name}" for entry in self.table.active),
+            "thresholds": ", ".join(f"{index} {value:g}" for index, value in thresholds),
+        }
+        former = {"tile": str(self.card.tile), "tta": "no", "temperature": "1", "thresholds": ""}
+        extras = frozenset(name for name in EXTRAS if getattr(arguments, name))
+        return PredictionFolder(arguments.out, self.table, rules, former, extras, arguments.force)
+
+    def labels(self, found: "Prediction") -> "NDArray[np.uint8]":
+        """What a mask holds, uint8 (H, W): class indices here, 255 below the threshold of their class."""
+        labels = found.labels if self.lut is None else self.lut[found.labels]
+        return labels if self.thresholds is None else self.thresholds.shown(labels, found.confidence)
+
+    def to_json(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        """How it was asked to be done."""
+        values = self.thresholds.values if self.thresholds is not None else {}
+        return {
+            "out": str(arguments.out),
+            "model": self.card.name,
+            "mode": arguments.mode,
+            "device": arguments.device,
+            "tta": arguments.tta,
+            "tile": arguments.tile or self.card.tile,
+            "thresholds": {str(index): value for index, value in values.items()},
+        }
+
+
+def _choose(arguments: argparse.Namespace) -> _Chosen:
+    """The model that is meant, with the classes and thresholds of the project, if any."""
     from unet_studio.core.imported import is_imported
     from unet_studio.core.model_card import class_mapping, list_models
     from unet_studio.core.resources import resources
@@ -114,14 +194,17 @@ def _choose(arguments: argparse.Namespace) -> "tuple[ModelEntry, ClassTable, NDA
     if arguments.project is None:
         names = [entry.name for entry in list_models(bundled)]
         entry = find_model(_one_model(arguments.model, names), [bundled])
-        return entry, _card(entry).table(), None
+        card = _card(entry)
+        return _Chosen(entry, card, card.table())
     with opened(arguments.project) as project:
         chosen = project.model
         if chosen and is_imported(project.folder, chosen):
             chosen = None  # imported masks are shown under a name as well, but predict nothing
         names = [chosen] if chosen else [entry.name for entry in project.models()]
         entry = find_model(_one_model(arguments.model, names), [project.models_folder, bundled])
-        return entry, project.classes, class_mapping(_card(entry), project.classes)
+        card = _card(entry)
+        lut = class_mapping(card, project.classes)
+        return _Chosen(entry, card, project.classes, lut, project.thresholds)
 
 
 def _one_model(given: str | None, names: list[str]) -> str:
@@ -133,33 +216,15 @@ def _one_model(given: str | None, names: list[str]) -> str:
     raise StudioError("It isn't clear which model is meant.", f"Name it with --model. {known}")
 
 
-def _card(entry: "ModelEntry") -> Any:
+def _card(entry: "ModelEntry") -> "ModelCard":
     if entry.card is None:
         raise StudioError(f"The model {entry.name} can't be used: {entry.problem}", "Choose another model.")
     return entry.card
 
 
-def _open(
-    arguments: argparse.Namespace,
-    entry: "ModelEntry",
-    table: "ClassTable",
-    lut: "NDArray[np.uint8] | None",
-) -> "_Job":
-    from unet_studio.core.image_io import file_hash
-    from unet_studio.core.model_card import MODEL_FILE
-    from unet_studio.model import PredictSettings, load_model
-
-    model = load_model(entry.folder, arguments.device)
-    _write_classes(arguments.out / "classes.json", entry.name, table, arguments.force)
-    weights = file_hash(entry.folder / MODEL_FILE)
-    settings = PredictSettings(arguments.mode)
-    extras = {name for name in EXTRAS if getattr(arguments, name)}
-    return _Job(arguments.out, model, weights, settings, table, lut, arguments.force, extras)
-
-
-def _write_classes(path: Path, name: str, table: "ClassTable", force: bool) -> None:
-    """Say beside the masks what their values mean. Raises StudioError where other masks lie there."""
-    from unet_studio.core.classes import UNLABELLED, read_classes_file, write_classes_file
+def _check_classes(path: Path, table: "ClassTable", force: bool) -> None:
+    """Raise StudioError where masks of other classes lie there."""
+    from unet_studio.core.classes import read_classes_file
 
     if path.is_file() and not force:
         meant = [(entry.index, entry.name) for entry in read_classes_file(path)[0].active]
@@ -167,122 +232,129 @@ def _write_classes(path: Path, name: str, table: "ClassTable", force: bool) -> N
             raise StudioError(
                 f"{path} names other classes than this model.", "Choose another --out, or add --force."
             )
-        return
-    write_classes_file(path, name, table, UNLABELLED)
+
+
+def _not_done(items: Sequence[Item], folder: PredictionFolder, report: Report, meter: Meter) -> list[Item]:
+    """The images that have no mask yet, or one of other settings or pixels."""
+    todo = []
+    for number, item in enumerate(items):
+        meter.advance(number, len(items))
+        try:
+            texts = folder.done(item)
+        except StudioError as error:
+            report.fail(item, error)
+            continue
+        if texts is None:
+            todo.append(item)
+        else:
+            report.skip(item, texts)
+    return todo
+
+
+def _predict_all(
+    arguments: argparse.Namespace,
+    chosen: _Chosen,
+    folder: PredictionFolder,
+    todo: Sequence[Item],
+    report: Report,
+) -> None:
+    """Predict images one after the other; others are read ahead and written behind in threads meanwhile."""
+    from unet_studio.core.classes import UNLABELLED, write_classes_file
+    from unet_studio.model import PredictSettings, load_model
+
+    model = load_model(chosen.entry.folder, arguments.device)
+    settings = PredictSettings(arguments.mode, tile=arguments.tile, tta=arguments.tta)
+    write_classes_file(arguments.out / "classes.json", chosen.card.name, chosen.table, UNLABELLED)
+    begun = time.perf_counter()
+    try:
+        with (
+            report.terminal.progress("Predicting", "images", STOPPED) as meter,
+            closing(_Writer(chosen, folder, report)) as writer,
+        ):
+            _predict_each(model, settings, todo, writer, meter)
+    finally:
+        report.seconds = time.perf_counter() - begun
+
+
+def _predict_each(
+    model: "Model", settings: "PredictSettings", todo: Sequence[Item], writer: "_Writer", meter: Meter
+) -> None:
+    from unet_studio.formats.ahead import ahead
+
+    reading = ahead(todo, _read, _size)
+    with closing(reading) as images:
+        for done, (item, read) in enumerate(images):
+            report = partial(_advance, meter, done, len(todo), item.name)
+            report(0.0)
+            if isinstance(read, StudioError):
+                writer.report.fail(item, read)
+                continue
+            source, image = read
+            try:
+                found = model.predict(image, report, settings)
+            except StudioError as error:
+                writer.report.fail(item, error)
+                continue
+            writer.put(item, source, image, found)
+
+
+def _read(item: Item) -> "tuple[Source, NDArray[Any]]":
+    from unet_studio.core.image_io import read_image
+
+    return source_of(item.path), read_image(item.path)
+
+
+def _size(read: "tuple[Source, NDArray[Any]]") -> int:
+    return int(read[1].nbytes)
+
+
+def _advance(meter: Meter, done: int, total: int, name: str, fraction: float) -> None:
+    meter.advance(done + fraction, total, name)
 
 
 @dataclass
-class _Job:
-    """All predictions of one call. weights: hash of the model's file; lut: None keeps the model's indices."""
+class _Writer:
+    """Writes masks in a thread of its own, in order; what is waiting is written when it is closed."""
 
-    out: Path
-    model: "Model"
-    weights: str
-    settings: "PredictSettings"
-    table: "ClassTable"
-    lut: "NDArray[np.uint8] | None"
-    force: bool
-    extras: set[str]
-    written: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-    notes: set[str] = field(default_factory=set)
+    chosen: _Chosen
+    folder: PredictionFolder
+    report: Report
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "masks"))
+    waiting: "deque[tuple[Item, Prediction, int, Future[None]]]" = field(default_factory=deque)
 
-    def one(self, name: str, target: str, path: Path, progress: Callable[[float], None]) -> None:
-        """Predict one image, or note why not; the others go on."""
+    def put(self, item: Item, source: Source, image: "NDArray[Any]", found: "Prediction") -> None:
+        """Write a mask soon. Raises StudioError where the disk takes no more."""
+        future = self.pool.submit(self._write, item, source, image, found)
+        self.waiting.append((item, found, image.nbytes + found.nbytes, future))
+        while self.waiting and (self.waiting[0][3].done() or self._held() > MOST_WAITING):
+            self._next()
+
+    def close(self) -> None:
+        """Wait until everything is written."""
         try:
-            self._one(name, target, path, progress)
+            while self.waiting:
+                self._next()
+        finally:
+            self.pool.shutdown(cancel_futures=True)
+
+    def _held(self) -> int:
+        return sum(size for _, _, size, _ in self.waiting)
+
+    def _next(self) -> None:
+        item, found, _, future = self.waiting.popleft()
+        try:
+            future.result()
+            self.report.write(item, found)
         except StudioError as error:
-            self.problems[name] = str(error)
-
-    def _one(self, name: str, target: str, path: Path, progress: Callable[[float], None]) -> None:
-        from unet_studio.core.image_io import read_image
-        from unet_studio.core.storage import encodable, write_index_png
-        from unet_studio.formats.matching import inside
-
-        mask = inside(self.out, target)
-        facts = {
-            "image": encodable(name),
-            "image-file": _hash(path),
-            "model": self.model.name,
-            "weights": self.weights,
-            "mode": self.settings.mode,
-            "classes": ", ".join(f"{entry.index} {entry.name}" for entry in self.table.active),
-        }
-        extras = {kind: mask.with_name(mask.name[:-4] + EXTRAS[kind][0]) for kind in self.extras}
-        if not self.force and self._done(mask, facts) and all(file.is_file() for file in extras.values()):
-            self.skipped.append(name)
-            return
-        image = read_image(path)
-        found = self.model.predict(image, progress, self.settings)
-        labels = found.labels if self.lut is None else self.lut[found.labels]
-        self.notes |= {f"{name}: {note}" for note in found.made.get("notes", [])}
-        for kind, file in extras.items():
-            EXTRAS[kind][1](file, image, labels, found, self.table)
-        write_index_png(mask, labels, self.table.palette(), facts, COMPRESSION)
-        self.written[name] = target
-
-    def _done(self, mask: Path, facts: dict[str, str]) -> bool:
-        """Whether the mask is there and was made so. Raises StudioError where it is another's file."""
-        from unet_studio.core.storage import read_index_png
-
-        if not mask.exists():
-            return False
-        try:
-            _, texts = read_index_png(mask)
-        except StudioError:
-            texts = {}
-        if texts.get("image") != facts["image"] or "weights" not in texts:
-            raise StudioError(
-                f"{mask} is there already and is no prediction of {facts['image']}.",
-                "Choose another --out, or overwrite it with --force.",
+            self.report.fail(item, error)
+        except OSError as error:
+            told = StudioError(
+                f"The mask of {item.name} can't be written to {self.folder.out}: {error.strerror or error}.",
+                "Make room, or mend the permissions; the same command goes on.",
             )
-        return all(texts.get(key) == value for key, value in facts.items())
+            if error.errno in HOPELESS:
+                raise told from error
+            self.report.fail(item, told)
 
-    def to_json(self) -> dict[str, Any]:
-        """The call's JSON object."""
-        return {
-            "out": str(self.out),
-            "model": self.model.name,
-            "mode": self.settings.mode,
-            "device": str(self.model.device),
-            "written": self.written,
-            "skipped": self.skipped,
-            "problems": self.problems,
-        }
-
-
-def _hash(path: Path) -> str:
-    from unet_studio.core.image_io import file_hash
-
-    try:
-        return file_hash(path)
-    except OSError as error:  # of this image alone; where the destination fails, all end
-        raise StudioError(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
-
-
-def _write_overlay(
-    path: Path, image: Any, labels: "NDArray[np.uint8]", _found: "Prediction", table: "ClassTable"
-) -> None:
-    from unet_studio.core.overlays import PLAIN, overlay, write_picture
-
-    write_picture(path, overlay(image, labels, table, PLAIN))
-
-
-def _write_confidence(
-    path: Path, _image: Any, _labels: "NDArray[np.uint8]", found: "Prediction", _table: "ClassTable"
-) -> None:
-    from PIL import Image
-
-    from unet_studio.core.storage import atomic_write
-
-    with atomic_write(path) as stream:
-        Image.fromarray(found.confidence).save(stream, format="PNG")
-
-
-# The pictures beside a mask: option -> what replaces .png, and who writes it.
-EXTRAS: dict[str, tuple[str, Callable[..., None]]] = {
-    "overlay": (".overlay.jpg", _write_overlay),
-    "confidence": (".confidence.png", _write_confidence),
-}
-COMPRESSION = 6  # zlib level: masks are read often and written once
+    def _write(self, item: Item, source: Source, image: "NDArray[Any]", found: "Prediction") -> None:
+        self.folder.write(item, source, image, self.chosen.labels(found), found)
