@@ -109,6 +109,37 @@ def test_another_option_needs_no_second_look_at_the_source(qtbot, session, masks
     assert {row.fate for row in third.rows} == {"import"}
 
 
+def test_what_is_painted_after_the_plan_keeps_its_class(qtbot, session, tmp_path):
+    source = tmp_path / "leaves.json"
+    source.write_text(json.dumps(coco("1.png", [("leaf", 10, 10, 70, 70)])))
+    assert plan(qtbot, session, wish(source, "coco")).takes_over
+    paint(session)
+    run(qtbot, session, wish(source, "coco"))
+    assert [entry.name for entry in session.classes.active] == ["background", "object", "leaf"]
+    shown(qtbot, session, "1.png")
+    assert (session.document.annotation.pixels == 2).any()
+
+
+def test_a_mask_that_a_person_chose_comes_in_though_no_plan_was_made_of_it(qtbot, session, tmp_path):
+    place = tmp_path / "twice"
+    samples = [Sample("a/0.png", truth(1)), Sample("b/0.png", truth(2))]
+    names = [sample.name for sample in samples]
+    FORMATS["index-png"].write(place, Outgoing("set", ClassTable.binary(), names, lambda: iter(samples)))
+    (row,) = plan(qtbot, session, wish(place)).rows
+    assert (row.fate, row.candidates) == ("refuse", ("a/0", "b/0"))
+    run(qtbot, session, wish(place, pairs={"0.png": "b/0"}))
+    shown(qtbot, session, "0.png")
+    assert (session.document.annotation.pixels == truth(2)).all()
+
+
+def test_everyone_who_lists_masks_hears_of_an_import_and_of_its_undoing(qtbot, session, masks):
+    heard = []
+    session.browser.splitChanged.connect(lambda: heard.append(session.status("1.png")))
+    run(qtbot, session, wish(masks))
+    take_back(qtbot, session)
+    assert heard == [Status.PAINTED, Status.UNLABELLED]
+
+
 def test_a_source_that_can_t_be_read_is_said_with_its_remedy(qtbot, session, tmp_path):
     with qtbot.waitSignal(session.importer.preview.planFailed, timeout=20_000) as heard:
         session.importer.preview.plan_for(wish(tmp_path / "nothing", "coco"))

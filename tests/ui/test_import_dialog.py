@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QMessageBox, QPushButton
 
 from tests.helpers import SHAPE, make_folder, picture, truth
 from tests.session.test_importer import coco
@@ -221,6 +221,73 @@ def test_masks_of_another_size_are_left_out_or_scaled(opened, qtbot, folder, mas
     shown(qtbot, opened.session, "2.png")
     assert opened.session.document.annotation.pixels.shape == (48, 64)
     assert "Scaled to the image: 1 mask." in dialog.outcome.remarks.texts
+
+
+@pytest.fixture
+def doubtful(tmp_path):
+    """Two masks that fit 0.png, and one whose name is like that of no image."""
+    place = tmp_path / "doubtful"
+    names = ["a/0.png", "b/0.png", "one.png"]
+    samples = [Sample(name, truth(number + 1)) for number, name in enumerate(names)]
+    FORMATS["index-png"].write(place, Outgoing("set", ClassTable.binary(), names, lambda: iter(samples)))
+    return place
+
+
+def mask_menu(dialog, image):
+    """Click on the mask of an image, and return the menu that opens."""
+    images = dialog.images
+    index = images.model.index(images.model.row_of(image), 3)
+    images.view.clicked.emit(index)
+    return next(menu for menu in images.findChildren(QMenu) if menu.isVisible())
+
+
+def pick(menu, text):
+    next(action for action in menu.actions() if action.text() == text).trigger()
+    menu.close()
+
+
+def test_where_several_masks_fit_a_person_chooses_one(dialog, qtbot, doubtful, opened):
+    name_source(qtbot, dialog, doubtful, "index-png")
+    model = dialog.images.model
+    assert [model.index(0, column).data() for column in (0, 1, 3)] == [
+        "0.png", "several masks fit: choose one", "Choose…",
+    ]  # fmt: skip
+    assert dialog.summary.text() == "Several masks fit each image: choose one in the list of images."
+    menu = mask_menu(dialog, "0.png")
+    assert [action.text() for action in menu.actions() if action.isChecked()] == ["None of them"]
+    pick(menu, "b/0")
+    planned(qtbot, dialog)
+    assert model.line(0).fate == "import"
+    assert dialog.picture.current == "0.png"
+    menu = mask_menu(dialog, "0.png")
+    assert [action.text() for action in menu.actions() if action.isChecked()] == ["b/0"]
+    menu.close()
+    pick(mask_menu(dialog, "1.png"), "one")  # by no rule, but a person knows
+    planned(qtbot, dialog)
+    assert dialog.start.text().strip() == "Import 2 Masks"
+    dialog.start.click()
+    finished(qtbot, dialog)
+    shown(qtbot, opened.session, "0.png")
+    assert (opened.session.document.annotation.pixels == truth(2)).all()
+    shown(qtbot, opened.session, "1.png")
+    assert (opened.session.document.annotation.pixels == truth(3)).all()
+
+
+def test_a_choice_can_be_taken_back_and_ends_with_the_source(dialog, qtbot, doubtful, masks):
+    name_source(qtbot, dialog, doubtful, "index-png")
+    dialog.tabs.setCurrentWidget(dialog.images)
+    dialog.images.view.setFocus()
+    dialog.images.view.selectRow(0)
+    qtbot.keyClick(dialog.images.view, Qt.Key.Key_Return)
+    pick(next(menu for menu in dialog.images.findChildren(QMenu) if menu.isVisible()), "a/0")
+    planned(qtbot, dialog)
+    assert dialog.wish().options.pairs == {"0.png": "a/0"}
+    pick(mask_menu(dialog, "0.png"), "None of them")
+    planned(qtbot, dialog)
+    assert dialog.images.model.line(0).fate == "choose"
+    pick(mask_menu(dialog, "0.png"), "a/0")
+    name_source(qtbot, dialog, masks, "index-png")
+    assert dialog.wish().options.pairs == {}
 
 
 def test_only_questions_that_matter_are_asked(dialog, qtbot, masks):

@@ -253,15 +253,22 @@ def _recognise(source: Path) -> tuple[str, ...] | None:
 
 
 def _plan(look: _Look, known: "ImportPlan | None", advance: Callable[[int, int], None]) -> "ImportPlan":
-    """The plan for a wish, from the one that is known where it is of the same source."""
-    from unet_studio.formats.import_plan import plan_import
-
-    wish, project = look.wish, look.project
     if look.stop.is_set():
         raise Cancelled
+    return plan_of_wish(look.project, look.wish, known, advance)
+
+
+def plan_of_wish(
+    project: Project, wish: ImportWish, known: "ImportPlan | None", advance: Callable[[int, int], None]
+) -> "ImportPlan":
+    """The plan for a wish, from the one that is known where that is of the same source."""
+    from unet_studio.formats.import_classes import is_fresh
+    from unet_studio.formats.import_plan import plan_import
+
     if known is None:
         return plan_import(project, wish.format_name, wish.source, wish.options, advance)
-    if known.options.pairs != wish.options.pairs:
+    begun = known.takes_over and not is_fresh(project)  # painted since: its classes have to stay
+    if begun or known.options.pairs != wish.options.pairs:
         return plan_import(project, known.format, known.source, wish.options, advance, known.incoming)
     return renewed(known, project).under(wish.options)
 

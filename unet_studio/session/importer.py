@@ -19,7 +19,7 @@ from unet_studio.core.snapshots import Snapshot, accept, broken_off, last_undoab
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.writer import Writer
 from unet_studio.session.exporter import SAVING, seconds_left
-from unet_studio.session.import_preview import TELLING, ImportPreview, ImportWish, renewed
+from unet_studio.session.import_preview import TELLING, ImportPreview, ImportWish, plan_of_wish
 
 if TYPE_CHECKING:
     from unet_studio.formats.import_plan import ImportPlan
@@ -213,9 +213,8 @@ class Importer(QObject):
         from unet_studio.formats.importing import import_masks
 
         wish, job.since = _wish(job), time.monotonic()
-        known = job.plan
-        plan = renewed(known, job.project) if known is not None else None
         advance = self._watching(job)
+        plan = plan_of_wish(job.project, wish, job.plan, advance)
         report = import_masks(job.project, wish.format_name, wish.source, wish.options, advance, plan)
         return Imported(wish, report)
 
@@ -289,6 +288,7 @@ class Importer(QObject):
         session.trainer.forget_plan()
         session.class_editor.go_on_rewriting(job.project)  # undoing may bring deleted classes back
         session.imagesChanged.emit()
+        session.browser.splitChanged.emit()  # the list draws states and parts of all images anew
         self.open(job.project)
         self.changed.emit()
 

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from unet_studio.core.classes import ClassTable
+from unet_studio.ui.dialogs.importing.cells import CHEVRON, draw_list_box
 from unet_studio.ui.dialogs.operation import swatch
 from unet_studio.ui.theme import theme
 
@@ -37,6 +38,7 @@ SWATCH = 14  # px
 COLOR_ROLE = Qt.ItemDataRole.UserRole + 1
 UNSURE_ROLE = Qt.ItemDataRole.UserRole + 2
 COLUMNS = ("Class there", "Pixels", "Becomes here")
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 NEW, IGNORE = None, ""  # what a class may become beside a class of the project: a new one, or unlabelled
 NEW_TEXT, IGNORE_TEXT = "New class", "Unlabelled (ignored)"
 
@@ -131,9 +133,11 @@ class FoundClasses(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """The headings."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
-        return None
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole and section == 1:
+            return RIGHT
+        return COLUMNS[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """The last column can be changed."""
@@ -154,7 +158,7 @@ class FoundClasses(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole and column == 2:
             return self.target(index.row())
         if role == Qt.ItemDataRole.TextAlignmentRole and column == 1:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return RIGHT
         if role == Qt.ItemDataRole.ToolTipRole:
             pixels = self._pixels_text(found.name)
             counted = f"\n{pixels} px" if pixels else ""
@@ -198,11 +202,8 @@ class ClassCell(QStyledItemDelegate):
             box = QRectF(rect).adjusted(3, 3, -3, -3)
             focused = bool(view.state & QStyle.StateFlag.State_HasFocus)
             plain = tokens.warning if index.data(UNSURE_ROLE) else tokens.strong_border
-            painter.setPen(QPen(QColor(tokens.accent if focused else plain), 1))
-            painter.setBrush(QColor(tokens.field))
-            painter.drawRoundedRect(box, 5, 5)
-            _draw_chevron(painter, box.right() - 14, box.center().y(), tokens.muted)
-            right = int(box.right()) - 24
+            draw_list_box(painter, box, tokens.accent if focused else plain)
+            right = int(box.right()) - CHEVRON
         color = index.data(COLOR_ROLE)
         if color:
             painter.setPen(QPen(QColor(tokens.strong_border), 1))
@@ -258,14 +259,6 @@ def _value(box: QComboBox, place: int) -> tuple[str | None, ...]:
         if box.itemData(place, Qt.ItemDataRole.AccessibleDescriptionRole) == "separator"
         else (box.itemData(place),)
     )
-
-
-def _draw_chevron(painter: QPainter, x: float, y: float, color: str) -> None:
-    pen = QPen(QColor(color), 1.6)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(pen)
-    painter.drawLine(QRectF(x - 4, y - 2, 0, 0).topLeft(), QRectF(x, y + 2, 0, 0).topLeft())
-    painter.drawLine(QRectF(x, y + 2, 0, 0).topLeft(), QRectF(x + 4, y - 2, 0, 0).topLeft())
 
 
 class ClassesPage(QTableView):

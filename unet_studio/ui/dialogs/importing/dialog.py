@@ -166,6 +166,8 @@ class ImportDialog(QDialog):
         self.picture.orderChanged.connect(self._rest.start)
         self.picture.asked.connect(self._ask_picture)
         self.images.chosen.connect(self.picture.go_to)
+        self.images.pairing.changed.connect(self.picture.prefer)
+        self.images.pairing.changed.connect(self._rest.start)
         self._session.classesChanged.connect(self._classes_changed)
         self._session.projectChanged.connect(self._leave)
 
@@ -192,6 +194,7 @@ class ImportDialog(QDialog):
             "order": Order(self.picture.order.currentData()),
             "other_size": self.options.answer("other_size"),
             "turn": self.options.answer("turn"),
+            "pairs": dict(self.images.pairing.pairs),
         }
         return ImportOptions(**values)
 
@@ -207,6 +210,7 @@ class ImportDialog(QDialog):
         self._examining.stop()
         self._plan, self._found, self._examined, self._report = None, None, None, None
         self.classes.classes.show_classes((), self._session.classes, anew=True)
+        self.images.pairing.forget()
         self.picture.clear()
         self.problem.say("")
         self.again.hide()
@@ -248,6 +252,7 @@ class ImportDialog(QDialog):
         self.problem.say("")
         if first or plan.classes != self._shown_classes:
             self._show_classes(plan, first)
+        self.images.pairing.take(plan)
         self.images.set_lines(Lines(plan))
         self.tabs.setTabText(1, f"Images ({len(plan.rows) + len(plan.missing) + len(plan.unused):,})")
         self.options.show_for(plan)

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSignalBlocker,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHeaderView,
     QLineEdit,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -20,16 +29,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from unet_studio.ui.dialogs.importing.cells import CHEVRON, draw_list_box
+from unet_studio.ui.dialogs.importing.pairing import Pairing
 from unet_studio.ui.theme import theme
-from unet_studio.ui.widgets import row
+from unet_studio.ui.widgets import label, row
 
 if TYPE_CHECKING:
-    from unet_studio.formats.import_plan import ImportPlan
+    from unet_studio.formats.import_plan import ImageRow, ImportPlan
 
 Index = QModelIndex | QPersistentModelIndex
 
 ROW = 26  # px
 NAME_ROLE = Qt.ItemDataRole.UserRole + 1
+CHOICE_ROLE = Qt.ItemDataRole.UserRole + 2  # whether the mask can be chosen
+MASK = 3  # the column of masks
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,8 @@ class Fate:
     token: str
 
 
-# Fates of a plan's rows, then of what is no row: images without a mask and masks without an image.
+# Fates of a plan's rows, and of those whose mask could not be told; then of what is no row: images without
+# a mask and masks without an image.
 FATES: dict[str, Fate] = {
     "import": Fate("comes in", "Come in", "good"),
     "scale": Fate("comes in, scaled", "Other size, scaled", "warning"),
@@ -49,6 +63,7 @@ FATES: dict[str, Fate] = {
     "keep": Fate("stays as painted here", "Painted here, stay", "muted"),
     "blank": Fate("listed without a mask", "Listed without a mask", "muted"),
     "refuse": Fate("can't come in", "Can't come in", "danger"),
+    "choose": Fate("several masks fit: choose one", "Several masks fit", "warning"),
     "skip": Fate("not chosen", "Not chosen", "muted"),
     "missing": Fate("no mask", "Images without a mask", "muted"),
     "unused": Fate("no image", "Masks without an image", "warning"),
@@ -57,6 +72,7 @@ ORDER = {name: place for place, name in enumerate(FATES)}
 COMING = ("import", "scale", "turn")
 EXPLAINED = ("import", "scale", "turn", "refuse")  # fates that don't say all by themselves
 COLUMNS = ("Image", "What happens", "Size", "Mask")
+CHOOSE = "Choose…"
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ class Lines(Sequence[Line]):
         name, key = self.names(place)
         if place < len(self._rows):
             row = self._rows[place]
-            return Line(name, key, row.fate, row.remark, row.theirs, row.ours)
+            return Line(name, key, fate_of(row), row.remark, row.theirs, row.ours)
         return Line(name, key, "unused" if key else "missing")
 
     def names(self, place: int) -> tuple[str, str]:
@@ -109,7 +125,8 @@ class Lines(Sequence[Line]):
 
     def fates(self) -> NDArray[np.uint8]:
         """Places in FATES, uint8 (lines,)."""
-        rows = np.fromiter((ORDER[row.fate] for row in self._rows), dtype=np.uint8, count=len(self._rows))
+        fates = (ORDER[fate_of(row)] for row in self._rows)
+        rows = np.fromiter(fates, dtype=np.uint8, count=len(self._rows))
         rest = np.repeat(
             np.array([ORDER["missing"], ORDER["unused"]], dtype=np.uint8),
             [len(self._missing), len(self._unused)],
@@ -117,11 +134,17 @@ class Lines(Sequence[Line]):
         return np.concatenate([rows, rest])
 
 
+def fate_of(row: "ImageRow") -> str:
+    """The fate of a row as it is told."""
+    return "choose" if row.fate == "refuse" and row.candidates and not row.key else row.fate
+
+
 class ImageLines(QAbstractTableModel):
     """The lines that the filter lets through. Lines are looked at when they come into view."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, pairing: Pairing, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._pairing = pairing
         self._lines = Lines()
         self._fates = np.zeros(0, dtype=np.uint8)  # places in FATES
         self._shown = np.zeros(0, dtype=np.intp)  # places in the lines
@@ -164,6 +187,10 @@ class ImageLines(QAbstractTableModel):
         """The line of a row."""
         return self._lines[int(self._shown[row])]
 
+    def choices(self, line: Line) -> Sequence[str]:
+        """The masks that a person may choose for the image of a line."""
+        return self._pairing.choices(line.name, not line.key) if line.name else ()
+
     def row_of(self, name: str) -> int:
         """The row of an image; -1 where it is not shown."""
         places = enumerate(self._shown.tolist())
@@ -191,15 +218,20 @@ class ImageLines(QAbstractTableModel):
             return None
         line, column = self.line(index.row()), index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return (line.name, happens(line), size_text(line), line.key)[column]
+            return (line.name, happens(line), size_text(line), self._mask_text(line))[column]
         if role == NAME_ROLE:
             return line.name
+        if role == CHOICE_ROLE:
+            return column == MASK and bool(self.choices(line))
         if role == Qt.ItemDataRole.ForegroundRole and column == 1:
             return QColor(getattr(theme().tokens, FATES[line.fate].token))
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
             parts = (line.name, f"Mask: {line.key}" if line.key else "", size_text(line), happens(line))
             return "\n".join(filter(None, parts))
         return None
+
+    def _mask_text(self, line: Line) -> str:
+        return line.key or (CHOOSE if self.choices(line) else "")
 
 
 def size_text(line: Line) -> str:
@@ -216,8 +248,31 @@ def happens(line: Line) -> str:
     return f"{fate}: {line.remark}" if line.remark and line.fate in EXPLAINED else fate
 
 
-class Elided(QStyledItemDelegate):
-    """Leaves out the middle of names that don't fit, and the end of sentences."""
+class Cell(QStyledItemDelegate):
+    """Leaves out the middle of names that don't fit, and the end of sentences; a choice looks like a list."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one cell."""
+        if not index.data(CHOICE_ROLE):
+            super().paint(painter, option, index)
+            return
+        view: Any = option
+        tokens = theme().tokens
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if view.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(view.rect, QColor(tokens.selection))
+        text = str(index.data() or "")
+        draw_list_box(
+            painter,
+            QRectF(view.rect).adjusted(1, 2, -2, -2),
+            tokens.warning if text == CHOOSE else tokens.strong_border,
+        )
+        room = view.rect.adjusted(8, 0, -CHEVRON - 2, 0)
+        shown = view.fontMetrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room.width())
+        painter.setPen(QColor(tokens.text))
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.restore()
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         """Dots go where they hide least."""
@@ -227,14 +282,33 @@ class Elided(QStyledItemDelegate):
         view.textElideMode = mode.ElideRight if index.column() == 1 else mode.ElideMiddle
 
 
+class LinesView(QTableView):
+    """asked(index): a person wants to choose the mask of this line."""
+
+    asked = Signal(QModelIndex)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter and the space bar open the list of masks of the current line."""
+        index = self.currentIndex().siblingAtColumn(MASK)
+        opens = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_F2)
+        if opens and index.isValid() and index.data(CHOICE_ROLE):
+            self.asked.emit(index)
+        else:
+            super().keyPressEvent(event)
+
+
 class ImagesPage(QWidget):
-    """The list with its filter. chosen(name): a person went to the line of an image."""
+    """The list with its filter. chosen(name): a person went to the line of an image.
+
+    pairing: the masks that a person chose for images.
+    """
 
     chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = ImageLines(self)
+        self.pairing = Pairing(self)
+        self.model = ImageLines(self.pairing, self)
         self.filter = QComboBox()
         self.filter.setObjectName("import_fates")
         self.filter.setAccessibleName("Which images are listed")
@@ -245,6 +319,8 @@ class ImagesPage(QWidget):
         self.search.setToolTip("List only lines in whose names this occurs")
         self.search.setClearButtonEnabled(True)
         self.view = self._make_view()
+        self.details = label("", "muted")
+        self.details.setObjectName("import_details")
         self.filter.currentIndexChanged.connect(self._narrow)
         self.search.textChanged.connect(self._narrow)
         head = row(self.filter, self.search)
@@ -255,16 +331,17 @@ class ImagesPage(QWidget):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.details)
 
-    def _make_view(self) -> QTableView:
-        view = QTableView()
+    def _make_view(self) -> LinesView:
+        view = LinesView()
         view.setObjectName("import_images")
         view.setAccessibleName("Images and their masks")
         view.setModel(self.model)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        view.setItemDelegate(Elided(view))
+        view.setItemDelegate(Cell(view))
         view.setWordWrap(False)
         view.setShowGrid(False)
         view.setTabKeyNavigation(False)
@@ -276,9 +353,11 @@ class ImagesPage(QWidget):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(60)
-        for section, width in enumerate((130, 190, 90)):
+        for section, width in enumerate((120, 150, 150)):
             header.resizeSection(section, width)
         view.selectionModel().currentRowChanged.connect(self._row_changed)
+        view.clicked.connect(self._clicked)
+        view.asked.connect(self._offer_masks)
         return view
 
     def set_lines(self, lines: Lines) -> None:
@@ -295,13 +374,22 @@ class ImagesPage(QWidget):
         self._narrow()
         if len(lines) and not self.view.currentIndex().isValid():
             self._go(0)
+        self._explain()
 
     def _narrow(self) -> None:
         self.model.narrow(str(self.filter.currentData() or ""), self.search.text().strip())
+        self._explain()
 
     def _go(self, place: int) -> None:
         with QSignalBlocker(self.view.selectionModel()):
             self.view.setCurrentIndex(self.model.index(place, 0))
+        self._explain()
+
+    def _explain(self) -> None:
+        """Say below the list all that the current line has no room for."""
+        index = self.view.currentIndex()
+        line = self.model.line(index.row()) if index.isValid() else None
+        self.details.setText(f"{line.name or line.key}: {happens(line)}" if line is not None else "")
 
     def show_name(self, name: str) -> None:
         """Mark the line of an image, without announcing it."""
@@ -314,6 +402,18 @@ class ImagesPage(QWidget):
             self.view.scrollTo(self.model.index(place, 0))
             self.view.viewport().update()
 
+    def _clicked(self, index: QModelIndex) -> None:
+        if index.column() == MASK and index.data(CHOICE_ROLE):
+            self._offer_masks(index)
+
+    def _offer_masks(self, index: QModelIndex) -> None:
+        """Open the list of masks that may belong to the image of a line."""
+        line = self.model.line(index.row())
+        below = self.view.visualRect(index).bottomLeft()
+        menu = self.pairing.menu(line.name, not line.key, self)
+        menu.popup(self.view.viewport().mapToGlobal(below))
+
     def _row_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
+        self._explain()
         if index.isValid() and self.model.line(index.row()).name:
             self.chosen.emit(self.model.line(index.row()).name)

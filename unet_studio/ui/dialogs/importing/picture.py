@@ -91,6 +91,7 @@ class PicturePane(QWidget):
         super().__init__(parent)
         self._names: Sequence[str] = ()
         self._place = 0
+        self._wanted: str | None = None  # shown once it can be
         self._images: tuple[QImage | None, QImage | None] = (None, None)  # with the mask, and without
         self.canvas = Fitted()
         self.before = button("", "Image before", lambda: self.step(-1), "chevron-left")
@@ -133,9 +134,13 @@ class PicturePane(QWidget):
         self.words.setText("")
         self._say_name()
 
+    def prefer(self, name: str) -> None:
+        """Show this image as soon as it is one of those that are browsed."""
+        self._wanted = name
+
     def set_names(self, names: Sequence[str]) -> None:
         """Browse through these images; the one that is shown stays where it is among them."""
-        before = self.current
+        before, self._wanted = self._wanted if self._wanted in names else self.current, None
         self._names = names
         self._place = names.index(before) if before in names else 0
         if names:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unet_studio.ui.dialogs.importing.images import COMING
+from unet_studio.ui.dialogs.importing.images import COMING, fate_of
 from unet_studio.ui.dialogs.importing.remarks import Remark
 from unet_studio.ui.words import count, duration
 
@@ -46,10 +46,12 @@ def summary(plan: "ImportPlan") -> str:
         painted = sum(row.fate in COMING and row.state.value != "unlabelled" for row in plan.rows)
     details = _listed((counts.get("turn", 0), "turned"), (counts.get("scale", 0), "scaled"))
     details += _listed((painted, "in place of what is painted there"))
+    open_ones = _open(plan)
     left = _listed(
         (counts.get("keep", 0), "painted here already"),
         (counts.get("blank", 0), "listed without a mask"),
-        (counts.get("refuse", 0), "that can't come in"),
+        (open_ones, "whose mask has to be chosen"),
+        (counts.get("refuse", 0) - open_ones, "that can't come in"),
     )
     second = f" Of these, {', '.join(details)}." if details else ""
     third = f" Left out: {', '.join(left)}." if left else ""
@@ -74,9 +76,16 @@ def nothing_comes(plan: "ImportPlan") -> str:
         return (
             "Every one of these images is painted here already. To import all the same, let masks replace it."
         )
+    if counts.get("refuse") and counts["refuse"] == _open(plan):
+        return "Several masks fit each image: choose one in the list of images."
     if counts.get("refuse"):
         return "No mask can come in as it is: the list of images says why of each."
     return "No mask would come in: the list of images says why of each."
+
+
+def _open(plan: "ImportPlan") -> int:
+    """How many images have several masks that fit, so that a person has to choose."""
+    return sum(fate_of(row) == "choose" for row in plan.rows)
 
 
 def examination_words(found: "Examination | None", whole: bool, has_regions: bool) -> list[Remark]:
