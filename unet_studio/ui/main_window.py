@@ -53,7 +53,8 @@ from unet_studio.ui.work_strip import WorkStrip
 
 TITLE = "U-Net Studio"
 LAYOUT_VERSION = 2
-MASK_FILES = frozenset({".json", ".xml", ".zip"})  # dropped on a project, they are masks to import
+# Dropped on a project, these are masks to import.
+MASK_FILES = frozenset({".json", ".csv", ".xml", ".npy", ".zip", ".tar", ".tgz"})
 TYPING = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
 
 
