@@ -1,12 +1,13 @@
 """models: the table and its JSON."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import Run
-from unet_studio.core.model_card import CARD_FILE, MODEL_FILE
+from unet_studio.core.model_card import CARD_FILE, MODEL_FILE, read_card, write_card
 from unet_studio.core.project import Project
 
 
@@ -26,7 +27,7 @@ def test_the_table(run: Run, project: Path) -> None:
     done = run("models", project)
     assert done.status == 0
     row = next(line for line in done.out.splitlines() if line.startswith("v1 *"))
-    assert row.split()[2:] == ["unet", "background,", "object", "-", "0.500", "-", "-"]
+    assert row.split()[2:] == ["unet", "background,", "object", "-", "0.500", "-", "-", "-", "-"]
     assert "v2 can't be used" in done.err
 
 
@@ -37,6 +38,21 @@ def test_the_json(run: Run, project: Path) -> None:
     assert models["v1"]["metrics"] == {"mean_dice": 0.5}
     assert models["v2"]["problem"]
     assert "network" not in models["v2"]
+
+
+def test_how_far_confidence_can_be_trusted(run: Run, project: Path) -> None:
+    folder = project / "unet-studio" / "models" / "v1"
+    calibration = {"temperature": 1.7312, "ece_before": 0.0812, "ece_after": 0.0123, "pixels": 50_000}
+    card = replace(read_card(folder), temperature=1.7312, metrics={"calibration": calibration})
+    write_card(folder, card)
+    assert "0.081 to 0.012" in run("models", project).out
+    assert "1.73" in run("models", project).out
+    found = run("models", project, "--json").value["models"][0]
+    assert (found["temperature"], found["metrics"]["calibration"]) == (1.7312, calibration)
+    write_card(folder, replace(card, metrics={"calibration": "good"}))
+    assert run("models", project).status == 0
+    write_card(folder, replace(card, metrics={"calibration": {"ece_before": "?"}}))
+    assert "- to -" in run("models", project).out
 
 
 def test_looking_creates_nothing(run: Run, images: Path) -> None:

@@ -10,6 +10,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.model import devices
 from unet_studio.model.devices import (
     choose_device,
+    describe_build,
     describe_devices,
     fast_dtype,
     lost,
@@ -63,6 +64,15 @@ def test_a_device_that_is_not_there_is_explained(machine, name, cuda, message):
     assert "cpu" in caught.value.remedy
 
 
+def test_a_wrong_name_is_answered_with_the_right_ones(machine):
+    machine(2, True)
+    for name in ("gpu", "cuda:2"):
+        with pytest.raises(StudioError) as caught:
+            choose_device(name)
+        assert caught.value.remedy == "Use auto, cuda:0, cuda:1, mps, or cpu."
+    assert choose_device(" CUDA:1 ") == torch.device("cuda:1")
+
+
 def test_a_broken_driver_counts_as_no_device(monkeypatch):
     import warnings
 
@@ -81,8 +91,20 @@ def test_devices_are_described(machine, monkeypatch):
     found = {info.name: info for info in describe_devices()}
     assert list(found) == ["cuda:0", "mps", "cpu"]
     assert (found["cuda:0"].title, found["cuda:0"].memory) == ("Some GPU", 8 * 2**30)
+    assert "bfloat16 in fast mode" in found["cuda:0"].note
     assert "threads" in found["cpu"].note
+    properties.major = 7
+    assert "float16 in fast mode" in describe_devices()[0].note
     assert all(choose_device(name) for name in found)
+
+
+def test_the_build_of_pytorch_is_described(monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.backends.mps, "is_built", lambda: False)
+    assert describe_build() == f"torch {torch.__version__}, made for the processor alone"
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert describe_build().endswith("made for CUDA 13.0")
 
 
 @pytest.mark.parametrize("native", [True, False])

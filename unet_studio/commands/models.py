@@ -1,6 +1,8 @@
-"""List the models: a project's own versions, and those that ship with the program."""
+"""List the models: a project's own versions, and those that ship with the program. ECE is the expected
+calibration error, how far confidence is from the truth on validation images: before and after calibration."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,7 @@ from unet_studio.commands.options import add_json, add_project_dir, opened
 from unet_studio.commands.terminal import Terminal
 
 if TYPE_CHECKING:
-    from unet_studio.core.model_card import ModelEntry
+    from unet_studio.core.model_card import ModelCard, ModelEntry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
             entries, used = project.models(), project.model
     rows = [_row(entry, used) for entry in entries]
     if rows:
-        terminal.table(["model", "network", "classes", "parent", "Dice", "IoU", "made"], rows)
+        terminal.table(
+            ["model", "network", "classes", "parent", "Dice", "IoU", "ECE", "temperature", "made"], rows
+        )
     else:
         terminal.say("There are no models here. unet-studio train makes one.")
     for entry in entries:
@@ -55,18 +59,29 @@ def describe(entry: "ModelEntry", used: str | None = None) -> dict[str, Any]:
         value["classes"] = [{"index": one.index, "name": one.name} for one in entry.card.classes]
         value |= {key: getattr(entry.card, key) for key in ("parent", "created", "note")}
         value["metrics"] = dict(entry.card.metrics)
+        value["temperature"] = entry.card.temperature
     return value
 
 
 def _row(entry: "ModelEntry", used: str | None) -> list[str]:
     name = f"{entry.name} *" if entry.name == used else entry.name
     if entry.card is None:
-        return [name, "broken", "", "", "", "", ""]
+        return [name, "broken", *[""] * 7]
     card = entry.card
     figures = [_figure(card.metrics.get(key)) for key in ("mean_dice", "mean_iou")]
     names = [one.name for one in card.classes]
     classes = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [name, card.architecture.name, classes, card.parent or "-", *figures, card.created[:10] or "-"]
+    parent, made = card.parent or "-", card.created[:10] or "-"
+    return [name, card.architecture.name, classes, parent, *figures, *_calibration(card), made]
+
+
+def _calibration(card: "ModelCard") -> list[str]:
+    """The calibration error before and after, and the temperature; dashes where none was fitted."""
+    found = card.metrics.get("calibration")
+    if not isinstance(found, Mapping):
+        return ["-", "-" if card.temperature == 1 else f"{card.temperature:.2f}"]
+    before, after = (_figure(found.get(key)) for key in ("ece_before", "ece_after"))
+    return [f"{before} to {after}", f"{card.temperature:.2f}"]
 
 
 def _figure(value: Any) -> str:

@@ -44,21 +44,29 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Raises StudioError where the name is unknown or the device isn't there.
     """
-    if name == "auto":
+    kind, _, number = name.strip().lower().partition(":")
+    if (kind, number) == ("auto", ""):
         return torch.device("cuda" if cuda_count() else "mps" if has_mps() else "cpu")
-    kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or not (number == "" or (kind == "cuda" and number.isdecimal())):
-        raise StudioError(f"There is no device {name!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+        raise StudioError(f"There is no device {name!r}.", f"Use {_choices()}.")
     if kind == "cuda" and cuda_count() <= int(number or 0):
         present = cuda_count()
         found = f"{present} CUDA device{'s' if present > 1 else ''}" if present else "no CUDA device"
+        driver = (
+            "Use the cpu, or install a driver and a CUDA build of PyTorch (unet-studio doctor tells more)."
+        )
         raise StudioError(
-            f"{name} is not there: PyTorch finds {found}.",
-            "Use the cpu, or install a driver and a CUDA build of PyTorch (unet-studio doctor tells more).",
+            f"{name} is not there: PyTorch finds {found}.", f"Use {_choices()}." if present else driver
         )
     if kind == "mps" and not has_mps():
         raise StudioError("mps is not there: it needs a Mac with Apple silicon.", "Use the cpu.")
-    return torch.device(name)
+    return torch.device(kind, int(number)) if number else torch.device(kind)
+
+
+def _choices() -> str:
+    """The names that choose_device takes here, for a sentence."""
+    cards = [f"cuda:{index}" for index in range(cuda_count())]
+    return ", ".join(["auto", *cards, *(["mps"] if has_mps() else []), "or cpu"])
 
 
 def cuda_count() -> int:
@@ -128,11 +136,24 @@ def describe_devices() -> list[DeviceInfo]:
     found = []
     for index in range(cuda_count()):
         properties = torch.cuda.get_device_properties(index)
-        note = f"CUDA {properties.major}.{properties.minor}"
+        # Compute capability 8.0, of Ampere, is the first with bfloat16 (CUDA C++ Programming Guide).
+        fast = "bfloat16" if properties.major >= 8 else "float16"
+        note = f"CUDA {properties.major}.{properties.minor}, {fast} in fast mode"
         found.append(DeviceInfo(f"cuda:{index}", properties.name, properties.total_memory, note))
     if has_mps():
-        found.append(DeviceInfo("mps", "Apple GPU", None, "Metal"))
+        found.append(DeviceInfo("mps", "Apple GPU", None, "Metal, no fast mode"))
     fast = "bfloat16 in fast mode" if native_bfloat16() else "no fast mode"
     note = f"{available_cores()} cores, {torch.get_num_threads()} threads, {fast}"
     found.append(DeviceInfo("cpu", "Processor", None, note))
     return found
+
+
+def describe_build() -> str:
+    """Which build of PyTorch this is, and what it was made for."""
+    made_for = [
+        f"CUDA {torch.version.cuda}" if torch.version.cuda else "",
+        f"ROCm {torch.version.hip}" if torch.version.hip else "",
+        "Metal" if torch.backends.mps.is_built() else "",
+    ]
+    kinds = ", ".join(filter(None, made_for)) or "the processor alone"
+    return f"torch {torch.__version__}, made for {kinds}"
