@@ -1,6 +1,8 @@
 """Index masks as other programs store them: every encoding, with and without a list of classes."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -474,3 +476,23 @@ def test_pngsuite_numbers_use_all_their_bits(data: Path, name: str) -> None:
     values = read_picture(data / "torture" / "pngsuite" / f"{name}.png").values
     assert values is not None
     assert np.unique(values).tolist() == list(range({1: 2, 2: 4, 4: 15}[int(name[-2:])]))
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
+def test_what_pillow_has_not_loaded_yet_is_read_all_the_same(tmp_path: Path, suffix: str) -> None:
+    """In a fresh process: here, other tests have loaded all of Pillow's formats."""
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".webp":
+        Image.fromarray(np.full((4, 4, 3), 9, np.uint8)).save(path, lossless=True)
+    else:
+        path.write_bytes(b"no picture")
+    code = (
+        "import sys, pathlib\n"
+        "from unet_studio.core.errors import StudioError\n"
+        "from unet_studio.formats.mask_pictures import read_picture\n"
+        "try: print(read_picture(pathlib.Path(sys.argv[1])).lossy)\n"
+        "except StudioError as error: print(error.message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    broken = f"{path} is broken, or not a mask of a known format."
+    assert done.stdout.strip() == ("True" if suffix == ".webp" else broken)

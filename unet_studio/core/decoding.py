@@ -65,7 +65,10 @@ def open_pillow(stream: IO[bytes], formats: tuple[str, ...] | None = None) -> Im
     """
     if _QUIET not in warnings.filters:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-    return Image.open(stream, formats=formats or _formats())
+    if formats is None or not Image.OPEN.keys() >= set(formats):
+        known = _formats()  # Pillow's answer to the name of a format that is not loaded is a KeyError
+        formats = formats or known
+    return Image.open(stream, formats=formats)
 
 
 class Watched:

@@ -35,7 +35,7 @@ TAGS = (
 )  # fmt: skip
 _FOLDERS = ("masks", "labels", "annotations", "segmentations", "gt", "mask", "label")
 _BESIDE = ("images", "image", "imgs", "img", "sources")  # folders that say that masks lie beside them
-_READ = ("PNG", "BMP", "DIB", "GIF", "JPEG", "MPO", "WEBP")
+_READ = ("PNG", "BMP", "DIB", "GIF", "JPEG", "WEBP")  # JPEG stands for MPO too
 DESCRIPTION = "image: "  # how the tag begins in which a TIFF mask names its image
 _IMAGE_DESCRIPTION = 270
 _LOSSY = ("JPEG", "MPO", "WEBP")
