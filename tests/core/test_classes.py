@@ -59,7 +59,7 @@ def test_a_new_class_gets_an_index_above_all_that_ever_were(table: ClassTable, n
     new = added.classes[-1]
     assert added.classes[:-1] == table.classes
     assert new.index == max((entry.index for entry in table.classes), default=-1) + 1
-    assert new.name == name.strip()
+    assert new.name == " ".join(name.split())
     assert new.color.lower() not in {entry.color.lower() for entry in table.classes}
 
 
@@ -273,3 +273,9 @@ def test_free_colours_are_those_of_no_active_class() -> None:
     table = ClassTable.binary().add("roof")
     assert set(DEFAULT_COLORS) - set(table.free_colors) == {table.get(1).color, table.get(2).color}
     assert table.get(2).color in table.retire(2, 1).free_colors
+
+
+def test_a_name_from_elsewhere_is_one_line_and_found_as_it_is_written() -> None:
+    table = ClassTable.from_json({"classes": [{"index": 0, "name": "  cell\n wall\t", "color": "#000000"}]})
+    assert table.describe() == "0 cell wall"
+    assert table.named("  cell\n wall\t") == table.named("cell wall") == table.get(0)

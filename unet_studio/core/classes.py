@@ -26,6 +26,7 @@ DEFAULT_COLORS = (
 class PixelClass:
     """One class. index: 0..254, permanent. color: #rrggbb. key: its keyboard key. retired: not offered.
 
+    name: one line; foreign files may hold line ends and outer spaces, which become single spaces and nothing.
     becomes: what the pixels of a retired class are since, another index or 255 for unlabelled; None where
     nobody said.
     """
@@ -44,7 +45,8 @@ class PixelClass:
             )
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
             raise StudioError(f"{self.color!r} is not a colour.", "Write it as #rrggbb, for example #e69f00.")
-        if not self.name.strip():
+        object.__setattr__(self, "name", one_line(self.name))
+        if not self.name:
             raise StudioError("A class needs a name.", "Type a name.")
         if self.becomes is not None and not (self.retired and 0 <= self.becomes <= UNLABELLED):
             raise StudioError(
@@ -97,14 +99,14 @@ class ClassTable:
 
     def named(self, name: str) -> PixelClass | None:
         """The active class of that name, first exactly, then without regard to case."""
-        wanted = name.strip()
+        wanted = one_line(name)
         exact = [entry for entry in self.active if entry.name == wanted]
         loose = [entry for entry in self.active if entry.name.casefold() == wanted.casefold()]
         return next(iter(exact or loose), None)
 
     def gone(self, name: str) -> PixelClass | None:
         """A retired class of that name whose pixels became something else, if there is one."""
-        wanted = name.strip().casefold()
+        wanted = one_line(name).casefold()
         retired = (entry for entry in self.classes if entry.becomes is not None)
         return next((entry for entry in retired if entry.name.casefold() == wanted), None)
 
@@ -129,14 +131,14 @@ class ClassTable:
         used = {entry.color.lower() for entry in self.classes}
         free = [candidate for candidate in DEFAULT_COLORS if candidate not in used]
         chosen = color or (free[0] if free else DEFAULT_COLORS[index % len(DEFAULT_COLORS)])
-        return replace(self, classes=(*self.classes, PixelClass(index, name.strip(), chosen)))
+        return replace(self, classes=(*self.classes, PixelClass(index, name, chosen)))
 
     def renamed(self, index: int, name: str) -> "ClassTable":
         """A table in which the class has another name."""
         other = self.named(name)
         if other is not None and other.index != index:
             raise StudioError(f"There is a class {name!r} already.", "Choose another name.")
-        return self._with(replace(self.get(index), name=name.strip()))
+        return self._with(replace(self.get(index), name=name))
 
     def recolored(self, index: int, color: str) -> "ClassTable":
         """A table in which the class has another colour, #rrggbb."""
@@ -247,6 +249,11 @@ class ClassTable:
                 'It looks like {"classes": [{"index": 0, "name": "background", "color": "#000000"}]}.',
             ) from error
         return cls(classes, background)
+
+
+def one_line(name: str) -> str:
+    """A name of a class without outer white space, and with a single space for each stretch of it inside."""
+    return " ".join(name.split())
 
 
 def rgb(color: str) -> tuple[int, int, int]:
