@@ -200,6 +200,8 @@ class _Import:
                         self._try(row, done, picture)
                 advance(len(self.rows), len(self.rows))
             self.recorder.finish("done")
+            if not self.done and not self.earlier:
+                self._leave_no_trace()
             return self._written(complete=True)
         except (Cancelled, KeyboardInterrupt):
             self._written(complete=False)
@@ -224,6 +226,12 @@ class _Import:
         for name in self.earlier:
             if self.project.status(name) is Status.APPROVED:
                 self.project.assign_split(name)
+
+    def _leave_no_trace(self) -> None:
+        """Not one mask could be read, as of a source in another format: its classes are of no use either."""
+        assert self.recorder is not None
+        undo(self.project, self.recorder.snapshot, "restore", keep=False)
+        self.added = ()
 
     def _written(self, complete: bool) -> ImportReport:
         """The report, which is on disk as well."""
