@@ -112,6 +112,7 @@ def test_a_project_in_use_is_not_written(run: Run, images: Path, masks: Path, tm
     [
         (["import", "tiff", "{masks}", "{images}"], "no format 'tiff'"),
         (["import", "coco", "{images}/nowhere", "{images}"], "There is no"),
+        (["import", "auto", "{images}/nowhere", "{images}"], "There is no"),
         (["import", "coco", "{images}/a.png", "{images}"], "can't be read"),
         (["import", "index-png", "{masks}", "{images}/nowhere"], "no folder"),
         (["export", "{images}", "index-png", "{images}/../out"], "approved yet"),
@@ -161,6 +162,7 @@ def test_an_import_is_undone(run: Run, images: Path, masks: Path) -> None:
     assert "Report: " in run("import", "index-png", masks, images, "--replace").out
     done = run("import", "--undo", images, "--json")
     assert done.value == {"restored": 3, "kept": [], "classes_kept": []}
+    assert "3 images are as they were before the import of masks (index-png) at 20" in done.err
     project = Project.open(images)
     assert project.counts()[Status.APPROVED] == 3
     project.write_annotation("a.png", np.ones(SHAPE, np.uint8), {})
@@ -198,6 +200,43 @@ def test_masks_are_scaled_and_turned_where_asked(run: Run, images: Path, masks: 
     assert done.status == 0
     assert "1 images were scaled by nearest neighbour: a.png" in done.out
     assert (Project.open(images, writable=False).truth("a.png") == 1).all()
+
+
+def test_masks_of_another_size_are_named_with_what_to_do(run: Run, images: Path, masks: Path) -> None:
+    write_index_png(masks / "a.png", np.ones((12, 16), np.uint8), ClassTable.binary().palette())
+    for words in ([], ["--preview"]):
+        done = run("import", "index-png", masks, images, *words)
+        assert "1 masks do not have the size of their images: --scale scales them" in done.out
+        assert "a.png: The mask is 16 x 12 px" in done.out + done.err
+    assert "--scale" not in run("import", "index-png", masks, images, "--replace", "--scale").out
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--only", "z.png"], "images has no image called z.png"),
+        (["--pair", "z.png=a.png"], "images has no image called z.png"),
+        (["--pair", "a.png=z"], "masks has no mask called z"),
+    ],
+)
+def test_names_that_nothing_has_are_refused(
+    run: Run, images: Path, masks: Path, words: list[str], reason: str
+) -> None:
+    done = run("import", "index-png", masks, images, *words)
+    assert done.status == 1
+    assert reason in done.err
+    assert not (images / "unet-studio").exists()
+
+
+def test_a_source_in_another_format_leaves_the_classes_alone(run: Run, images: Path, masks: Path) -> None:
+    done = run("import", "rootpainter", masks, images)
+    assert done.status == 1
+    assert "0 masks imported; the classes are 0 background, 1 object" in done.out
+    assert "no import to take back" in run("import", "--undo", images).err
+    assert run("import", "index-png", masks, images).status == 0
+    before = Project.open(images, writable=False).content
+    assert run("import", "rootpainter", masks, images, "--replace", "--add-classes").status == 1
+    assert Project.open(images, writable=False).content == before
 
 
 def test_the_format_is_recognised(run: Run, images: Path, masks: Path, tmp_path: Path) -> None:

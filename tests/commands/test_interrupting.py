@@ -21,7 +21,7 @@ advance = Meter.advance
 
 def interrupted(self, done, total, detail=""):
     advance(self, done, total, detail)
-    if done == 3:
+    if done == 3 and self.what != "Looking":
         os.kill(os.getpid(), signal.SIGINT)
 
 Meter.advance = interrupted

@@ -133,7 +133,7 @@ def _options(arguments: argparse.Namespace) -> "ExportOptions":
         layer=arguments.layer,
         model=arguments.model,
         split_folders=arguments.split_folders,
-        renames=read_map(arguments.map, "HERE=THERE"),
+        renames=read_map(arguments.map, "--map HERE=THERE"),
         order=tuple(arguments.order),
         pictures=frozenset(kind for kind, on in wanted.items() if on),  # type: ignore[misc]
         style=PictureStyle(side=arguments.picture_side, legend=arguments.legend),

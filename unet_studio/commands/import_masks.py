@@ -4,11 +4,11 @@ Or, as import --undo FOLDER, take the last import back.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unet_studio.commands.options import add_format, add_json, add_project_dir, opened
+from unet_studio.commands.options import add_format, add_json, add_project_dir, opened, read_map
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
 
@@ -129,18 +129,19 @@ def _import(arguments: argparse.Namespace, terminal: Terminal, options: "ImportO
     from unet_studio.commands.proofs import show_problems, show_proof
     from unet_studio.formats.importing import import_masks
 
-    with (
-        opened(arguments.folder, arguments.project, writable=True) as project,
-        terminal.progress("Importing", "images", _STOPPED) as meter,
-    ):
-        _say_broken_off(terminal, project, options)
-        report = import_masks(project, arguments.format, arguments.source, options, meter.advance)
+    what = (arguments.format, arguments.source, options)
+    with opened(arguments.folder, arguments.project, writable=True) as project:
+        plan = _planned(terminal, project, *what)
+        with terminal.progress("Importing", "images", _STOPPED) as meter:
+            _say_broken_off(terminal, project, options)
+            report = import_masks(project, *what, meter.advance, plan)
         classes = project.classes.describe()
     terminal.say(f"{len(report.imported)} masks imported; the classes are {classes}")
     _show_report(terminal, report)
     show_proof(terminal, report.proof)
     if report.file is not None:
         terminal.say(f"Report: {report.file}")
+    _say_how_to_fit(terminal, plan)
     terminal.result(report.to_json())
     return show_problems(terminal, report.problems)
 
@@ -165,7 +166,10 @@ def _show_report(terminal: Terminal, report: "ImportReport") -> None:
         terminal.say(f"{len(report.unused)} masks belong to no image: {_some(report.unused)}")
     if report.overlapping:
         pixels = sum(report.overlapping.values())
-        terminal.say(f"{pixels} px in {len(report.overlapping)} images lie under regions of several classes")
+        terminal.say(
+            f"{pixels:,} px in {len(report.overlapping)} images lie under regions of several classes "
+            "(--order chooses which one is on top)"
+        )
     for note in report.notes:
         terminal.say(note)
 
@@ -173,11 +177,9 @@ def _show_report(terminal: Terminal, report: "ImportReport") -> None:
 def _preview(arguments: argparse.Namespace, terminal: Terminal, options: "ImportOptions") -> int:
     """Say what an import would do."""
     from unet_studio.formats.examination import examine
-    from unet_studio.formats.import_plan import plan_import
 
     with opened(arguments.folder, arguments.project) as project:
-        with terminal.progress("Looking", "images") as meter:
-            plan = plan_import(project, arguments.format, arguments.source, options, meter.advance)
+        plan = _planned(terminal, project, arguments.format, arguments.source, options)
         _show_plan(terminal, plan)
         value = plan.to_json()
         if arguments.examine:
@@ -190,6 +192,38 @@ def _preview(arguments: argparse.Namespace, terminal: Terminal, options: "Import
             terminal.table(["class there", "px"], [*rows, ["unlabelled", str(found.unlabelled)]])
     terminal.result(value)
     return 0
+
+
+def _planned(
+    terminal: Terminal, project: "Project", format_name: str, source: Path, options: "ImportOptions"
+) -> "ImportPlan":
+    """What an import would do. Raises StudioError where images or masks are named that are not there."""
+    from unet_studio.formats.import_plan import plan_import
+
+    _check_names("image", (*(options.only or ()), *options.pairs), project.images, project.name)
+    with terminal.progress("Looking", "images", "Stopped. Nothing was written.") as meter:
+        plan = plan_import(project, format_name, source, options, meter.advance)
+    _check_names("mask", options.pairs.values(), plan.incoming.keys, str(source))
+    return plan
+
+
+def _check_names(kind: str, names: Iterable[str], known: Collection[str], place: str) -> None:
+    """Raise StudioError for a name on the command line that nothing has."""
+    strange = sorted(set(names) - set(known))
+    if strange:
+        raise StudioError(
+            f"{place} has no {kind} called {strange[0]}.", f"Write the path of the {kind} in there."
+        )
+
+
+def _say_how_to_fit(terminal: Terminal, plan: "ImportPlan") -> None:
+    """What a person can do about masks of another size than their images'."""
+    refused = [row for row in plan.rows if row.fate == "refuse" and row.theirs and row.ours]
+    if refused:
+        terminal.say(
+            f"{len(refused)} masks do not have the size of their images: --scale scales them, --turn sized "
+            "turns those that were drawn without the picture's EXIF orientation"
+        )
 
 
 def _show_plan(terminal: Terminal, plan: "ImportPlan") -> None:
@@ -208,6 +242,7 @@ def _show_plan(terminal: Terminal, plan: "ImportPlan") -> None:
     for row in plan.rows:
         if row.fate == "refuse":
             terminal.say(f"refused: {row.name}: {row.remark}")
+    _say_how_to_fit(terminal, plan)
     if plan.takes_over:
         terminal.say("The project has no classes yet and takes over those of the source")
     rows = [[one.name, *_class_here(one)] for one in plan.classes]
@@ -229,18 +264,20 @@ def _class_here(found: "FoundClass") -> tuple[str, str]:
 def _undo(arguments: argparse.Namespace, folder: Path) -> int:
     """Take the last import back."""
     from unet_studio.core.restoring import ChangedSinceError
-    from unet_studio.formats.importing import undo_import
+    from unet_studio.formats.importing import last_import, undo_import
 
     terminal = Terminal(arguments.json)
     with (
         opened(folder, arguments.project, writable=True) as project,
         terminal.progress("Restoring", "images") as meter,
     ):
+        last = last_import(project)
         try:
             found = undo_import(project, arguments.changed or "refuse", meter.advance)
         except ChangedSinceError as error:
             raise StudioError(error.message, "Say --changed keep or --changed restore.") from error
-    terminal.say(f"{len(found.images)} images are as they were before the import")
+    assert last is not None  # or there was nothing to take back
+    terminal.say(f"{len(found.images)} images are as they were before {last.title} at {last.created}")
     if found.kept:
         terminal.say(f"{len(found.kept)} images were changed since and stay as they are: {_some(found.kept)}")
     if found.classes_kept:
@@ -270,6 +307,8 @@ def _format(name: str, source: Path, terminal: Terminal) -> str:
         return name
     from unet_studio.formats.recognition import recognise
 
+    if not source.exists():
+        raise StudioError(f"There is no {source}.", "Name the folder or the file of the masks.")
     found = recognise(source)
     if not found:
         raise StudioError(f"It can't be told which format {source} is of.", "Name the format.")
@@ -286,27 +325,16 @@ def _options(arguments: argparse.Namespace) -> "ImportOptions":
         approve=arguments.approve,
         replace=arguments.replace,
         add_classes=arguments.add_classes,
-        renames=_assigned(arguments.map, "--map THERE=HERE"),
+        renames=read_map(arguments.map, "--map THERE=HERE"),
         layer=arguments.layer,
         order=Order(arguments.order),
         other_size="scale" if arguments.scale else "refuse",
         turn=arguments.turn or "refuse",
         only=frozenset(arguments.only) if arguments.only else None,
-        pairs=_assigned(arguments.pair, "--pair IMAGE=MASK"),
+        pairs=read_map(arguments.pair, "--pair IMAGE=MASK"),
         model=arguments.name,
         resume=arguments.resume,
     )
-
-
-def _assigned(assignments: list[str], form: str) -> dict[str, str]:
-    """What "this=that" words say."""
-    found = {}
-    for assignment in assignments:
-        there, equals, here = assignment.partition("=")
-        if not equals or not there.strip():
-            raise StudioError(f"{assignment!r} maps nothing.", f"Write {form}.")
-        found[there.strip()] = here.strip()
-    return found
 
 
 def _some(names: Sequence[str]) -> str:

@@ -37,12 +37,12 @@ def add_project_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def read_map(assignments: list[str], example: str) -> dict[str, str]:
-    """What --map was given, "NAME=OTHER" each. example: how it is written."""
+    """What an option was given, "NAME=OTHER" each. example: how it is written."""
     found = {}
     for assignment in assignments:
         name, equals, other = assignment.partition("=")
         if not equals or not name.strip():
-            raise StudioError(f"{assignment!r} maps nothing.", f"Write --map {example}.")
+            raise StudioError(f"{assignment!r} maps nothing.", f"Write {example}.")
         found[name.strip()] = other.strip()
     return found
 

@@ -18,7 +18,8 @@ def show_proof(terminal: Terminal, proof: "Proof") -> None:
 
 
 def show_problems(terminal: Terminal, problems: dict[str, str]) -> int:
-    """One line for each image that failed; returns the exit status."""
-    for text in problems.values():
-        terminal.note(f"unet-studio: {' '.join(text.split())}")
+    """One line for each image that failed, which names it; returns the exit status."""
+    for name, text in problems.items():
+        named = text if name in text else f"{name}: {text}"
+        terminal.note(f"unet-studio: {' '.join(named.split())}")
     return 1 if problems else 0

@@ -51,11 +51,12 @@ def find_coco_files(source: Path) -> tuple[tuple[CocoFile, ...], tuple[str, ...]
             break
     chosen, unlike = _one_set(found)
     if not chosen:
-        names = ", ".join(file.path.relative_to(source).as_posix() for file in found) or "none"
-        beside = f"; {', '.join(others)} can't be read" if others else ""
-        raise StudioError(
-            f"{source} should hold one COCO file but has {names}{beside}.", "Name the .json file."
+        names = ", ".join(file.path.relative_to(source).as_posix() for file in found)
+        several = (
+            f"holds several files that may be meant: {names}" if found else "holds no COCO instances file"
         )
+        beside = f"; {', '.join(others)} can't be read" if others else ""
+        raise StudioError(f"{source} {several}{beside}.", "Name the .json file.")
     aside = [*others, *(file.path.name for file in unlike)]
     return chosen, ((f"Passed over: {', '.join(aside)}.",) if aside else ())
 

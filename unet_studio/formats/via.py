@@ -133,11 +133,15 @@ def _load(path: Path) -> _Set:
 
 def _load_json(text: str, found: _Set) -> None:
     value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("it holds no object")
     if "project" in value and "metadata" in value:
         raise ValueError("it is a project of VIA 3; export it from VIA 2, or as COCO")
     for name, facts in (value.get(ATTRIBUTES) or {}).get("region", {}).items():
         found.options[str(name)] = [str(option) for option in (facts.get("options") or {})]
     for image in (value[PROJECT] if PROJECT in value or SETTINGS in value else value).values():
+        if not isinstance(image, dict) or not {"filename", "regions"} <= image.keys():
+            raise ValueError('an entry has no "filename" or no "regions"')
         regions = image["regions"]
         found.add(image["filename"], regions.values() if isinstance(regions, dict) else regions)
 
