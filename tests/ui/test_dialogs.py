@@ -30,6 +30,7 @@ from unet_studio.ui.dialogs.about import AboutDialog
 from unet_studio.ui.dialogs.exporting.dialog import ExportDialog
 from unet_studio.ui.dialogs.exporting.outcome import proof_text
 from unet_studio.ui.dialogs.messages import ask, ask_folder
+from unet_studio.ui.dialogs.text_file import TextFileDialog
 
 WAIT = 20_000  # ms
 
@@ -94,6 +95,33 @@ def test_exports_every_format_and_shows_the_proof(finished, qtbot, tmp_path, nam
     rows = range(dialog.outcome.proof.rowCount())
     assert {dialog.outcome.proof.item(row, 1).text() for row in rows} == {"1.000000"}
     dialog.close()
+
+
+def test_the_manifest_is_shown_as_text_in_part_where_it_is_long(finished, qtbot, tmp_path, monkeypatch):
+    dialog = assistant(finished, qtbot)
+    dialog.choices.set_place(str(tmp_path / "out"))
+    planned(dialog, qtbot)
+    written(dialog, qtbot)
+    dialog.outcome.show_manifest.click()
+    box = only(finished, TextFileDialog)
+    assert json.loads(box.text.toPlainText())["format"] == "index-png"
+    box.reject()
+    monkeypatch.setattr("unet_studio.ui.dialogs.text_file.MOST", 100)
+    dialog.outcome.show_manifest.click()
+    shown_text = only(finished, TextFileDialog).text.toPlainText()
+    assert shown_text.endswith("(the rest is in the file)")
+    assert len(shown_text) < 140
+
+
+def test_a_manifest_that_is_gone_is_said(finished, qtbot, tmp_path):
+    dialog = assistant(finished, qtbot)
+    dialog.choices.set_place(str(tmp_path / "out"))
+    planned(dialog, qtbot)
+    written(dialog, qtbot)
+    (tmp_path / "out" / MANIFEST).unlink()
+    with qtbot.waitSignal(finished.session.failed) as heard:
+        dialog.outcome.show_manifest.click()
+    assert MANIFEST in heard.args[0]
 
 
 def test_the_exported_mask_is_the_mask(finished, qtbot, tmp_path):

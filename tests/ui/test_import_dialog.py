@@ -20,6 +20,7 @@ from unet_studio.formats.table import FORMATS
 from unet_studio.ui.dialogs.importing.classes import IGNORE, NEW
 from unet_studio.ui.dialogs.importing.dialog import ImportDialog
 from unet_studio.ui.dialogs.importing.words import examination_words, progress_words
+from unet_studio.ui.dialogs.text_file import TextFileDialog
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_where_several_masks_fit_a_person_chooses_one(dialog, qtbot, doubtful, o
     name_source(qtbot, dialog, doubtful, "index-png")
     model = dialog.images.model
     assert [model.index(0, column).data() for column in (0, 1, 3)] == [
-        "0.png", "several masks fit: choose one", "Choose…",
+        "0.png", "choose its mask: Which mask belongs to it can't be told; it may be a/0, b/0.", "Choose…",
     ]  # fmt: skip
     assert dialog.summary.text() == "Several masks fit each image: choose one in the list of images."
     menu = mask_menu(dialog, "0.png")
@@ -296,6 +297,16 @@ def test_only_questions_that_matter_are_asked(dialog, qtbot, masks):
     assert asked == ["layer"]
 
 
+def test_questions_that_are_asked_stand_side_by_side_without_gaps(opened, qtbot, folder, masks):
+    Image.fromarray(picture(2, (48, 64))).save(folder / "2.png")
+    opened.action_table["import"].trigger()
+    dialog = visible(qtbot, opened)
+    name_source(qtbot, dialog, masks, "index-png")
+    boxes = [box for box in dialog.options.boxes.values() if box.isVisible()]
+    first, second = (box.mapTo(dialog, box.rect().topLeft()).x() for box in boxes)
+    assert second - first < boxes[0].width() + 20
+
+
 def test_a_source_that_can_t_be_read_is_explained_where_one_looks(dialog, qtbot, tmp_path, masks):
     broken = tmp_path / "broken.json"
     broken.write_text("{")
@@ -306,6 +317,27 @@ def test_a_source_that_can_t_be_read_is_explained_where_one_looks(dialog, qtbot,
     assert not dialog.start.isEnabled()
     name_source(qtbot, dialog, masks, "index-png")
     assert not dialog.problem.isVisible()
+
+
+def test_a_source_that_is_not_there_is_said_and_found_once_it_is(dialog, qtbot, tmp_path, masks):
+    place = tmp_path / "later"
+    dialog.source.take(place)
+    qtbot.waitUntil(lambda: "no such file" in dialog.source.how.text(), timeout=20_000)
+    assert dialog.summary.text() == ""
+    masks.rename(place)
+    qtbot.keyClick(dialog.source.path, Qt.Key.Key_Return)
+    planned(qtbot, dialog)
+    assert dialog.start.isEnabled()
+
+
+def test_the_report_can_be_read_in_the_window(dialog, qtbot, masks):
+    name_source(qtbot, dialog, masks, "index-png")
+    dialog.start.click()
+    finished(qtbot, dialog)
+    dialog.outcome.report.click()
+    (box,) = [box for box in dialog.findChildren(TextFileDialog) if box.isVisible()]
+    assert "index-png" in box.text.toPlainText()
+    assert box.text.isReadOnly()
 
 
 def test_masks_of_other_images_are_explained(opened, qtbot, tmp_path):

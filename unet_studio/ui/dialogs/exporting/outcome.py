@@ -20,6 +20,7 @@ from unet_studio.formats.table import FORMATS
 from unet_studio.session import Session
 from unet_studio.session.exporter import Exported
 from unet_studio.ui.dialogs.operation import swatch
+from unet_studio.ui.dialogs.text_file import show_text_file
 from unet_studio.ui.section import ElidedLabel
 from unet_studio.ui.widgets import Note, button, label, row
 from unet_studio.ui.words import count
@@ -175,7 +176,8 @@ class Outcome(QWidget):
         self._open(self._folder)
 
     def _open_manifest(self) -> None:
-        self._open(self._manifest)
+        if self._manifest is not None:
+            show_text_file("Manifest of the Export", self._manifest, self._session, self)
 
     def _open(self, path: Path | None) -> None:
         if path is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):

@@ -287,7 +287,7 @@ class ClassesPage(QTableView):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        header.resizeSection(1, 96)
+        header.resizeSection(1, 112)
 
     def _open(self, index: Index) -> None:
         """Open the list of what a class may become."""

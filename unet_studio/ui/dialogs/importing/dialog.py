@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
@@ -29,6 +29,7 @@ from unet_studio.ui.dialogs.importing.words import (
     summary,
     undone_words,
 )
+from unet_studio.ui.dialogs.text_file import show_text_file
 from unet_studio.ui.preferences import Preferences
 from unet_studio.ui.widgets import Note, button, label, row
 
@@ -217,7 +218,7 @@ class ImportDialog(QDialog):
         wish = self.wish()
         if wish is None:
             self._show_page(self.drop)
-            named = self.source.source is not None
+            named = self.source.source is not None and not self.source.absent
             self.summary.setText("Choose the format of these masks." if named else "")
             self._enable_start()
             return
@@ -443,7 +444,7 @@ class ImportDialog(QDialog):
 
     def _open_report(self) -> None:
         if self._report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+            show_text_file("Report of the Import", self._report, self._session, self)
 
     def _again(self) -> None:
         """Begin with another source."""

@@ -63,14 +63,14 @@ FATES: dict[str, Fate] = {
     "keep": Fate("stays as painted here", "Painted here, stay", "muted"),
     "blank": Fate("listed without a mask", "Listed without a mask", "muted"),
     "refuse": Fate("can't come in", "Can't come in", "danger"),
-    "choose": Fate("several masks fit: choose one", "Several masks fit", "warning"),
+    "choose": Fate("choose its mask", "Several masks fit", "warning"),
     "skip": Fate("not chosen", "Not chosen", "muted"),
     "missing": Fate("no mask", "Images without a mask", "muted"),
     "unused": Fate("no image", "Masks without an image", "warning"),
 }
 ORDER = {name: place for place, name in enumerate(FATES)}
 COMING = ("import", "scale", "turn")
-EXPLAINED = ("import", "scale", "turn", "refuse")  # fates that don't say all by themselves
+EXPLAINED = ("import", "scale", "turn", "refuse", "choose")  # fates that don't say all by themselves
 COLUMNS = ("Image", "What happens", "Size", "Mask")
 CHOOSE = "Choose…"
 
@@ -351,10 +351,10 @@ class ImagesPage(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setStretchLastSection(True)
         header.setMinimumSectionSize(60)
-        for section, width in enumerate((120, 150, 150)):
+        for section, width in enumerate((112, 150, 148)):
             header.resizeSection(section, width)
+        header.setSectionResizeMode(MASK, QHeaderView.ResizeMode.Stretch)
         view.selectionModel().currentRowChanged.connect(self._row_changed)
         view.clicked.connect(self._clicked)
         view.asked.connect(self._offer_masks)

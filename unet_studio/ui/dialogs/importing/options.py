@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from unet_studio.ui.widgets import label
 
@@ -66,6 +66,7 @@ QUESTIONS = (
         },
     ),
 )
+WIDTH = 250  # px that an answer takes at most
 PAINTED, SIZE, TURN = "replace", "other_size", "turn"
 
 
@@ -77,26 +78,35 @@ class OptionsRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.boxes: dict[str, QComboBox] = {}
-        self._titles: dict[str, QWidget] = {}
-        layout = QGridLayout(self)
+        self._parts: dict[str, QWidget] = {}
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(12)
-        layout.setVerticalSpacing(4)
-        for column, question in enumerate(QUESTIONS):
-            box = self.boxes[question.name] = QComboBox()
-            box.setObjectName(f"import_{question.name}")
-            box.setAccessibleName(question.title)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(14)
-            for value, (text, tip) in question.answers.items():
-                box.addItem(text, value)
-                box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-            box.currentIndexChanged.connect(self._changed)
-            title = self._titles[question.name] = label(question.title, "muted", wrap=False)
-            layout.addWidget(title, 0, column)
-            layout.addWidget(box, 1, column)
-            layout.setColumnStretch(column, 1)
+        layout.setSpacing(12)
+        for question in QUESTIONS:
+            box = self.boxes[question.name] = self._box(question)
+            part = self._parts[question.name] = QWidget(self)
+            column = QVBoxLayout(part)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(4)
+            column.addWidget(label(question.title, "muted", wrap=False))
+            column.addWidget(box)
+            part.setMaximumWidth(WIDTH)
+            layout.addWidget(part, 1)
+        layout.addStretch(0)
         self._explain()
+
+    def _box(self, question: Question) -> QComboBox:
+        """The list of answers to a question."""
+        box = QComboBox()
+        box.setObjectName(f"import_{question.name}")
+        box.setAccessibleName(question.title)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(14)
+        for value, (text, tip) in question.answers.items():
+            box.addItem(text, value)
+            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        box.currentIndexChanged.connect(self._changed)
+        return box
 
     def answer(self, name: str) -> str:
         """What is chosen for a question."""
@@ -115,9 +125,7 @@ class OptionsRow(QWidget):
         turned = any(row.orientation != 1 for row in plan.rows)
         matters = {PAINTED: painted, SIZE: sized, TURN: turned}
         for question in QUESTIONS:
-            shown = matters.get(question.name, True)
-            self.boxes[question.name].setVisible(shown)
-            self._titles[question.name].setVisible(shown)
+            self._parts[question.name].setVisible(matters.get(question.name, True))
         self.boxes[PAINTED].setEnabled(self.answer("layer") != "prediction")
 
     def _changed(self) -> None:

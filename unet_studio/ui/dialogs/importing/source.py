@@ -21,6 +21,11 @@ from unet_studio.ui.widgets import button, form, label, row
 
 TYPING_MS = 500  # of rest after the last key before a path that was typed counts
 CHOOSE = "Choose the format…"
+# What a set of masks that is one file is called: lists of shapes, archives, single mask pictures, Cellpose's.
+FILTERS = (
+    "Masks (*.json *.csv *.xml *.zip *.tar *.tar.gz *.tgz *.png *.tif *.tiff *.npy *.yaml *.yml)",
+    "All files (*)",
+)
 LONGEST = 80  # characters of a path in the menu of the last ones
 
 
@@ -34,6 +39,7 @@ class SourceBar(QWidget):
         super().__init__(parent)
         self._by_hand = False  # whether a person chose the format of this source
         self._told = ""  # the source that was announced last
+        self.absent = False  # whether there is no such file or folder
         self._start = Path.home()
         self.path = QLineEdit()
         self.path.setObjectName("import_source")
@@ -47,7 +53,9 @@ class SourceBar(QWidget):
         self.format.setMaxVisibleItems(24)
         self.format.setPlaceholderText(CHOOSE)
         self.how = label("", "muted", wrap=False)
-        self.file = button("File…", "Choose a file of masks (JSON, XML, ZIP)", self.choose_file)
+        self.file = button(
+            "File…", "Choose a file of masks: a list, a picture, an archive", self.choose_file
+        )
         self.folder = button("Folder…", "Choose a folder of masks", self.choose_folder)
         self.recent = QToolButton()
         self.recent.setText("Recent")
@@ -111,9 +119,9 @@ class SourceBar(QWidget):
         """Another source counts from now on."""
         self._rest.stop()
         text = self.path.text().strip()
-        if text == self._told:
+        if text == self._told and not self.absent:
             return
-        self._told, self._by_hand = text, False
+        self._told, self._by_hand, self.absent = text, False, False
         self.how.setText("")
         self.format.setCurrentIndex(-1)
         if text:
@@ -128,7 +136,9 @@ class SourceBar(QWidget):
         if source != self._told or self._by_hand:
             return
         if names is None:
+            self.absent = True
             self.how.setText("There is no such file or folder")
+            self.changed.emit()
             return
         place = self.format.findData(names[0]) if names else -1
         self.format.setCurrentIndex(place)
@@ -163,7 +173,7 @@ class SourceBar(QWidget):
         if mode is QFileDialog.FileMode.Directory:
             dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         else:
-            dialog.setNameFilters(["Masks (*.json *.xml *.zip *.png *.tif *.tiff *.npy)", "All files (*)"])
+            dialog.setNameFilters(FILTERS)
         dialog.fileSelected.connect(self.take)
         dialog.open()
 
