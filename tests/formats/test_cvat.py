@@ -188,3 +188,17 @@ def test_subsets_of_a_project_may_share_names(data: Path) -> None:
     incoming = read_cvat(folder)
     assert incoming.keys[:3] == ("Test/img0.jpg", "Test/img1.jpg", "Train/img0.jpg")
     assert incoming.read("Test/img0.jpg", (8, 8))[2:4, :4].tolist() == [[1] * 4] * 2
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e308"])
+@pytest.mark.parametrize("key", ["xtl", "ybr", "rotation"])
+def test_a_box_of_impossible_numbers_is_named(key: str, number: str, tmp_path: Path) -> None:
+    box = {"xtl": "0", "ytl": "0", "xbr": "2", "ybr": "2", "rotation": "30", key: number}
+    text = " ".join(f'{name}="{value}"' for name, value in box.items())
+    (tmp_path / "annotations.xml").write_text(
+        '<annotations><image id="0" name="a.png" width="4" height="4">'
+        f'<box label="a" {text}/></image></annotations>'
+    )
+    incoming = format_named("cvat").read(tmp_path)
+    with pytest.raises(StudioError, match=f"malformed: {key} is"):
+        incoming.read("a.png", None)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_studio.core.errors import StudioError
-from unet_studio.formats.matching import inside, mask_names, match
+from unet_studio.formats.matching import inside, mask_names, match, own_file
+from unet_studio.formats.table import format_named
 
 SUFFIXES = (".jpg", ".png", ".tif", ".JPG")
 NAMES = st.lists(
@@ -96,3 +97,54 @@ def test_no_link_leads_outside(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="outside"):
         inside(tmp_path / "dest", "sub/a.png")
     assert inside(tmp_path / "dest", "other/a.png") == tmp_path / "dest" / "other" / "a.png"
+
+
+def test_a_file_of_a_foreign_folder_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "outside.json").write_text("{}")
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "real.json").write_text("{}")
+    (folder / "away.json").symlink_to(tmp_path / "outside.json")
+    (folder / "within.json").symlink_to(folder / "sub" / "real.json")
+    (folder / "round.json").symlink_to(folder / "round.json")
+    (folder / "[a].json").write_text("{}")
+    assert own_file(folder, "away.json") is None
+    assert own_file(folder, "round.json") is None
+    assert own_file(folder, "sub") is None
+    assert own_file(folder, "none.json") is None
+    assert own_file(folder / "none", "none.json") is None
+    assert own_file(folder, "within.json") == folder / "within.json"
+    assert own_file(folder, "[a].json") == folder / "[a].json"
+
+
+OBJECT = (
+    '{"classTitle": "secret", "geometryType": "rectangle", "points": '
+    '{"exterior": [[0, 0], [1, 1]], "interior": []}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "own", "content", "told", "beside"),
+    [
+        ("yolo", "data.yaml", 'names:\n  0: "secret"\n', "secret", {"labels/a.txt": "0 0 0 1 0 1 1\n"}),
+        (
+            "supervisely",
+            "meta.json",
+            '{"classes": [{"title": "secret", "color": "#123456"}]}',
+            "#123456",
+            {"ds/ann/a.png.json": f'{{"size": {{"height": 4, "width": 4}}, "objects": [{OBJECT}]}}'},
+        ),
+    ],
+)
+def test_links_out_of_a_source_are_not_followed(
+    format_name: str, own: str, content: str, told: str, beside: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "source"
+    for name, text in beside.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / own).write_text(content)
+    assert told in str(format_named(format_name).read(folder).classes)
+    (folder / own).rename(tmp_path / own)
+    (folder / own).symlink_to(tmp_path / own)
+    assert told not in str(format_named(format_name).read(folder).classes)

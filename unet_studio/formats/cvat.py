@@ -37,6 +37,7 @@ from unet_studio.formats.sample import Incoming, Outgoing, Shape, check_labels, 
 from unet_studio.formats.shapes import box, draw_ellipse, draw_points, turned
 
 FILE_NAME = "annotations.xml"  # in a destination that is a folder, as in CVAT's own zip files
+FAR = 1e12  # px; a number beyond is broken, and would overflow where it is squared
 BLOCK = 1 << 20  # bytes parsed at a time
 WITHOUT_PIXELS = ("points", "polyline", "tag", "skeleton", "cuboid")
 
@@ -263,20 +264,27 @@ def _polygon(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]
 
 def _box(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
     """A box, turned around its middle."""
-    left, top, right, bottom = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+    left, top, right, bottom = (_number(element, key) for key in ("xtl", "ytl", "xbr", "ybr"))
     middle = ((left + right) / 2, (top + bottom) / 2)
     return draw_points(turned(box(left, top, right, bottom) - middle, _radians(element)) + middle, shape)
 
 
 def _ellipse(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
-    centre = float(element.attrib["cx"]), float(element.attrib["cy"])
-    reach = float(element.attrib["rx"]), float(element.attrib["ry"])
+    centre = _number(element, "cx"), _number(element, "cy")
+    reach = _number(element, "rx"), _number(element, "ry")
     return draw_ellipse(centre, reach, _radians(element), shape)
 
 
 def _radians(element: ElementTree.Element) -> float:
     """How far a shape is turned, clockwise on the screen."""
-    return math.radians(float(element.get("rotation", "0")))
+    return math.radians(_number(element, "rotation", "0"))
+
+
+def _number(element: ElementTree.Element, key: str, missing: str = "") -> float:
+    value = float(element.get(key, missing))
+    if not abs(value) < FAR:
+        raise ValueError(f"{key} is {value}")
+    return value
 
 
 # The elements that have pixels.

@@ -31,7 +31,7 @@ RECONSTRUCT = "multiarray._reconstruct"
 # Kinds of whole numbers, by the name that numpy's dtype is made from.
 WHOLE = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "b1"})
 ORDERS = frozenset("<>|=")
-STEPS = 1_000_000  # instructions; an array takes about twenty
+STEPS = 200_000  # instructions, a second's work; an array takes about twenty
 SHORT = 1 << 12  # bytes that are kept; what is longer stays in the file
 DIMENSIONS = 8
 

@@ -1,5 +1,6 @@
 """Which mask belongs to which image: by relative path first, then by stem; never by guessing."""
 
+import glob
 import os
 import re
 import unicodedata
@@ -218,6 +219,11 @@ def inside(folder: Path, relative: str) -> Path:
             f"{relative} leads outside of {folder}.", "Rename the image, or remove the link in that folder."
         )
     return path
+
+
+def own_file(folder: Path, name: str) -> Path | None:
+    """The regular file of that name in a foreign folder; None where there is none, or a link out of it."""
+    return next(iter(files_below(folder, glob.escape(name))), None)
 
 
 def files_below(folder: Path, pattern: str) -> list[Path]:

@@ -27,7 +27,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.image_io import read_image, read_info
 from unet_studio.core.storage import atomic_write, read_json, write_json
-from unet_studio.formats.matching import flat_names, inside, path_part
+from unet_studio.formats.matching import flat_names, inside, own_file, path_part
 from unet_studio.formats.regions import Legend, Region, Scene, Stencil, from_scenes
 from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels, check_shape
 
@@ -185,7 +185,7 @@ def _notes(found: _Projects) -> tuple[str, ...]:
 
 def _legend(source: Path, found: _Projects) -> Legend:
     """What the projects mean, from our own facts where they are there; sets the names of their classes."""
-    if not (source / FACTS).is_file():
+    if own_file(source, FACTS) is None:
         return Legend.of((BACKGROUND_NAME, *found.names.values()))
     try:
         facts = read_json(source / FACTS)

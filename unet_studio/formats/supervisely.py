@@ -25,7 +25,7 @@ from PIL import Image, UnidentifiedImageError
 from unet_studio.core.decoding import open_pillow
 from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
-from unet_studio.formats.matching import inside
+from unet_studio.formats.matching import inside, own_file
 from unet_studio.formats.regions import MAX_SIDE, Legend, Region, Scene, Stencil, from_scenes
 from unet_studio.formats.sample import Incoming, Shape, check_shape
 
@@ -101,9 +101,8 @@ def _find(source: Path) -> dict[str, Path]:
 
 def _classes(source: Path) -> dict[str, str]:
     """The classes that can have an area, with their colours, from the meta.json there or around it."""
-    place = next(
-        (folder for folder in (source, *list(source.parents)[:2]) if (folder / META).is_file()), None
-    )
+    places = (source, *list(source.parents)[:2])
+    place = next((folder for folder in places if own_file(folder, META) is not None), None)
     if place is None:
         return {}
     try:

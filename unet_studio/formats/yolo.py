@@ -26,7 +26,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.geometry import Rect
 from unet_studio.core.storage import atomic_write
 from unet_studio.formats.json_files import text_of
-from unet_studio.formats.matching import inside, mask_names
+from unet_studio.formats.matching import inside, mask_names, own_file
 from unet_studio.formats.polygons import inset, keyhole, trace
 from unet_studio.formats.regions import Legend, Region, Scene, Stencil, bounds, draw_ring, from_scenes
 from unet_studio.formats.sample import Incoming, Labels, Outgoing, Shape, check_labels
@@ -164,7 +164,8 @@ def _described(source: Path) -> tuple[Any, Path | None]:
     places = [source]
     while places[-1].name in (LABELS, *PARTS) and len(places) < 3:
         places.append(places[-1].parent)
-    path = next((place / name for place in places for name in YAMLS if (place / name).is_file()), None)
+    found = (own_file(place, name) for place in places for name in YAMLS)
+    path = next((path for path in found if path is not None), None)
     return ({}, None) if path is None else (_load_yaml(path), path)
 
 
