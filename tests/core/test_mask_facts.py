@@ -41,7 +41,9 @@ def test_the_mask_is_counted_as_people_see_it(project):
     found = look(project, "0.png", "m")
     assert found.shown == {1: ALL - HALF * SHAPE[1], 2: HALF * SHAPE[1]}
     assert found.truth == {2: HALF * SHAPE[1]}
-    assert found.confidence == pytest.approx(0.8)
+    assert (found.confidence, found.uncertain) == (pytest.approx(0.8), 0.0)
+    in_memory = Prediction(np.ones(SHAPE, np.uint8), np.full(SHAPE, 51, np.uint8), "m")
+    assert look(project, "0.png", "m", in_memory).uncertain == 1.0
     assert look(project, "0.png", None).shown == {2: HALF * SHAPE[1]}
     assert look(project, "1.png", "m") == MaskFacts("1.png", stamp(project, "1.png", "m"), {}, {}, None)
 
@@ -98,6 +100,10 @@ def test_the_index_keeps_facts_and_forgets_what_makes_no_sense(tmp_path):
     index.close()
     again = FactIndex(path)
     assert again.all() == {"a.png": MaskFacts("a.png", "9", {1: 1}, {}, None), "caf\udce9.png": facts[1]}
+    assert again.all("m") == {}
+    again.put([MaskFacts("a.png", "7", {2: 3}, {}, 0.5, 0.125)], "m")  # another model: both are kept
+    assert again.all("m") == {"a.png": MaskFacts("a.png", "7", {2: 3}, {}, 0.5, 0.125)}
+    assert again.all()["a.png"].stamp == "9"
     again.close()
     connection = sqlite3.connect(path)
     connection.execute("UPDATE masks SET shown = 'nonsense' WHERE stamp = '9'")

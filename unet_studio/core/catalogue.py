@@ -101,27 +101,32 @@ class Catalogue:
         self._folded: list[str] = []
         self._dates = np.zeros(0)
         self._confidence = np.zeros(0, dtype=np.float32)
+        self._uncertain = np.zeros(0, dtype=np.float32)
         self._classes = np.zeros((0, 4), dtype=np.uint64)  # one bit a class
 
     def set_names(self, names: Sequence[str], places: Mapping[str, int] | None = None) -> None:
         """List other images; what is known of those that stay is kept. places: of every name, if at hand."""
         before, dates, confidence, classes = self.places, self._dates, self._confidence, self._classes
+        uncertain = self._uncertain
         self.names = names
         self.places = places if places is not None else {name: place for place, name in enumerate(names)}
         self._folded = []
         self._dates = np.full(len(names), np.nan)
         self._confidence = np.full(len(names), np.nan, dtype=np.float32)
+        self._uncertain = np.full(len(names), np.nan, dtype=np.float32)
         self._classes = np.zeros((len(names), 4), dtype=np.uint64)
         if np.isfinite(dates).any() or np.isfinite(confidence).any() or classes.any():
             pairs = [(before[name], place) for place, name in enumerate(names) if name in before]
             old, new = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
             self._dates[new] = dates[old]
             self._confidence[new] = confidence[old]
+            self._uncertain[new] = uncertain[old]
             self._classes[new] = classes[old]
 
     def forget_facts(self) -> None:
         """Nothing is known of masks any more: the model, or the project, is another one."""
         self._confidence[:] = np.nan
+        self._uncertain[:] = np.nan
         self._classes[:] = 0
 
     def set_facts(self, facts: Sequence[MaskFacts]) -> None:
@@ -130,6 +135,7 @@ class Catalogue:
             place = self.places.get(found.name)
             if place is not None:
                 self._confidence[place] = np.nan if found.confidence is None else found.confidence
+                self._uncertain[place] = np.nan if found.uncertain is None else found.uncertain
                 bits = [0, 0, 0, 0]
                 for index in found.shown:
                     bits[index >> 6] |= 1 << (index & 63)
@@ -146,8 +152,15 @@ class Catalogue:
 
     def confidence(self, name: str) -> float | None:
         """Mean confidence of the prediction, 0..1; None where it is not known."""
+        return self._known(self._confidence, name)
+
+    def uncertain(self, name: str) -> float | None:
+        """The share of uncertain pixels of the prediction, 0..1; None where it is not known."""
+        return self._known(self._uncertain, name)
+
+    def _known(self, values: NDArray[np.float32], name: str) -> float | None:
         place = self.places.get(name)
-        value = float("nan") if place is None else float(self._confidence[place])
+        value = float("nan") if place is None else float(values[place])
         return None if np.isnan(value) else value
 
     @property

@@ -33,12 +33,14 @@ class Approval:
 
     prediction: what lies under the annotation, pinned (None where every pixel is painted). model: who made
     it, or "". corrective_dice: the mask against that prediction when it was approved, 0..1; an honest measure
-    of the model on an image it had not seen, so it is never computed again.
+    of the model on an image it had not seen, so it is never computed again. thresholds: those that held then:
+    other ones don't change what a person found right.
     """
 
     prediction: Prediction | None
     model: str
     corrective_dice: float | None
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,19 @@ class Document:
         """The prediction under the annotation: the pinned one of an approved image, else the latest."""
         return self.approval.prediction if self.approval is not None else self.prediction
 
+    @property
+    def rules(self) -> Thresholds:
+        """The thresholds that hold here: those of its approval, else the project's."""
+        return self.approval.thresholds if self.approval is not None else self.thresholds
+
+    def set_thresholds(self, thresholds: Thresholds) -> bool:
+        """Show the prediction with other thresholds. Returns whether the mask may be another one now."""
+        if thresholds == self.thresholds:
+            return False
+        self.thresholds = thresholds
+        self.version += 1
+        return self.approval is None and self.prediction is not None
+
     def annotation_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
         """Painted pixels of rect, every step-th row and column; 255 where unlabelled."""
         return self.annotation.pixels[rect.top : rect.bottom : step, rect.left : rect.right : step]
@@ -169,7 +184,7 @@ class Document:
         index = np.s_[rect.top : rect.bottom : step, rect.left : rect.right : step]
         if under is None:
             return np.full(self.annotation.pixels[index].shape, UNLABELLED, dtype=np.uint8)
-        return self.thresholds.shown(under.labels[index], under.confidence[index])
+        return self.rules.shown(under.labels[index], under.confidence[index])
 
     def mask_region(self, rect: Rect, step: int = 1) -> NDArray[np.uint8]:
         """The mask of rect, every step-th row and column: annotation where labelled, else prediction."""
@@ -277,7 +292,7 @@ class Document:
                 "Predict the image, paint the rest, or fill the rest with background, and approve again.",
             )
         model = self.prediction.model if self.prediction else ""
-        after = Approval(self.prediction, model, judgement.corrective_dice)
+        after = Approval(self.prediction, model, judgement.corrective_dice, self.thresholds)
         return self._set_step(DocumentStep("Approve", None, None, after))
 
     def unapprove(self) -> Change | None:

@@ -142,17 +142,17 @@ def snapshot(document: Document) -> Snapshot:
     The document's unsaved tiles count as saved from now on; put them back where the save fails.
     """
 
-    def state() -> tuple[int, Approval | None, Prediction | None, dict[str, str], set[Tile]]:
-        facts = dict(document.facts)
-        return document.version, document.approval, document.under, facts, document.unsaved.take()
+    def state() -> tuple[int, Approval | None, Prediction | None, Thresholds, dict[str, str], set[Tile]]:
+        facts, rules = dict(document.facts), document.rules
+        return document.version, document.approval, document.under, rules, facts, document.unsaved.take()
 
-    annotation, (version, approval, under, facts, tiles) = document.annotation.copy(state)
+    annotation, (version, approval, under, rules, facts, tiles) = document.annotation.copy(state)
     facts.pop(DICE, None)
     if under is not None and under.model:
         facts[MODEL] = under.model
     if approval is not None and approval.corrective_dice is not None:
         facts[DICE] = f"{approval.corrective_dice:.6f}"
-    mask = _composed(annotation, under, document.thresholds) if approval is not None else None
+    mask = _composed(annotation, under, rules) if approval is not None else None
     return Snapshot(document.name, version, annotation, mask, facts, frozenset(tiles))
 
 

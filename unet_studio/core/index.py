@@ -16,12 +16,13 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS thumbnails"
     " (name BLOB PRIMARY KEY, time INTEGER, bytes INTEGER, width INTEGER, height INTEGER, picture BLOB)",
     "CREATE TABLE IF NOT EXISTS masks"
-    " (name BLOB PRIMARY KEY, stamp TEXT, shown TEXT, truth TEXT, confidence REAL)",
+    " (model TEXT, name BLOB, stamp TEXT, shown TEXT, truth TEXT, confidence REAL, uncertain REAL,"
+    " PRIMARY KEY (model, name))",
 )
 _GET = "SELECT picture, width, height FROM thumbnails WHERE name = ? AND time = ? AND bytes = ?"
 _PUT = "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)"
-_ALL_FACTS = "SELECT name, stamp, shown, truth, confidence FROM masks"
-_PUT_FACTS = "INSERT OR REPLACE INTO masks VALUES (?, ?, ?, ?, ?)"
+_ALL_FACTS = "SELECT name, stamp, shown, truth, confidence, uncertain FROM masks WHERE model = ?"
+_PUT_FACTS = "INSERT OR REPLACE INTO masks VALUES (?, ?, ?, ?, ?, ?, ?)"
 _WAIT = 1.0  # seconds for another process to finish writing
 # Primary result codes that say the file itself is fine: someone else is at it, or it may not be written.
 _NOT_BROKEN = frozenset(
@@ -141,24 +142,39 @@ class ThumbnailIndex(_Index):
 
 
 class FactIndex(_Index):
-    """What masks hold, by image name. Whether a row is still valid, its stamp tells."""
+    """What masks hold, by image name and model, None for none. Whether a row still holds, its stamp tells."""
 
-    def all(self) -> dict[str, MaskFacts]:
-        """Everything that is stored."""
+    def all(self, model: str | None = None) -> dict[str, MaskFacts]:
+        """Everything that is stored of the images with that model's predictions under what was painted."""
         found = {}
-        for name, stamp, shown, truth, confidence in self._run(_ALL_FACTS, [], create=False):
+        for name, stamp, shown, truth, *sure in self._run(_ALL_FACTS, [(model or "",)], create=False):
             with suppress(ValueError, TypeError, AttributeError):  # a row that makes no sense is not there
                 text = name.decode("utf-8", "surrogatepass")
-                found[text] = MaskFacts(text, str(stamp), _counts(shown), _counts(truth), confidence)
+                found[text] = MaskFacts(text, str(stamp), _counts(shown), _counts(truth), *map(_share, sure))
         return found
 
-    def put(self, facts: Iterable[MaskFacts]) -> None:
-        """Store these, in one go; they replace what was known of their images."""
+    def put(self, facts: Iterable[MaskFacts], model: str | None = None) -> None:
+        """Store these, in one go; they replace what was known of their images with that model."""
         rows = [
-            (_key(one.name), one.stamp, json.dumps(one.shown), json.dumps(one.truth), one.confidence)
+            (
+                model or "",
+                _key(one.name),
+                one.stamp,
+                json.dumps(one.shown),
+                json.dumps(one.truth),
+                one.confidence,
+                one.uncertain,
+            )
             for one in facts
         ]
         self._run(_PUT_FACTS, rows, create=True)
+
+
+def _share(value: object) -> float | None:
+    """A number of 0..1, or None. Raises ValueError for anything else."""
+    if value is not None and not (isinstance(value, float) and 0 <= value <= 1):
+        raise ValueError(value)
+    return value
 
 
 def _counts(text: str) -> dict[int, int]:

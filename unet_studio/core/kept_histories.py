@@ -83,7 +83,11 @@ def _return(kept: Kept, document: Document) -> None:
         return
     if kept.prediction:
         present = document.prediction
-        if present is None or _sample(present) != kept.prediction or not _shows(document, present):
+        if (
+            present is None
+            or _sample(present) != kept.prediction
+            or not _shows(document, present, kept.approval)
+        ):
             return
         kept.history.exchange([_exchanged(step, present) for step in kept.history.steps])
         if document.approval is not None:
@@ -91,11 +95,11 @@ def _return(kept: Kept, document: Document) -> None:
     document.history = kept.history
 
 
-def _shows(document: Document, prediction: Prediction) -> bool:
-    """Whether the mask of an approved document is the same with this prediction under the annotation."""
-    if document.approval is None or document.approval.prediction is prediction:
+def _shows(document: Document, prediction: Prediction, before: Approval | None) -> bool:
+    """Whether an approved mask is what it was before, with this prediction under the annotation."""
+    if document.approval is None or before is None or document.approval.prediction is prediction:
         return True
-    shown = document.thresholds.shown(prediction.labels, prediction.confidence)
+    shown = before.thresholds.shown(prediction.labels, prediction.confidence)
     bare = document.annotation.pixels == UNLABELLED
     return not bool((shown != document.mask())[bare].any())
 

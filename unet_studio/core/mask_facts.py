@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.errors import StudioError
 from unet_studio.core.files import stored_names
+from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 
 BAND = 1 << 19  # px counted at a time, so that no large copy is made and no thread waits long
@@ -20,7 +21,8 @@ BAND = 1 << 19  # px counted at a time, so that no large copy is made and no thr
 class MaskFacts:
     """shown: pixels of each class in the mask as people see it; truth: of those, painted or approved.
 
-    stamp: the state of the files this was read from. confidence: mean of the prediction's, 0..1, or None.
+    stamp: the state of the files this was read from. confidence: mean of the prediction's, 0..1, or None;
+    uncertain: the share of its pixels that are uncertain, see Prediction.
     """
 
     name: str
@@ -28,6 +30,7 @@ class MaskFacts:
     shown: dict[int, int]
     truth: dict[int, int]
     confidence: float | None
+    uncertain: float | None = None
 
 
 def names_with_masks(project: Project, model: str | None) -> list[str]:
@@ -60,8 +63,11 @@ def _time(place: os.PathLike[str]) -> int:
         return 0
 
 
-def look(project: Project, name: str, model: str | None) -> MaskFacts:
-    """Read the stored layers of an image and count. A broken mask has no facts."""
+def look(project: Project, name: str, model: str | None, prediction: Prediction | None = None) -> MaskFacts:
+    """Read the stored layers of an image and count. A broken mask has no facts.
+
+    prediction: what is stored of that model, where it is in memory.
+    """
     when = stamp(project, name, model)
     try:
         annotation, finished = project.read_layers(name)
@@ -69,18 +75,19 @@ def look(project: Project, name: str, model: str | None) -> MaskFacts:
         return MaskFacts(name, when, {}, {}, None)
     found = finished or annotation
     truth = found[0] if found else None
-    prediction = project.read_prediction(model, name) if model else None
+    if prediction is None and model:
+        prediction = project.read_prediction(model, name)
     if prediction is not None and truth is not None and prediction.labels.shape != truth.shape:
         prediction = None
     counted = _count(truth) if truth is not None else {}
-    confidence = None
+    confidence = uncertain = None
     shown = counted
     if prediction is not None:
-        confidence = float(prediction.confidence.mean(dtype=np.float64)) / 255
+        confidence, uncertain = prediction.mean_confidence, prediction.uncertain_share
         if finished is None:
             labels = project.thresholds.shown(prediction.labels, prediction.confidence)
             shown = _count(labels if truth is None else np.where(truth == UNLABELLED, labels, truth))
-    return MaskFacts(name, when, shown, counted, confidence)
+    return MaskFacts(name, when, shown, counted, confidence, uncertain)
 
 
 def _count(labels: NDArray[np.uint8]) -> dict[int, int]:

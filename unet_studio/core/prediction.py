@@ -12,6 +12,7 @@ from unet_studio.core.classes import UNLABELLED
 
 # A pixel whose label is less probable than this is uncertain: the middle of what two classes can have.
 UNCERTAIN = 0.75
+_FEW = 8  # thresholds that are quicker held against their class one by one than looked up
 _BAND = 1 << 16  # pixels that are counted at once: they stay in the processor's cache
 
 
@@ -67,17 +68,37 @@ class Thresholds:
     binary: tuple[int, int] | None = None
 
     def shown(self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The labels to show, uint8 of the same shape: unlabelled where the confidence is too low."""
+        """The labels to show, uint8 of the same shape: unlabelled where the confidence is too low.
+
+        Comparing bytes with the thresholds of a few classes costs a fraction of looking every one up.
+        """
         if not self.values:
             return labels
         if self.binary is not None:
-            background, foreground = self.binary
-            probability = np.where(labels == foreground, confidence, 255 - confidence)
-            threshold = round(255 * self.values.get(foreground, 0.5))
-            shown = np.where(probability >= threshold, np.uint8(foreground), np.uint8(background))
-            unlabelled = labels == UNLABELLED
-            return np.where(unlabelled, np.uint8(UNLABELLED), shown) if unlabelled.any() else shown
-        least = np.zeros(256, dtype=np.uint8)
-        for index, value in self.values.items():
-            least[index] = round(255 * value)
-        return np.where(confidence >= least[labels], labels, np.uint8(UNLABELLED))
+            return self._exact(labels, confidence, *self.binary)
+        least = {index: round(255 * value) for index, value in self.values.items() if index != UNLABELLED}
+        if len(least) > _FEW:
+            table = np.zeros(256, dtype=np.uint8)
+            table[list(least)] = list(least.values())
+            low = confidence < np.take(table, labels, mode="clip")  # "clip" needs no buffer, "raise" does
+        else:
+            low = np.zeros(labels.shape, dtype=np.bool_)
+            for index, limit in least.items():
+                low |= (labels == index) & (confidence < limit)
+        return labels | _all_bits(low)  # all bits: UNLABELLED
+
+    def _exact(
+        self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8], background: int, foreground: int
+    ) -> NDArray[np.uint8]:
+        """Foreground where its probability reaches its threshold, background elsewhere."""
+        limit = round(255 * self.values.get(foreground, 0.5))
+        said = labels == foreground
+        wanted = (confidence ^ _all_bits(~said)) >= limit  # with all bits turned: 255 - confidence
+        shown = _all_bits(wanted) & np.uint8(foreground ^ background) ^ np.uint8(background)
+        return shown | _all_bits(labels == UNLABELLED)
+
+
+def _all_bits(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """255 where true, else 0, in the memory of where."""
+    bits = where.view(np.uint8)
+    return np.negative(bits, out=bits)

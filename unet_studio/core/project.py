@@ -115,6 +115,7 @@ class Project:
         self.folder = folder
         self.image_root = image_root
         self._content = content
+        self._thresholds: Mapping[int, float] | None = None  # that hold and are not stored (yet)
         self.read_only = read_only
         self.lock = Lock(folder / "lock")
         self.table = ImageTable()
@@ -124,6 +125,7 @@ class Project:
         self._split = SplitFile(folder / "split.json")
         self._preparing = threading.Lock()  # window, writer and prediction thread may all come first
         self._changing = threading.Lock()
+        self._trying = threading.Lock()
         self._walk: ImageWalk | None = None
 
     @classmethod
@@ -201,7 +203,8 @@ class Project:
         binary = None
         if len(indices) == 2 and background is not None:
             binary = (background, self.classes.foreground[0])
-        return Thresholds(self._content.thresholds, binary)
+        values = self._content.thresholds if self._thresholds is None else self._thresholds
+        return Thresholds(values, binary)
 
     @property
     def model(self) -> str | None:
@@ -367,9 +370,18 @@ class Project:
         done = set(indices)
         self._change(rewriting=tuple(index for index in self.rewriting if index not in done))
 
+    def try_thresholds(self, values: Mapping[int, float]) -> None:
+        """Let other thresholds hold, class index -> 0..1, in memory alone; waits for no disk."""
+        with self._trying:
+            self._thresholds = dict(values)
+
     def set_thresholds(self, values: Mapping[int, float]) -> None:
-        """Store other thresholds, class index -> 0..1."""
-        self._change(thresholds=dict(values))
+        """Store other thresholds, class index -> 0..1; ones that are tried meanwhile go on holding."""
+        stored = dict(values)
+        self._change(thresholds=stored)
+        with self._trying:
+            if self._thresholds == stored:
+                self._thresholds = None
 
     def set_model(self, name: str | None) -> None:
         """Store which model is in use; in memory alone while the project is not on disk or is read-only."""
@@ -396,13 +408,13 @@ class Project:
         self.prepare()
         with self._changing, atomic_write(self.folder / PROJECT_FILE) as stream:
             stream.write(json_bytes(content.to_json()) if stored is None else stored)
-            self._content = content
+            self._content, self._thresholds = content, None
 
     def forget_file(self) -> None:
         """Be a project that is not on disk again; its folder stays."""
         with self._preparing, self._changing:
             (self.folder / PROJECT_FILE).unlink(missing_ok=True)
-            self._content = self.default_content()
+            self._content, self._thresholds = self.default_content(), None
 
     def set_pixel_size(self, size: PixelSize | None) -> None:
         """Store how long a pixel of its images is; None: nobody knows."""

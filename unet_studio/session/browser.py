@@ -8,6 +8,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from unet_studio.core.catalogue import ImageOrder
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_table import Status
+from unet_studio.core.mask_facts import MaskFacts
+from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.split import Split
 from unet_studio.jobs.file_facts import FileFacts
@@ -16,6 +18,7 @@ from unet_studio.jobs.tasks import TaskThread
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
 
+SURE = 0.001  # the share of uncertain pixels below which an image needs no look
 LISTING_PATIENCE = 0.03  # seconds that opening a folder lists its images before a thread goes on
 
 
@@ -24,13 +27,15 @@ class Browser(QObject):
 
     splitChanged(): images are in other parts. fileChanged(name): an image's file may be another one.
     factsFound(list of MaskFacts), factsProgressed(done, total):
-    what was found in masks, after want_facts(). datesFound(names, dates): after want_dates().
+    what was found in masks, after want_facts(), and of predictions as they are stored. factsForgotten(): they
+    are about another model now. datesFound(names, dates): after want_dates().
     """
 
     splitChanged = Signal()
     fileChanged = Signal(str)
     factsFound = Signal(object)
     factsProgressed = Signal(int, int)
+    factsForgotten = Signal()
     datesFound = Signal(object, object)
 
     def __init__(self, session: "Session") -> None:
@@ -38,8 +43,11 @@ class Browser(QObject):
         self._session = session
         self._order: ImageOrder | None = None
         self._facts: FileFacts | None = None
+        self._recalled = False  # whether what the index knows was asked for
         self._model: str | None = None  # whose predictions the facts are about
         self._facts_wanted = False
+        self._uncertain: dict[str, float] = {}  # the share of uncertain pixels, where it is known
+        self._noted: set[str] = set()  # images whose prediction was looked at while it was in memory
         self._asked = False  # whether the rest of the folder is being listed
         self._stale: set[str] = set()  # images to look into once they are left
         self._tasks = TaskThread("browser")
@@ -48,15 +56,17 @@ class Browser(QObject):
         session.predictor.modelChanged.connect(self._model_changed)
         session.predictor.stored.connect(self.look_again)
         session.documentChanged.connect(self._look_at_stale)
+        session.documentChanged.connect(self._recall)
 
     # -- the open project ---------------------------------------------------------------------------------
 
     def open(self, project: Project) -> None:
         """Begin with a project."""
         self._order, self._asked = None, False
-        self._facts_wanted = False
+        self._facts_wanted, self._recalled = False, False
+        self._forget()
         self._facts = FileFacts(project)
-        self._facts.found.connect(self.factsFound)
+        self._facts.found.connect(self._facts_found)
         self._facts.progressed.connect(self.factsProgressed)
         self._facts.dated.connect(self.datesFound)
 
@@ -131,6 +141,20 @@ class Browser(QObject):
         else:
             session.message.emit("Every image in the list is approved.")
 
+    def step_uncertain(self, by: int) -> None:
+        """Show the next image, or with by = -1 the one before, of which the model is not known to be sure.
+
+        What is approved is certain; what nobody looked into may not be.
+        """
+        session, order = self._session, self.order
+        for row in order.around(session.current, by):
+            name = order.name(row)
+            approved = session.status(name) is Status.APPROVED
+            if not approved and name not in session.broken and self._uncertain.get(name, 1.0) >= SURE:
+                session.open_image(name)
+                return
+        session.message.emit("No other image in the list is uncertain.")
+
     # -- the split ----------------------------------------------------------------------------------------
 
     def set_split(self, names: Collection[str], part: Split | None) -> None:
@@ -157,11 +181,25 @@ class Browser(QObject):
         if self._facts is not None:
             self._facts.date(names)
 
+    def note(self, name: str, prediction: Prediction) -> None:
+        """A prediction was stored: what it says is kept in the index, while it is in memory."""
+        shown = prediction.model == self._session.predictor.model_name
+        if self._facts is not None and self._facts.note(name, prediction, shown) and shown:
+            self._noted.add(name)
+
     @Slot(str)
     def look_again(self, name: str) -> None:
         """The stored mask or prediction of an image changed. The one on screen is looked at once left."""
+        if name in self._noted:
+            self._noted.discard(name)
+            return
         self._stale.add(name)
         self._look_at_stale()
+
+    def rules_changed(self) -> None:
+        """Other thresholds hold: masks show other classes."""
+        if self._facts_wanted:
+            self.want_facts()
 
     @Slot()
     def _look_at_stale(self) -> None:
@@ -174,8 +212,33 @@ class Browser(QObject):
 
     @Slot()
     def _model_changed(self) -> None:
-        if self._facts_wanted and self._session.predictor.model_name != self._model:
-            self.want_facts()
+        name = self._session.predictor.model_name
+        if name != self._model:
+            self._model = name
+            self._forget()
+            self._recalled = False
+            self._recall()
+            if self._facts_wanted:
+                self.want_facts()
+
+    @Slot()
+    def _recall(self) -> None:
+        """Ask, once the first image is on screen, for what the index knows."""
+        if self._facts is not None and not self._recalled and self._session.document is not None:
+            self._recalled, self._model = True, self._session.predictor.model_name
+            self._facts.recall(self._model)
+
+    def _forget(self) -> None:
+        self._uncertain.clear()
+        self._noted.clear()
+        self.factsForgotten.emit()
+
+    @Slot(object)
+    def _facts_found(self, facts: list[MaskFacts]) -> None:
+        for one in facts:
+            if one.uncertain is not None:
+                self._uncertain[one.name] = one.uncertain
+        self.factsFound.emit(facts)
 
     # -- answers ------------------------------------------------------------------------------------------
 

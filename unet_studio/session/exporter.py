@@ -232,6 +232,11 @@ class Exporter(QObject):
         if self._run is not None:
             self._touched.add(name)
 
+    def note_rules(self) -> None:
+        """Other thresholds hold: the mask of any image may be another one now."""
+        if self._run is not None:
+            self._touched.update(self._session.images)
+
 
 def seconds_left(seconds: float, done: int, total: int) -> float:
     """How long the rest takes, when so much took so many seconds; NaN where that can't be told yet."""

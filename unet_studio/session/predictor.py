@@ -280,6 +280,7 @@ class Predictor(QObject):
     def _answered(self, request: Request, prediction: Prediction) -> None:
         if request.project is self._session.project:
             if request.store:
+                self._session.browser.note(request.name, prediction)
                 self.stored.emit(request.name)
             self._show(request, prediction)
 

@@ -37,7 +37,9 @@ from unet_studio.session.importer import Importer
 from unet_studio.session.operator import Operator
 from unet_studio.session.predictor import Predictor
 from unet_studio.session.statistician import Statistician
+from unet_studio.session.thresholds import ThresholdEditor
 from unet_studio.session.trainer import Trainer
+from unet_studio.session.uncertain import Uncertain
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
@@ -105,6 +107,8 @@ class Session(QObject):
         self.exporter = Exporter(self)
         self.importer = Importer(self)
         self.statistician = Statistician(self)
+        self.thresholds = ThresholdEditor(self)
+        self.uncertain = Uncertain(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
         self._patience.timeout.connect(self.documentChanged)
         self._heartbeat = QTimer(self, interval=int(HEARTBEAT_SECONDS * 1000))
@@ -155,6 +159,8 @@ class Session(QObject):
         self.exporter.close()
         self.statistician.close()
         self.predictor.close()
+        self.uncertain.close()
+        self.thresholds.close()
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
             if job is not None:
@@ -185,6 +191,8 @@ class Session(QObject):
         self.exporter.stop()
         self.importer.stop()
         self.statistician.stop()
+        self.thresholds.stop()
+        self.uncertain.stop()
         self._tasks.stop()
         return saved
 
@@ -243,6 +251,11 @@ class Session(QObject):
     def pyramid(self) -> Pyramid | None:
         """The picture levels of the document on screen, with how they are shown."""
         return self._pyramid
+
+    @property
+    def direction(self) -> int:
+        """In which direction a person goes through the images, 1 or -1."""
+        return self._direction
 
     def set_display(self, display: Display) -> None:
         """Show the picture with other brightness, contrast, gamma or channels. The file is not touched."""

@@ -212,6 +212,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Shift+Return",), "approved", "Say that this mask is not finished after all",
     ),
     ActionSpec(
+        "next_uncertain", "Next Uncertain &Region", "map-marker-question-outline", "&Image",
+        "session.uncertain.step", ("N",), "document",
+        "Go to where the model is least sure and nobody painted; after the last one, to the next image", 1,
+        line=True,
+    ),
+    ActionSpec(
+        "previous_uncertain", "Previous Uncertain Re&gion", "map-marker-left-outline", "&Image",
+        "session.uncertain.step", ("Shift+N",), "document",
+        "Go back to the uncertain region looked at before", -1,
+    ),
+    ActionSpec(
         "zoom_in", "Zoom &In", "magnify-plus-outline", "&View", "canvas.zoom_in",
         ("+", "=", "Ctrl++", "Ctrl+="), "document", "Show the image larger", repeat=True,
     ),

@@ -25,6 +25,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
 from unet_studio.ui.actions import Actions, all_actions
 from unet_studio.ui.banner import Banner
+from unet_studio.ui.canvas.flash import Flash
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.class_signs import ClassSigns
 from unet_studio.ui.commands import Commands
@@ -79,6 +80,7 @@ class MainWindow(QMainWindow):
         self.view = ViewOptions(self.canvas, self.preferences, self)
         self.work = WorkStrip(session, self.canvas)
         self.opening = OpeningStrip(session, self.canvas)
+        self.flash = Flash(session, self.canvas)
         self.banner = Banner()
         self.welcome = Welcome()
         self.panels: dict[str, QWidget] = {

@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     QRect,
     QRectF,
     QSize,
+    QSizeF,
     QStringListModel,
     Qt,
     Signal,
@@ -33,6 +34,7 @@ STATE_ROLE = Qt.ItemDataRole.UserRole + 1
 SPLIT_ROLE = Qt.ItemDataRole.UserRole + 2
 OPEN_ROLE = Qt.ItemDataRole.UserRole + 3
 NOTE_ROLE = Qt.ItemDataRole.UserRole + 4
+SURE_ROLE = Qt.ItemDataRole.UserRole + 5
 WORDS = {
     Status.UNLABELLED.value: "not started",
     Status.PAINTED.value: "painted",
@@ -59,6 +61,8 @@ CHIPS: dict[Split, str] = {"train": "Train", "val": "Val", "test": "Test"}
 KEPT_PICTURES = 600
 THUMB = 44  # px of the square picture in a row
 ROW = 56  # px a row
+METER = (64, 3)  # width and height in px of the bar that says how sure the model is
+UNSURE = 0.5  # the mean confidence at which, and below which, that bar is empty
 
 
 class FileList(QStringListModel):
@@ -104,11 +108,19 @@ class FileList(QStringListModel):
     def arrange(self) -> bool:
         """Filter and sort again, after states or facts changed. Returns whether the list is another one."""
         order = self.catalogue.order(self.wish, self._codes_if_needed())
-        if order.names is self.order.names and np.array_equal(order.shown, self.order.shown):
+        if not self._differs(order):
             return False
         self.order = order
         self.setStringList([""] * len(order))
         return True
+
+    @property
+    def outdated(self) -> bool:
+        """Whether arrange() would make another list."""
+        return self._differs(self.catalogue.order(self.wish, self._codes_if_needed()))
+
+    def _differs(self, order: ImageOrder) -> bool:
+        return order.names is not self.order.names or not np.array_equal(order.shown, self.order.shown)
 
     def _codes_if_needed(self) -> NDArray[np.uint8]:
         if self.wish.states is None and self.wish.sort != "status":
@@ -132,14 +144,16 @@ class FileList(QStringListModel):
             return name == self._open
         if role == NOTE_ROLE:
             return self._note(name)
+        if role == SURE_ROLE:
+            return self.catalogue.confidence(name)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._pictures.get(name)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            part, sure = self._split(name), self._note(name)
+            part = self._split(name)
             return "\n".join(
                 [name, WORDS[self._state(name)]]
                 + ([f"For {PARTS[part].lower()}"] if part else [])
-                + ([f"Prediction {sure}"] if sure else [])
+                + self._certainty(name)
             )
         return None
 
@@ -147,6 +161,12 @@ class FileList(QStringListModel):
         """How sure the model is, where the list is sorted by that."""
         sure = self.catalogue.confidence(name) if self.wish.sort in ("least_sure", "surest") else None
         return "" if sure is None else f"{100 * sure:.1f} % sure"
+
+    def _certainty(self, name: str) -> list[str]:
+        """How sure the model is, in words, where that is known."""
+        sure, uncertain = self.catalogue.confidence(name), self.catalogue.uncertain(name)
+        words = [] if sure is None else [f"Prediction {100 * sure:.1f} % sure"]
+        return words + ([] if uncertain is None else [f"{100 * uncertain:.1f} % of its pixels are uncertain"])
 
     def name(self, row: int) -> str:
         """The image of a row."""
@@ -250,6 +270,9 @@ class FileRow(QStyledItemDelegate):
         first = QRect(left, rect.top() + 8, int(badge.left()) - left - 6, 20)
         second = QRect(left, rect.top() + 29, rect.right() - 12 - chip - left, 18)
         self._draw_text(painter, first, second, view, index, state)
+        sure = index.data(SURE_ROLE)
+        if sure is not None:
+            draw_meter(painter, QRectF(left, rect.top() + 49, *METER), sure, tokens)
         painter.restore()
 
     def _draw_text(
@@ -297,6 +320,17 @@ def draw_chip(painter: QPainter, row: QRect, text: str, tokens: Tokens, font: QF
     painter.setPen(QColor(tokens.muted))
     painter.drawText(chip, text, Qt.AlignmentFlag.AlignCenter)
     return width + 6
+
+
+def draw_meter(painter: QPainter, rect: QRectF, sure: float, tokens: Tokens) -> None:
+    """A bar that is full where the model is certain and empty where it might as well guess. sure: 0..1."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(tokens.strong_border))
+    painter.drawRoundedRect(rect, 1.5, 1.5)
+    share = min(max((sure - UNSURE) / (1 - UNSURE), 0.0), 1.0)
+    if share > 0:
+        painter.setBrush(QColor(tokens.muted))
+        painter.drawRoundedRect(QRectF(rect.topLeft(), QSizeF(share * rect.width(), rect.height())), 1.5, 1.5)
 
 
 def draw_badge(painter: QPainter, rect: QRectF, state: str, tokens: Tokens) -> None:

@@ -16,7 +16,7 @@ from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.file_list import FILTERS, FileList
 from unet_studio.ui.panels.file_menu import file_menu
 from unet_studio.ui.panels.file_view import FileView
-from unet_studio.ui.widgets import label, row, set_role
+from unet_studio.ui.widgets import button, label, row, set_role
 
 PICTURE_DELAY = 40  # ms of rest after scrolling before pictures are asked for
 COUNT_DELAY = 150  # ms after which the counts follow a change
@@ -53,6 +53,10 @@ class FilesPanel(QWidget):
         self.view = FileView(self._model)
         self.nothing = label("", "muted")
         self.looking = label("", "muted")
+        self.again = button(
+            "Sort Again", "The model is surer, or less sure, of some images now", self.sort_again
+        )
+        self._scanning = False  # whether masks are looked into because somebody sorted or filtered
         self.counts = label("", "muted")
         self.progress = QProgressBar()
         self._pictures = self._timer(PICTURE_DELAY, self._ask_for_pictures)
@@ -90,6 +94,7 @@ class FilesPanel(QWidget):
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.nothing.setContentsMargins(12, 24, 12, 24)
         self.looking.hide()
+        self.again.hide()
         self.progress.setTextVisible(False)
         set_role(self.progress, "good")
         self.progress.setAccessibleName("Share of approved images")
@@ -105,7 +110,7 @@ class FilesPanel(QWidget):
             second.setStretch(place, 1)
         layout.addWidget(self.nothing, 1)
         layout.addWidget(self.view, 1)
-        for widget in (self.looking, self.progress, self.counts):
+        for widget in (self.looking, self.again, self.progress, self.counts):
             line = row(widget)
             line.setContentsMargins(12, 0, 12, 0)
             layout.addLayout(line)
@@ -139,6 +144,7 @@ class FilesPanel(QWidget):
         browser.fileChanged.connect(self._file_changed)
         browser.factsFound.connect(self._facts_found)
         browser.factsProgressed.connect(self._facts_progressed)
+        browser.factsForgotten.connect(self._facts_forgotten)
         browser.datesFound.connect(self._dates_found)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._open_first)
@@ -225,9 +231,11 @@ class FilesPanel(QWidget):
         self.sort.setChecked(sort != "name")
         self.sort.setToolTip(f"Sorted by {SORT_WORDS[sort].lower()}")
         self._model.set_wish(wish)
+        self.again.hide()
         if sort in DATED and before.sort not in DATED:
             self._session.browser.want_dates(self._model.catalogue.names)
         if self._needs_facts(wish) and not self._needs_facts(before):
+            self._scanning = True
             self._session.browser.want_facts()
         self._after_filter()
 
@@ -237,8 +245,20 @@ class FilesPanel(QWidget):
 
     @Slot()
     def _arrange(self) -> None:
-        """More is known of the masks: filter and sort anew, and leave in view what is there."""
+        """More is known of the masks: filter and sort anew, and leave in view what is there.
+
+        Rows sorted by confidence don't move by themselves as predictions come in: that would take them from
+        under the person's hand. They are sorted again on demand.
+        """
+        if self._model.wish.sort in LOOKED_INTO and not self._scanning:
+            self.again.setVisible(self._model.outdated)
+        else:
+            self.sort_again()
+
+    def sort_again(self) -> None:
+        """Sort by what is known now."""
         at = self.view.verticalScrollBar().value()
+        self.again.hide()
         if self._model.arrange():
             self._after_filter()
             self.view.verticalScrollBar().setValue(at)
@@ -297,15 +317,25 @@ class FilesPanel(QWidget):
     @Slot(object)
     def _facts_found(self, facts: object) -> None:
         self._model.catalogue.set_facts(facts)  # type: ignore[arg-type]
+        self.view.viewport().update()
         if self._needs_facts(self._model.wish) and not self._arranging.isActive():
             self._arranging.start()
+
+    @Slot()
+    def _facts_forgotten(self) -> None:
+        self._model.catalogue.forget_facts()
+        self._scanning = self._needs_facts(self._model.wish)
+        self.again.hide()
+        self.view.viewport().update()
 
     @Slot(int, int)
     def _facts_progressed(self, done: int, total: int) -> None:
         self.looking.setVisible(done < total)
         self.looking.setText(f"Looking into masks: {done:,} of {total:,}")
         if done >= total and self._needs_facts(self._model.wish):
-            self._arranging.start()
+            self._arranging.stop()
+            self._arrange()
+            self._scanning = False
 
     @Slot(object, object)
     def _dates_found(self, names: object, dates: object) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QProgressBar, QVBoxLayout, Q
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Status
 from unet_studio.session import PredictionState, Session
+from unet_studio.ui.panels.thresholds import ThresholdsBox
 from unet_studio.ui.widgets import Note, button, label, row
 from unet_studio.ui.words import card_text, score_text
 
@@ -40,6 +41,7 @@ class ModelPanel(QWidget):
         self.doing = label("", "muted")
         self.cancel = button("Cancel", "Stop predicting (Ctrl+.)", session.predictor.cancel)
         self.device = label("", "muted")
+        self.thresholds = ThresholdsBox(session)
         self._build()
         for signal in (session.projectChanged, session.predictor.modelsChanged):
             signal.connect(self.refresh_models)
@@ -83,6 +85,7 @@ class ModelPanel(QWidget):
         layout.addLayout(predict)
         for part in (self.browse, self.busy, self.device):
             layout.addWidget(part)
+        layout.addWidget(self.thresholds)
         layout.addStretch(1)
 
     @Slot()
