@@ -107,7 +107,9 @@ def test_a_lossless_format_has_nothing_to_lose(project: Project) -> None:
 def test_unlabelled_pixels_stay_where_there_is_no_background(project: Project) -> None:
     options = ExportOptions(which="all", renames={"background": ""})
     said = remarks(plan_export(project, "yolo", None, options, count=True))
-    assert "unlabelled" not in said
+    assert said["unlabelled"] == (
+        216, "216 unlabelled px in 2 images lie in no region: others take them for background.", False,
+    )  # fmt: skip
     assert said["dropped"] == (211, "The class background becomes unlabelled: 211 px.", True)
 
 
@@ -191,6 +193,19 @@ def test_what_a_trial_finds_is_what_the_format_says_of_itself(name: str) -> None
     if WRITTEN[name].lossless:
         assert traits(name).keeps_unlabelled
     assert traits(name, False).keeps_unlabelled
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_other_programs_take_for_background_is_said(project: Project, tmp_path: Path, name: str) -> None:
+    """Where no class is the background, what no region covers comes back unlabelled here, but not there."""
+    other = Project.open(project.image_root, tmp_path / "other")
+    other.set_classes(ClassTable(ClassTable.binary("cell").add("wall").classes))
+    other.write_approved("done.png", labels(), facts(other, "done.png"))
+    said = remarks(plan_export(other, name, None, count=True)).get("unlabelled")
+    other.close()
+    regions = {"labelme", "labelme-polygons", "label-studio", "cvat", "yolo"}
+    text = "5 unlabelled px in 1 image lie in no region: others take them for background."
+    assert said == ((5, text, False) if name in regions else None)
 
 
 def test_objects_of_formats() -> None:

@@ -98,7 +98,7 @@ def _classes(facts: Facts) -> Iterator[Remark]:
 
 
 def _unlabelled(facts: Facts) -> Iterator[Remark]:
-    if facts.entry.lossless and facts.traits.keeps_unlabelled:
+    if facts.entry.lossless and facts.traits.keeps_unlabelled and facts.traits.says_unlabelled:
         return
     census = facts.census
     if census is None:
@@ -110,7 +110,11 @@ def _unlabelled(facts: Facts) -> Iterator[Remark]:
         images = _many(census.unlabelled, "image", "images")
         text = f"{pixels:,} unlabelled px in {images} become background."
         yield Remark("unlabelled", pixels, text, True)
-    elif facts.traits.keeps_unlabelled:
+    elif pixels and not facts.traits.says_unlabelled:
+        images = _many(census.unlabelled, "image", "images")
+        text = f"{pixels:,} unlabelled px in {images} lie in no region: others take them for background."
+        yield Remark("unlabelled", pixels, text)
+    elif facts.traits.keeps_unlabelled and facts.entry.loses:
         yield Remark("loses", 0, facts.entry.loses, True)
 
 

@@ -18,11 +18,13 @@ Pieces = Literal[0, 4, 8]
 
 @dataclass(frozen=True)
 class Traits:
-    """keeps_unlabelled: whether pixels without a class come back without one. pieces: what is one object
-    there: a 4- or an 8-connected piece of a class; 0 where a class is stored as a whole.
+    """keeps_unlabelled: whether pixels without a class come back without one. says_unlabelled: whether the
+    files say so themselves; else it only follows from classes that have no background. pieces: what is one
+    object there: a 4- or an 8-connected piece of a class; 0 where a class is stored as a whole.
     """
 
     keeps_unlabelled: bool = True
+    says_unlabelled: bool = True
     pieces: Pieces = 0
 
 
@@ -44,8 +46,9 @@ def traits(name: str, background: bool = True) -> Traits:
             entry.write(place, Outgoing("trial", table, ["a.png"], lambda: [Sample("a.png", labels)]))
             incoming = entry.read(place)
             back = incoming.read(incoming.keys[0], (6, 6))
-            back = class_lut(incoming.classes, table)[back]
-            return Traits(bool(back[0, 5] == UNLABELLED), _pieces(incoming))
+            here = class_lut(incoming.classes, table)[back]
+            kept, said = bool(here[0, 5] == UNLABELLED), bool(back[0, 5] == UNLABELLED)
+            return Traits(kept, said, _pieces(incoming))
         except StudioError:
             return Traits()
 
