@@ -10,11 +10,13 @@ from PIL import Image
 from tests.helpers import SHAPE, make_folder, truth
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.project import Project, Status
+from unet_studio.formats.export_options import ExportOptions
 from unet_studio.formats.import_options import ImportOptions
 from unet_studio.formats.regions import Order
 from unet_studio.formats.sample import Outgoing, Sample
 from unet_studio.formats.table import FORMATS
 from unet_studio.session import Session
+from unet_studio.session.exporter import ExportWish
 from unet_studio.session.import_preview import ImportWish
 
 COUNT = 6
@@ -277,6 +279,21 @@ def test_masks_can_t_be_changed_while_an_import_runs_and_the_window_says_so(qtbo
         opened.set()
     shown(qtbot, session, "3.png")
     assert np.array_equal(session.document.annotation.pixels, truth(3))
+
+
+def test_nothing_is_exported_while_masks_become_others(qtbot, session, masks, gate, tmp_path):
+    reached, opened = gate
+    session.importer.run(wish(masks))
+    assert reached.wait(20)
+    with qtbot.waitSignal(session.exporter.failed, timeout=20_000) as heard:
+        session.exporter.run(ExportWish("index-png", tmp_path / "out", ExportOptions(which="all")))
+    assert heard.args[0].message == "An import of masks is under way."
+    with qtbot.waitSignal(session.importer.imported, timeout=30_000):
+        opened.set()
+    assert not (tmp_path / "out").exists()
+    with qtbot.waitSignal(session.exporter.exported, timeout=30_000) as heard:
+        session.exporter.run(ExportWish("index-png", tmp_path / "out", ExportOptions(which="all")))
+    assert len(heard.args[0].report.images) == COUNT - 1
 
 
 def test_cancelling_stops_within_an_image_and_offers_to_take_back_and_to_go_on(qtbot, session, masks, gate):

@@ -134,6 +134,10 @@ class Exporter(QObject):
         """Write masks; exported() or failed() says how it went. Does nothing while another export runs."""
         if self._run is not None or wish.destination is None:
             return
+        busy = self._session.importer.running
+        if busy:  # half of the masks would be of before, half of after
+            self.failed.emit(StudioError(f"{busy} is under way.", "Wait for it; then try again."))
+            return
         self.drop_plan()
         self._session.settle()
         self._touched.clear()
