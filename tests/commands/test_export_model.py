@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,8 +11,9 @@ from PIL import Image
 
 from tests.commands.conftest import Run
 from unet_studio.core.errors import StudioError
+from unet_studio.core.image_io import read_image
 from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
-from unet_studio.model import Model, build_network
+from unet_studio.model import ARCHITECTURES, Model, build_network, load_model
 from unet_studio.model import onnx_export as module
 
 CLASSES = tuple(ModelClass(index, name, "#e69f00") for index, name in ((0, "soil"), (4, "root"), (9, "ash")))
@@ -74,6 +76,63 @@ def test_another_program_predicts_the_same(
     meant = model.predict(image)
     indices = np.array([entry.index for entry in model.card.classes])
     assert (indices[found[0].argmax(axis=0)] == meant.labels).mean() > 0.999
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("upsampling", ["bilinear", "other"])
+def test_every_network_runs_at_every_size(name: str, upsampling: str, tmp_path: Path) -> None:
+    import torch
+
+    other = "transposed" if name == "unet" else "nearest"
+    small = {"depth": 3, "channels": 4} if name == "unet" else {"decoder": (16, 8, 8, 4, 4)}
+    options = {**small, "upsampling": other if upsampling == "other" else upsampling}
+    torch.manual_seed(0)
+    scaling = Preprocessing(3, "percentile", (1.0, 2.0, 3.0), (200.0, 9.0, 250.0), (0.1,) * 3, (0.4,) * 3)
+    architecture = Architecture(name, 3, 3, options)
+    card = ModelCard("m", architecture, CLASSES, 0, scaling, temperature=1.7)
+    model = Model(card, build_network(architecture).eval())
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    module.export_onnx(model, tmp_path / "m.onnx", [image])
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    twin = module.WithScaling(model.network, card).eval()
+    for shape in ((1, 3, 37, 53), (2, 3, 130, 71), (1, 3, 1, 1), (3, 3, 33, 32)):
+        values = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
+        with torch.inference_mode():
+            meant = twin(torch.from_numpy(values)).numpy()
+        (found,) = session.run(None, {"image": values})
+        assert found.shape == (shape[0], 3, *shape[2:])
+        assert np.abs(found - meant).max() < 1e-4
+
+
+def test_a_size_that_was_baked_in_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    whole = torch.onnx.export
+
+    def fixed(*rest: Any, dynamic_axes: Any, **named: Any) -> None:
+        whole(*rest, dynamic_axes={}, **named)
+
+    monkeypatch.setattr(torch.onnx, "export", fixed)
+    with pytest.raises(Exception, match="dimensions"):
+        module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [np.zeros((64, 96), np.uint8)])
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_the_example_of_the_documentation_works(
+    run: Run, images: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "predicting.md").read_text(encoding="utf-8")
+    section = text.partition("## Models for other programs")[2]
+    example = section.partition("```python\n")[2].partition("```")[0]
+    assert len(example.splitlines()) <= 13
+    assert run("export-model", model, tmp_path / "cells.onnx").status == 0
+    (images / "a.png").rename(tmp_path / "image.png")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "predicting.md", "exec"), {})
+    with Image.open("mask.png") as mask:
+        labels = np.asarray(mask)
+    meant = load_model(model, "cpu").predict(read_image(tmp_path / "image.png")).labels
+    assert (labels == meant).mean() > 0.999
 
 
 def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

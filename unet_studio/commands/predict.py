@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tta", action="store_true", help="average over four mirror images: a little better, 4 times slower"
     )
     parser.add_argument(
-        "--tile", metavar="PX", type=_tile, default=0, help="side of a tile; the model's own by default"
+        "--tile", metavar="PX", type=_tile, default=0, help="side of a tile; by default the program chooses"
     )
     parser.add_argument("--force", action="store_true", help="also images that are done")
     parser.add_argument(
@@ -154,13 +154,13 @@ class _Chosen:
             "model": self.card.name,
             "weights": file_hash(self.entry.folder / MODEL_FILE),
             "mode": arguments.mode,
-            "tile": str(arguments.tile or self.card.tile),
+            "tile": str(arguments.tile),
             "tta": "yes" if arguments.tta else "no",
             "temperature": f"{self.card.temperature:.6g}",
             "classes": ", ".join(f"{entry.index} {entry.name}" for entry in self.table.active),
             "thresholds": ", ".join(f"{index} {value:g}" for index, value in thresholds),
         }
-        former = {"tile": str(self.card.tile), "tta": "no", "temperature": "1", "thresholds": ""}
+        former = {"tile": "0", "tta": "no", "temperature": "1", "thresholds": ""}
         extras = frozenset(name for name in EXTRAS if getattr(arguments, name))
         return PredictionFolder(arguments.out, self.table, rules, former, extras, arguments.force)
 
@@ -178,7 +178,7 @@ class _Chosen:
             "mode": arguments.mode,
             "device": arguments.device,
             "tta": arguments.tta,
-            "tile": arguments.tile or self.card.tile,
+            "tile": arguments.tile,
             "thresholds": {str(index): value for index, value in values.items()},
         }
 

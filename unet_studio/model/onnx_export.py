@@ -4,7 +4,9 @@ ONNX: onnx.ai, operator set 17. The file's input "image" is float32 (N, C, H, W)
 divided by 255 (8-bit images) or 65535 (16-bit), or as they are where the model scales by percentiles; means,
 deviations and percentiles are applied inside. Its output "probabilities" is float32 (N, K, H, W), K the
 classes of the card in their order, background and object for a model of one output. Resizing before the
-network, where the card asks for it, is left to the program that uses the file; its metadata say so.
+network, where the card asks for it, is left to the program that uses the file; its metadata say so:
+"name", "classes" (JSON: index, name, color, in the order of K), "background" (JSON: its index or null),
+"input" and "output" (in words), "resize" (JSON: what, then the numbers of Preprocessing.size), "tile" (px).
 """
 
 import json
@@ -150,6 +152,8 @@ def _describe(path: Path, card: ModelCard) -> None:
         "name": card.name,
         "classes": json.dumps([asdict(entry) for entry in card.classes], ensure_ascii=False),
         "input": "pixel values as they are" if scaled else "pixel values / 255 (8-bit) or / 65535 (16-bit)",
+        "output": "probabilities of the classes, in their order",
+        "background": json.dumps(card.background),
         "resize": json.dumps([card.preprocessing.resize, *card.preprocessing.size]),
         "tile": str(card.tile),
     }
@@ -174,7 +178,7 @@ def _verify(twin: nn.Module, path: Path, samples: Sequence[NDArray[np.float32]])
         raise StudioError("There is no image to compare the models on.", "Name some with --images.")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     difference, same, pixels = 0.0, 0, 0
-    for sample in samples:
+    for sample in [*samples, _odd(samples[0])]:
         with torch.inference_mode():
             meant = twin(torch.from_numpy(sample)).numpy()
         (found,) = session.run([OUTPUT], {INPUT: sample})
@@ -182,6 +186,12 @@ def _verify(twin: nn.Module, path: Path, samples: Sequence[NDArray[np.float32]])
         same += int(np.count_nonzero(found.argmax(axis=1) == meant.argmax(axis=1)))
         pixels += meant[:, 0].size
     return Verification(len(samples), difference, same / pixels)
+
+
+def _odd(sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sample with odd sides and twice: a size that was baked into the file by mistake would show."""
+    height, width = (side - 1 + side % 2 for side in sample.shape[2:])
+    return np.repeat(sample[:, :, :height, :width], 2, axis=0)
 
 
 def _judge(found: Verification) -> None:
