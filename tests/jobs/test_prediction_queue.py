@@ -1,5 +1,6 @@
 """The prediction queue: order, cancel points, pre-emption, generations, and failures."""
 
+import errno
 import threading
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from tests.helpers import make_folder, make_model
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import list_models
 from unet_studio.core.prediction import Prediction
-from unet_studio.core.project import Project
+from unet_studio.core.prediction_files import read_made
+from unet_studio.core.prediction_wish import PredictionWish
+from unet_studio.core.project import Project, Status
+from unet_studio.jobs import prediction_worker
 from unet_studio.jobs.prediction import BATCH, CURRENT, NEIGHBOUR, PredictionQueue, Request
 
 LUT = np.arange(256, dtype=np.uint8)
@@ -24,7 +28,7 @@ class SlowModel:
         self.started: list[int] = []
         self.tiles = 0
 
-    def predict(self, image, progress):
+    def predict(self, image, progress, settings):
         self.started.append(int(image[0, 0, 0]))
         for tile in range(100):
             self.go.wait(10)
@@ -92,6 +96,148 @@ def test_cancel_takes_effect_within_one_tile(project, queue, slow, qtbot):
     assert slow.started == [0]
     assert done == []
     assert not queue.active
+
+
+def test_going_on_drops_what_was_wanted_while_browsing_and_nothing_else(project, queue, slow, qtbot):
+    done = []
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    queue.browse(request(project, 0, CURRENT, browsing=True), request(project, 1, NEIGHBOUR, browsing=True))
+    queue.submit(request(project, 4))
+    qtbot.waitUntil(lambda: slow.started == [0])
+    assert queue.total == 3
+    before = slow.tiles
+    queue.browse(request(project, 2, CURRENT, browsing=True), request(project, 3, NEIGHBOUR, browsing=True))
+    slow.go.set()
+    qtbot.waitUntil(lambda: len(done) == 3, timeout=20_000)
+    assert done == ["2.png", "3.png", "4.png"]
+    assert slow.started == [0, 2, 3, 4]
+    assert slow.tiles - before <= 1 + 3 * 100
+    qtbot.waitUntil(lambda: not queue.active)
+
+
+def test_what_is_still_wanted_goes_on_where_it_is(project, queue, slow, qtbot):
+    queue.browse(request(project, 0, CURRENT, browsing=True), request(project, 1, NEIGHBOUR, browsing=True))
+    qtbot.waitUntil(lambda: slow.started == [0])
+    queue.browse(keep="0.png")
+    queue.browse(request(project, 0, CURRENT, browsing=True))
+    slow.go.set()
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert slow.started == [0]
+
+
+def test_what_a_person_asked_for_is_not_dropped_by_going_on(project, queue, slow, qtbot):
+    done = []
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    queue.browse(request(project, 0, CURRENT, browsing=True), request(project, 1, NEIGHBOUR, browsing=True))
+    qtbot.waitUntil(lambda: slow.started == [0])
+    queue.submit(request(project, 0), request(project, 1))
+    queue.browse()
+    slow.go.set()
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert sorted(done) == ["0.png", "1.png"]
+
+
+def test_nobody_browses_into_what_is_stored_already(project, queue, qtbot):
+    found = []
+    queue.predicted.connect(lambda asked, _: found.append(asked.name))
+    labels = np.zeros((96, 128), np.uint8)
+    for number, mode in ((0, "exact"), (1, "fast")):
+        project.write_prediction(f"{number}.png", Prediction(labels, labels, "small", {"mode": mode}))
+    entry = list_models(project.models_folder)[0]
+    exact = PredictionWish("exact")
+    asked = [
+        Request(project, f"{number}.png", entry, LUT, priority=NEIGHBOUR, wish=exact, browsing=True)
+        for number in range(2)
+    ]
+    queue.browse(*asked)
+    qtbot.waitUntil(lambda: not queue.active, timeout=60_000)
+    assert found == ["1.png"]
+    assert read_made(project.prediction_path("small", "1.png"))[1]["mode"] == "exact"
+
+
+def test_a_neighbour_that_needs_much_memory_waits_until_somebody_opens_it(
+    project, queue, slow, qtbot, monkeypatch
+):
+    monkeypatch.setattr(prediction_worker, "AHEAD_BYTES", 1)
+    slow.go.set()
+    entry = list_models(project.models_folder)[0]
+    queue.browse(Request(project, "0.png", entry, LUT, priority=NEIGHBOUR, browsing=True))
+    queue.submit(Request(project, "1.png", entry, LUT))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert len(slow.started) == 1
+
+
+def test_an_image_that_does_not_fit_the_memory_is_named_and_the_rest_goes_on(
+    project, queue, slow, qtbot, monkeypatch
+):
+    slow.go.set()
+    free = iter([0])
+    monkeypatch.setattr(prediction_worker, "free_memory", lambda: next(free, 1 << 40))
+    failed, done = [], []
+    queue.failed.connect(lambda asked, error: failed.append((asked.name, error.message)))
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    entry = list_models(project.models_folder)[0]
+    queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(2)))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert [name for name, _ in failed] == ["0.png"]
+    assert "memory" in failed[0][1]
+    assert done == ["1.png"]
+
+
+def test_a_model_that_can_not_be_loaded_fails_once_and_nothing_waits_for_it(project, queue, qtbot):
+    entry = list_models(project.models_folder)[0]
+    (entry.folder / "model.safetensors").write_bytes(b"nothing")
+    failed = []
+    queue.failed.connect(lambda asked, error: failed.append((asked.name, error)))
+    queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(5)))
+    qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
+    assert [name for name, _ in failed] == ["0.png"]
+
+
+def test_a_device_that_is_not_there_is_said(project, queue, qtbot):
+    entry = list_models(project.models_folder)[0]
+    failed = []
+    queue.failed.connect(lambda asked, error: failed.append(error.message))
+    queue.submit(Request(project, "0.png", entry, LUT, wish=PredictionWish(device="cuda:7")))
+    qtbot.waitUntil(lambda: bool(failed), timeout=60_000)
+    assert "cuda:7 is not there" in failed[0]
+    assert queue.devices[-1][0] == "cpu"
+
+
+def test_a_full_disk_is_made_room_on_once_then_said_and_the_answer_is_shown(
+    project, queue, slow, qtbot, monkeypatch
+):
+    slow.go.set()
+    asked_for, written, unstored, found = [], [], [], []
+
+    def full(name, prediction):
+        written.append(name)
+        if len(written) != 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(project, "write_prediction", full)
+    queue.set_up(lambda: 0, lambda _project, need: asked_for.append(need) or 1)
+    queue.unstored.connect(lambda asked, error: unstored.append((asked.name, error.message)))
+    queue.predicted.connect(lambda asked, _: found.append((asked.name, asked.store)))
+    queue.submit(request(project, 0), request(project, 1))
+    qtbot.waitUntil(lambda: len(found) == 2, timeout=20_000)
+    assert found == [("0.png", True), ("1.png", False)]
+    assert written == ["0.png", "0.png", "1.png", "1.png"]
+    assert asked_for == [2 * 64, 2 * 64]
+    assert unstored[0][0] == "1.png"
+    assert "No space" in unstored[0][1]
+
+
+def test_what_is_stored_under_painted_pixels_is_replaced_only_when_asked_for(project, queue, slow, qtbot):
+    slow.go.set()
+    before = np.ones((8, 8), np.uint8)
+    project.write_prediction("0.png", Prediction(before, before, "small", {}))
+    project.mark("0.png", Status.PAINTED)
+    queue.submit(request(project, 0))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert project.read_prediction("small", "0.png").labels.all()
+    queue.submit(request(project, 0, replace=True))
+    qtbot.waitUntil(lambda: not project.read_prediction("small", "0.png").labels.any(), timeout=20_000)
 
 
 def test_the_same_work_twice_is_done_once(project, queue, slow, qtbot):

@@ -198,7 +198,8 @@ def test_a_batch_is_queued_in_parts_and_may_be_cancelled_between_them(session, p
     qtbot.waitUntil(lambda: len(asked) == 4, timeout=20_000)
     assert asked == [1, 1, 1, 1]
     asked.clear()
-    session.predictor._missing_found("missing", (session.predictor.model, session.images, ["0.png", "1.png"]))
+    whole = predictor.Batch(session.predictor.model, session.predictor.wish, session.images)
+    session.predictor._missing_found(whole, ["0.png", "1.png"])
     session.predictor.cancel()
     qtbot.wait(50)
     assert asked == [1]

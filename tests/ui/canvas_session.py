@@ -14,7 +14,9 @@ from unet_studio.session.operator import Operator
 
 class CanvasPredictor(QObject):
     predicted = Signal(str)
+    staleChanged = Signal()
     stale = False
+    stale_because = ""
 
     def drag_ended(self):
         pass

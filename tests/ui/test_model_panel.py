@@ -64,22 +64,22 @@ def test_predicting_shows_progress_and_the_device(opened, panel, qtbot):
     session = opened.session
     choose(panel, "small")
     busy = []
-    session.predictor.stateChanged.connect(lambda state: busy.append((state.active, panel.busy.isVisible())))
+    session.predictor.stateChanged.connect(lambda state: busy.append((state.active, panel.queue.busy.isVisible())))
     with qtbot.waitSignal(session.predictor.predicted, timeout=60_000):
         panel.predict.click()
-    qtbot.waitUntil(lambda: not panel.busy.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible(), timeout=20_000)
     assert (True, True) in busy
     assert session.document.prediction is not None
-    assert panel.device.text() == "Predicted on the CPU."
+    assert panel.device.text() == "Predicted on the CPU in fast mode."
 
 
 def test_progress_counts_images(opened, panel):
-    panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
-    assert panel.busy.isVisible()
-    assert panel.progress.value() == 375
-    assert panel.doing.text() == "2 of 4 · 2.png"
-    panel.show_state(PredictionState())
-    assert not panel.busy.isVisible()
+    panel.queue.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
+    assert panel.queue.busy.isVisible()
+    assert panel.queue.progress.value() == 375
+    assert panel.queue.doing.text() == "2 of 4 · 2.png"
+    panel.queue.show_state(PredictionState())
+    assert not panel.queue.busy.isVisible()
 
 
 def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypatch):
@@ -88,10 +88,10 @@ def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypa
     panel.predict_all.click()
     stored = session.project.folder / "predictions" / "small"
     qtbot.waitUntil(lambda: len(list(stored.rglob("*.png"))) == 4, timeout=60_000)
-    qtbot.waitUntil(lambda: not panel.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
-    panel.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
+    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
+    panel.queue.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
     with qtbot.waitSignal(session.predictor.stateChanged) as caught:
-        panel.cancel.click()
+        panel.queue.cancel.click()
     assert not caught.args[0].active
 
 

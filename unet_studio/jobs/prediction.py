@@ -4,170 +4,37 @@ The image on screen goes first, then its neighbours, then batch work. A request 
 a more urgent one takes over within one tile, and what it pushed aside is begun again later.
 """
 
-import heapq
 import itertools
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from unet_studio.core.document_files import IMAGE_HASH
-from unet_studio.core.errors import Cancelled
-from unet_studio.core.image_io import pixel_hash, read_image
-from unet_studio.core.model_card import ModelEntry
-from unet_studio.core.prediction import Prediction
-from unet_studio.core.project import Project
-from unet_studio.jobs.tasks import as_studio_error
+from unet_studio.jobs.prediction_worker import (
+    BATCH,
+    CURRENT,
+    NEIGHBOUR,
+    MakeRoom,
+    PredictionWorker,
+    Request,
+)
 
-if TYPE_CHECKING:
-    from unet_studio.model import Model
-
-CURRENT, NEIGHBOUR, BATCH = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Request:
-    """Predict one image. lut: uint8 (256,), the model's class indices -> the project's.
-
-    image: its pixels where they are in memory, else they are read. priority: CURRENT, NEIGHBOUR or BATCH.
-    generation: requests of an older generation than the queue's are cancelled. store: write it to the
-    project. replace: a person asked for it, so it may replace the prediction under painted pixels.
-    """
-
-    project: Project
-    name: str
-    model: ModelEntry
-    lut: NDArray[np.uint8]
-    image: NDArray[Any] | None = None
-    image_hash: str = ""
-    priority: int = BATCH
-    generation: int = 0
-    store: bool = True
-    replace: bool = False
-    order: int = field(default=0, compare=False)
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        """What makes two requests the same work."""
-        return self.generation, self.model.name, self.name
-
-
-class PredictionWorker(QObject):
-    """Lives in the prediction thread; takes the most urgent request, predicts, stores, announces."""
-
-    progressed = Signal(object, float)  # Request, fraction
-    predicted = Signal(object, object)  # Request, Prediction
-    failed = Signal(object, object)  # Request, StudioError
-    idle = Signal()
-    wake = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mutex = threading.Lock()
-        self.waiting: dict[tuple[int, str, str], Request] = {}  # by key
-        self._turns: list[tuple[int, int, tuple[int, str, str]]] = []  # heap: priority, order, key
-        self.current: Request | None = None
-        self.generation = 0
-        self.device = "auto"
-        self.threads: Callable[[], int] = lambda: 0
-        self._model: tuple[Path, float, str, Model] | None = None
-        self.wake.connect(self.work)
-
-    @Slot()
-    def work(self) -> None:
-        """Serve requests until none waits."""
-        while (request := self._take()) is not None:
-            try:
-                prediction = self._predict(request)
-            except Cancelled:
-                self._put_back(request)
-            except Exception as error:
-                self.failed.emit(request, as_studio_error(error))
-            else:
-                self.predicted.emit(request, prediction)
-            with self.mutex:
-                self.current = None
-        self.idle.emit()
-
-    def add(self, request: Request) -> None:
-        """Let a request wait, in place of the same one; the mutex is held. As cheap however many wait."""
-        self.waiting[request.key] = request
-        heapq.heappush(self._turns, (request.priority, request.order, request.key))
-
-    def clear(self) -> None:
-        """Nothing waits any more; the mutex is held."""
-        self.waiting.clear()
-        self._turns.clear()
-
-    def _next(self) -> Request | None:
-        """The request whose turn it is, if one waits; turns of exchanged requests are passed over."""
-        while self._turns:
-            priority, order, key = self._turns[0]
-            request = self.waiting.get(key)
-            if request is not None and (request.priority, request.order) == (priority, order):
-                return request
-            heapq.heappop(self._turns)
-        return None
-
-    def _take(self) -> Request | None:
-        with self.mutex:
-            self.current = self._next()
-            if self.current is not None:
-                del self.waiting[self.current.key]
-            return self.current
-
-    def _put_back(self, request: Request) -> None:
-        with self.mutex:
-            if request.generation == self.generation and request.key not in self.waiting:
-                self.add(request)
-
-    def _check(self, request: Request, fraction: float) -> None:
-        """The cancel point, called at every tile. Raises Cancelled where something else comes first."""
-        with self.mutex:
-            following = self._next()
-            urgent = following is not None and following.priority < request.priority
-            if request.generation != self.generation or urgent:
-                raise Cancelled
-        self.progressed.emit(request, fraction)
-
-    def _predict(self, request: Request) -> Prediction:
-        image = request.image
-        if image is None:
-            image = read_image(request.project.image_path(request.name))
-        digest = request.image_hash or pixel_hash(image)
-        self._check(request, 0.0)
-        model = self._load(request.model)
-        found = model.predict(image, lambda fraction: self._check(request, fraction))
-        made = {**found.made, IMAGE_HASH: digest}
-        prediction = replace(found, labels=request.lut[found.labels], model=request.model.name, made=made)
-        if request.store and request.project.read_only is None:
-            request.project.write_prediction(request.name, prediction)
-        return prediction
-
-    def _load(self, entry: ModelEntry) -> "Model":
-        """The network of a model folder; loaded once while its file and the device stay the same."""
-        from unet_studio.model import load_model  # torch is imported here, in this thread, when first needed
-        from unet_studio.model.devices import set_threads
-
-        set_threads(self.threads())
-        changed = (entry.folder / "model.safetensors").stat().st_mtime
-        if self._model is None or self._model[:3] != (entry.folder, changed, self.device):
-            self._model = (entry.folder, changed, self.device, load_model(entry.folder, self.device))
-        return self._model[3]
+__all__ = ["BATCH", "CURRENT", "NEIGHBOUR", "PredictionQueue", "Request"]
 
 
 class PredictionQueue(QObject):
-    """What the window sees of prediction: submit, cancel, and signals in the window's thread."""
+    """What the window sees of prediction: submit, browse, cancel, and signals in the window's thread.
+
+    done of total: requests since the queue was empty last. finished(): it is empty again, its work done.
+    """
 
     progressed = Signal(object, float)
     predicted = Signal(object, object)
     failed = Signal(object, object)
+    unstored = Signal(object, object)
     changed = Signal()
+    finished = Signal()
+    devicesFound = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,12 +43,18 @@ class PredictionQueue(QObject):
         self._worker = PredictionWorker()
         self._worker.moveToThread(self._thread)
         self._worker.progressed.connect(self._progressed)
+        self._worker.loading.connect(self._loading)
         self._worker.predicted.connect(self._predicted)
         self._worker.failed.connect(self._failed)
+        self._worker.unstored.connect(self.unstored)
+        self._worker.dropped.connect(self._dropped)
         self._worker.idle.connect(self._idle)
+        self._worker.devices.connect(self._devices)
         self._order = itertools.count()
         self._current: Request | None = None
         self.fraction = 0.0
+        self.loading = False
+        self.devices: list[tuple[str, str]] = []
         self.done = 0
         self.total = 0
 
@@ -197,33 +70,69 @@ class PredictionQueue(QObject):
 
     def submit(self, *requests: Request) -> None:
         """Queue requests; the same work asked for again only becomes more urgent."""
+        with self._worker.mutex:
+            for request in requests:
+                self._add(request)
+        self._wake(bool(requests))
+
+    def browse(self, *requests: Request, keep: str = "") -> None:
+        """Queue what is wanted while a person looks at an image; what was wanted before for others goes.
+
+        keep: an image that may be wanted still; what waits or runs for it stays.
+        """
         worker = self._worker
         with worker.mutex:
+            wanted = {replace(request, generation=worker.generation).key for request in requests}
+            for key, request in list(worker.waiting.items()):
+                if request.browsing and key not in wanted and request.name != keep:
+                    del worker.waiting[key]
+                    self.total -= 1
+            current = worker.current
+            if current is not None and current.browsing:
+                worker.unwanted = current.key not in wanted and current.name != keep
             for request in requests:
-                wanted = replace(request, generation=worker.generation, order=next(self._order))
-                same = worker.waiting.get(wanted.key)
-                if worker.current is not None and worker.current.key == wanted.key and not wanted.replace:
-                    continue
-                if same is not None:
-                    wanted = replace(wanted, priority=min(wanted.priority, same.priority))
-                else:
-                    self.total += 1
-                worker.add(wanted)
-        if not self._thread.isRunning():
+                self._add(request)
+        self._wake(bool(requests))
+
+    def _add(self, request: Request) -> None:
+        """Let a request wait; the mutex is held."""
+        worker = self._worker
+        wanted = replace(request, generation=worker.generation, order=next(self._order))
+        same, current = worker.waiting.get(wanted.key), worker.current
+        running = current is not None and current.key == wanted.key and not worker.unwanted
+        if running and not wanted.replace and (wanted.browsing or not current.browsing):  # type: ignore[union-attr]
+            return
+        if same is not None:
+            wanted = replace(
+                wanted,
+                priority=min(wanted.priority, same.priority),
+                browsing=wanted.browsing and same.browsing,
+                replace=wanted.replace or same.replace,
+            )
+        else:
+            self.total += 1
+        worker.add(wanted)
+
+    def _wake(self, any_work: bool) -> None:
+        if any_work and not self._thread.isRunning():
             self._thread.start(QThread.Priority.LowPriority)
-        worker.wake.emit()
+        if any_work:
+            self._worker.wake.emit()
         self.changed.emit()
 
     def cancel(self) -> None:
-        """Drop all requests; the one in work ends at its next tile."""
+        """Drop all requests; the one in work ends at its next cancel point, within a tile."""
         with self._worker.mutex:
             self._worker.generation += 1
             self._worker.clear()
         self._reset()
 
-    def set_device(self, device: str, threads: Callable[[], int]) -> None:
-        """Where to compute from the next request on; threads(): CPU threads to use, 0 for all."""
-        self._worker.device, self._worker.threads = device, threads
+    def set_up(self, threads: Callable[[], int], make_room: MakeRoom) -> None:
+        """threads(): CPU threads to use, 0 for all. make_room: what is asked when the disk is full.
+
+        Both are called in the prediction thread.
+        """
+        self._worker.threads, self._worker.make_room = threads, make_room
 
     def stop(self) -> None:
         """Cancel, and wait for the thread to end."""
@@ -233,30 +142,49 @@ class PredictionQueue(QObject):
 
     def _reset(self) -> None:
         self.done = self.total = 0
-        self.fraction, self._current = 0.0, None
+        self.fraction, self._current, self.loading = 0.0, None, False
         self.changed.emit()
 
-    def _stale(self, request: Request) -> bool:
-        return request.generation != self._worker.generation
+    def _stale(self, generation: int) -> bool:
+        return generation != self._worker.generation
 
     @Slot(object, float)
     def _progressed(self, request: Request, fraction: float) -> None:
-        if not self._stale(request):
-            self._current, self.fraction = request, fraction
+        if not self._stale(request.generation):
+            self._current, self.fraction, self.loading = request, fraction, False
             self.progressed.emit(request, fraction)
 
+    @Slot(object)
+    def _loading(self, request: Request) -> None:
+        if not self._stale(request.generation):
+            self._current, self.fraction, self.loading = request, 0.0, True
+            self.changed.emit()
+
     @Slot(object, object)
-    def _predicted(self, request: Request, prediction: Prediction) -> None:
-        if not self._stale(request):
+    def _predicted(self, request: Request, prediction: object) -> None:
+        if not self._stale(request.generation):
             self.done += 1
+            self.fraction = 0.0
         self.predicted.emit(request, prediction)
         self.changed.emit()
 
     @Slot(object, object)
     def _failed(self, request: Request, error: object) -> None:
-        if not self._stale(request):
+        if not self._stale(request.generation):
             self.done += 1
+            self.fraction = 0.0
             self.failed.emit(request, error)
+            self.changed.emit()
+
+    @Slot(object)
+    def _devices(self, found: list[tuple[str, str]]) -> None:
+        self.devices = found
+        self.devicesFound.emit()
+
+    @Slot(int, int)
+    def _dropped(self, generation: int, count: int) -> None:
+        if not self._stale(generation):
+            self.total -= count
             self.changed.emit()
 
     @Slot()
@@ -264,4 +192,7 @@ class PredictionQueue(QObject):
         with self._worker.mutex:
             idle = not self._worker.waiting and self._worker.current is None
         if idle:
+            worked = self.total > 0
             self._reset()
+            if worked:
+                self.finished.emit()

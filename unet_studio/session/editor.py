@@ -416,7 +416,7 @@ class Editor(QObject):
             return
         if session.predictor.stale:
             session.failed.emit(
-                "The prediction shown is of another model.",
+                f"The prediction shown is an old one ({session.predictor.stale_because}).",
                 "Wait until it is renewed, or predict this image.",
             )
         elif self._large:

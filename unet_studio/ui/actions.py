@@ -334,8 +334,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+P",), "predictable", "Let the model look at this image again", toolbar="text",
     ),
     ActionSpec(
+        "predict_chosen", "Predict &Selected Images", "select-multiple", "&Model", "commands.predict_chosen",
+        ("Ctrl+Alt+P",), "predictable_all", "Let the model look at the images selected in the list again",
+    ),
+    ActionSpec(
         "predict_all", "Predict &All Images", "auto-mode", "&Model", "session.predictor.predict_all",
-        ("Ctrl+Shift+P",), "predictable_all", "Let the model look at every image, in the background",
+        ("Ctrl+Shift+P",), "predictable_all",
+        "Let the model look at every image that has no prediction, in the background",
+    ),
+    ActionSpec(
+        "predict_again", "Predict All Images A&gain", "auto-mode", "&Model", "session.predictor.predict_all",
+        (), "predictable_all", "Predict also what has a prediction, but nothing painted or approved", True,
     ),
     ActionSpec(
         "cancel_prediction", "&Cancel Prediction", "close-circle-outline", "&Model",

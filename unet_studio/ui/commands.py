@@ -103,6 +103,14 @@ class Commands:
         step = 1 if factor > 1 else -1
         self._window.session.editor.set_brush_radius(scaled if scaled != radius else radius + step)
 
+    def predict_chosen(self) -> None:
+        """Predict the images that are selected in the files panel."""
+        names = self._files.chosen
+        if names:
+            self._window.session.predictor.predict_these(names)
+        else:
+            self._window.session.message.emit("No image is selected in the list of images.")
+
     def set_auto_predict(self) -> None:
         """Predict while browsing, or not."""
         self._window.session.predictor.set_auto(self._window.action_table["auto_predict"].isChecked())

@@ -86,7 +86,7 @@ class MainWindow(QMainWindow):
         self.panels: dict[str, QWidget] = {
             "files": FilesPanel(session),
             "classes": ClassesPanel(session),
-            "model": ModelPanel(session),
+            "model": ModelPanel(session, self.preferences),
             "training": TrainingPanel(session),
             "display": DisplayPanel(session),
             "history": HistoryPanel(session, self.preferences),
@@ -192,7 +192,9 @@ class MainWindow(QMainWindow):
         self.tool_bar.opacityChanged.connect(self.view.set_opacity)
         self.view.changed.connect(self._view_changed)
         self._view_changed()
-        training = self.panels["training"]
+        model, training = self.panels["model"], self.panels["training"]
+        if isinstance(model, ModelPanel):
+            model.chosenAsked.connect(self.commands.predict_chosen)
         if isinstance(training, TrainingPanel):
             training.discardAsked.connect(self.commands.discard_training)
         for name in ("files", "classes"):

@@ -79,6 +79,18 @@ class Preferences:
         self._settings.setValue("history_mb", str(megabytes))
 
     @property
+    def prediction(self) -> dict[str, object]:
+        """How to predict, as the model panel stores it."""
+        try:
+            return dict(json.loads(self._text("prediction", "{}")))
+        except (ValueError, TypeError):
+            return {}
+
+    @prediction.setter
+    def prediction(self, chosen: Mapping[str, object]) -> None:
+        self._settings.setValue("prediction", json.dumps(dict(chosen)))
+
+    @property
     def keys(self) -> dict[str, tuple[str, ...]]:
         """The keys that a person gave to actions, by the action's id; the others have those of the table."""
         try:

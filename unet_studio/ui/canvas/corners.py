@@ -54,6 +54,8 @@ class Corners:
             self.legend.say("")
         elif overlay.bare or layer is None:
             self.legend.say("Mask hidden")
+        elif canvas.session.predictor.stale:
+            self.legend.say("Old prediction", (("", canvas.session.predictor.stale_because),))
         elif layer.judges and document.under is None:
             self.legend.say(layer.title, (("", "this image has no prediction"),))
         else:
@@ -65,5 +67,5 @@ class Corners:
         if session.document is None or session.pyramid is None:
             return None
         layer = "mask" if overlay.layer == IMAGE_ONLY else overlay.layer
-        colors = None if overlay.bare else overlay.colors(session.classes)
+        colors = None if overlay.bare else overlay.colors(session.classes, session.predictor.stale)
         return session.document, session.pyramid, layer, colors

@@ -7,6 +7,7 @@ from unet_studio.ui.canvas.layers import LAYERS, Look, Table
 from unet_studio.ui.canvas.tiles import Composer
 
 IMAGE_ONLY = "image"
+DIMMED = 0.4  # of the opacity is left to a prediction that is stale
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,25 @@ class Overlay:
         """Whether the image is shown with nothing over it."""
         return self.layer == IMAGE_ONLY or not self.visible
 
-    def colors(self, classes: ClassTable) -> Table:
-        """What fills each code of the layer; of the mask where only the image is shown."""
-        layer = LAYERS.get(self.layer, LAYERS["mask"])
-        return layer.fill_colors(Look(classes, self.opacity, self.hidden))
+    def colors(self, classes: ClassTable, stale: bool = False) -> Table:
+        """What fills each code of the layer; of the mask where only the image is shown.
 
-    def apply(self, composer: Composer, classes: ClassTable, peeking: bool) -> None:
-        """Make a composer show it. peeking: a person holds the key to look under it."""
+        stale: what is shown is a prediction that is to be replaced; it is dimmed.
+        """
+        layer = LAYERS.get(self.layer, LAYERS["mask"])
+        return layer.fill_colors(self._look(classes, stale))
+
+    def _look(self, classes: ClassTable, stale: bool) -> Look:
+        return Look(classes, self.opacity * (DIMMED if stale else 1), self.hidden)
+
+    def apply(self, composer: Composer, classes: ClassTable, peeking: bool, stale: bool = False) -> None:
+        """Make a composer show it. peeking: a person holds the key to look under it. stale: see colors."""
         off = self.bare or peeking
         composer.plain = off or not self.fill
         composer.lines, composer.marked = None, self.marks and not off
         layer = LAYERS.get(self.layer)
         if layer is None:
             return
-        composer.show(self.layer, self.colors(classes))
+        composer.show(self.layer, self.colors(classes, stale))
         if self.outline and not off:
-            composer.lines = layer.line_colors(Look(classes, self.opacity, self.hidden))
+            composer.lines = layer.line_colors(self._look(classes, stale))

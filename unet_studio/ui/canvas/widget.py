@@ -69,6 +69,7 @@ class Canvas(ViewedWidget):
         session.displayChanged.connect(self._display_changed)
         session.maskChanged.connect(self._mask_changed)
         session.predictor.predicted.connect(self._prediction_changed)
+        session.predictor.staleChanged.connect(self._restyle)
         session.classesChanged.connect(self._restyle)
         session.editor.toolChanged.connect(self._tool_changed)
         session.editor.landing.changed.connect(self._tool_changed)
@@ -216,7 +217,7 @@ class Canvas(ViewedWidget):
         self._peeking = self.hand.peeking
         composer = self._picture.composer
         if composer is not None:
-            self._overlay.apply(composer, self.session.classes, self._peeking)
+            self._overlay.apply(composer, self.session.classes, self._peeking, self.session.predictor.stale)
             self._redraw()
         self.corners.restyled()
 

@@ -1,12 +1,19 @@
 """The model panel: choose who predicts, predict one image or all, and see whether it fits the classes."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QProgressBar, QVBoxLayout, QWidget
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Status
-from unet_studio.session import PredictionState, Session
+from unet_studio.session import Session
+from unet_studio.ui.icons import icons
+from unet_studio.ui.panels.prediction_options import PredictionOptions
+from unet_studio.ui.panels.queue import QueueSection
 from unet_studio.ui.panels.thresholds import ThresholdsBox
+from unet_studio.ui.preferences import Preferences
 from unet_studio.ui.widgets import Note, button, label, row
 from unet_studio.ui.words import card_text, score_text
 
@@ -14,9 +21,14 @@ NO_MODEL = "No model"
 
 
 class ModelPanel(QWidget):
-    """Shows the session's models and what the prediction thread does."""
+    """Shows the session's models and what the prediction thread does.
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    chosenAsked: the images selected in the files panel are to be predicted.
+    """
+
+    chosenAsked = Signal()
+
+    def __init__(self, session: Session, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.choice = QComboBox()
@@ -31,15 +43,14 @@ class ModelPanel(QWidget):
         )
         self.predict_all = button(
             "All Images",
-            "Predict every image, in the background (Ctrl+Shift+P)",
+            "Predict every image that has no prediction, in the background (Ctrl+Shift+P)",
             session.predictor.predict_all,
             "auto-mode",
         )
+        self.others = self._make_others()
         self.browse = QCheckBox("Predict as I browse")
-        self.busy = QWidget()
-        self.progress = QProgressBar()
-        self.doing = label("", "muted")
-        self.cancel = button("Cancel", "Stop predicting (Ctrl+.)", session.predictor.cancel)
+        self.queue = QueueSection(session)
+        self.options = PredictionOptions(session, preferences)
         self.device = label("", "muted")
         self.thresholds = ThresholdsBox(session)
         self._build()
@@ -49,11 +60,24 @@ class ModelPanel(QWidget):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
         session.predictor.predicted.connect(self._predicted)
-        session.predictor.stateChanged.connect(self.show_state)
         self.choice.activated.connect(self._chosen)
         self.browse.toggled.connect(self._browse)
-        self.show_state(PredictionState())
         self.refresh_models()
+
+    def _make_others(self) -> QToolButton:
+        """The button of the other ways to predict several images."""
+        made = QToolButton()
+        made.setToolTip("Predict others")
+        made.setAccessibleName("Predict others")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        made.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        icons().bind(made.setIcon, "dots-vertical", "text")
+        menu = QMenu(made)
+        menu.addAction("&Selected Images", self.chosenAsked.emit)
+        menu.addAction("All Images &Again", lambda: self._session.predictor.predict_all(again=True))
+        made.setMenu(menu)
+        return made
 
     def _build(self) -> None:
         self.choice.setAccessibleName("Model")
@@ -61,18 +85,8 @@ class ModelPanel(QWidget):
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setMinimumContentsLength(10)
         self.browse.setToolTip(
-            "Predict every image that is opened and has no prediction, and the one after it"
+            "Predict every image that is opened and has no prediction, and those that come next"
         )
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress of the prediction")
-        busy = QVBoxLayout(self.busy)
-        busy.setContentsMargins(0, 2, 0, 0)
-        busy.setSpacing(6)
-        busy.addWidget(self.progress)
-        line = row(self.doing, self.cancel)
-        line.setStretch(0, 1)
-        busy.addLayout(line)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 12)
         layout.setSpacing(8)
@@ -81,9 +95,11 @@ class ModelPanel(QWidget):
         predict = row(self.predict, self.predict_all)
         predict.setStretch(0, 1)
         predict.setStretch(1, 1)
-        layout.addWidget(label("Predict", "heading"))
+        heading = row(label("Predict", "heading"), self.others)
+        heading.setStretch(0, 1)
+        layout.addLayout(heading)
         layout.addLayout(predict)
-        for part in (self.browse, self.busy, self.device):
+        for part in (self.browse, self.queue, self.device, self.options):
             layout.addWidget(part)
         layout.addWidget(self.thresholds)
         layout.addStretch(1)
@@ -115,9 +131,11 @@ class ModelPanel(QWidget):
         self.choice.setEnabled(session.project is not None)
         self._show_card(entry)
         self._show_problem()
+        self._show_device()
         usable = entry is not None and not entry.imported and not session.predictor.problem
         self.predict.setEnabled(usable and session.document is not None)
-        self.predict_all.setEnabled(usable and bool(session.images))
+        for several in (self.predict_all, self.others):
+            several.setEnabled(usable and bool(session.images))
         self.browse.setEnabled(session.project is not None)
 
     def _show_card(self, entry: ModelEntry | None) -> None:
@@ -164,17 +182,6 @@ class ModelPanel(QWidget):
     def _browse(self, on: bool) -> None:
         self._session.predictor.set_auto(on)
 
-    @Slot(object)
-    def show_state(self, state: PredictionState) -> None:
-        """Show what the prediction thread does."""
-        self.busy.setVisible(state.active)
-        if state.active:
-            total = max(state.total, 1)
-            self.progress.setValue(round(1000 * (state.done + state.fraction) / total))
-            place = f"{min(state.done + 1, total)} of {total} · " if total > 1 else ""
-            self.doing.setText(f"{place}{state.name or 'Loading the model…'}")
-        self._show_device()
-
     @Slot(str)
     def _predicted(self, _name: str) -> None:
         self._show_device()
@@ -182,8 +189,26 @@ class ModelPanel(QWidget):
     def _show_device(self) -> None:
         document = self._session.document
         made = document.prediction.made if document is not None and document.prediction is not None else {}
-        device = str(made.get("device", ""))
-        if device:
-            words = {"cpu": "the CPU", "mps": "the Apple GPU"}.get(device, f"the GPU ({device})")
-            self.device.setText(f"Predicted on {words}.")
-        self.device.setVisible(bool(device))
+        self.device.setText(made_text(made))
+        self.device.setToolTip(made_details(made))
+        self.device.setVisible(bool(self.device.text()))
+
+
+def made_text(made: Mapping[str, Any]) -> str:
+    """How the prediction on screen was made, in a sentence; "" where it doesn't say."""
+    device = str(made.get("device", ""))
+    if not device:
+        return ""
+    words = {"cpu": "the CPU", "mps": "the Apple GPU"}.get(device, f"the GPU ({device})")
+    mode = f" in {made['mode']} mode" if made.get("mode") else ""
+    return f"Predicted on {words}{mode}{', with flips' if made.get('tta') else ''}."
+
+
+def made_details(made: Mapping[str, Any]) -> str:
+    """All that is known of how a prediction was made, a line each."""
+    titles = {
+        "precision": "Numbers", "tile": "Tile in px", "overlap": "Overlap", "batch": "Tiles at once",
+        "threads": "Threads", "backend": "Back end",
+    }  # fmt: skip
+    known = [f"{title}: {made[key]}" for key, title in titles.items() if key in made]
+    return "\n".join([*known, *(str(note) for note in made.get("notes", ()))])

@@ -1,0 +1,299 @@
+"""The worker of the prediction thread: takes the most urgent request, predicts, stores, announces."""
+
+import errno
+import heapq
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from unet_studio.core.decoding import NoRoomError
+from unet_studio.core.document_files import IMAGE_HASH
+from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.image_io import pixel_hash, read_image, read_info
+from unet_studio.core.memory import amount, free_memory
+from unet_studio.core.model_card import MODEL_FILE, ModelEntry
+from unet_studio.core.prediction import Prediction
+from unet_studio.core.prediction_files import read_made
+from unet_studio.core.prediction_wish import PredictionWish
+from unet_studio.core.project import Project, Status
+from unet_studio.jobs.documents import AHEAD_BYTES, opening_need
+from unet_studio.jobs.tasks import as_studio_error
+
+if TYPE_CHECKING:
+    from unet_studio.model import Model
+
+CURRENT, NEIGHBOUR, BATCH = 0, 1, 2
+REPORT_SECONDS = 0.05  # between two reports of progress
+
+Key = tuple[int, str, str, str, bool]
+MakeRoom = Callable[[Project, int], int]  # bytes that a full disk lacks -> bytes that came free
+
+
+@dataclass(frozen=True)
+class Request:
+    """Predict one image. lut: uint8 (256,), the model's class indices -> the project's.
+
+    image: its pixels where they are in memory, else they are read. priority: CURRENT, NEIGHBOUR or BATCH.
+    generation: requests of an older generation than the queue's are cancelled. store: write it to the
+    project; in an answer, whether it was written. replace: a person asked for it, so it may replace the
+    prediction under painted pixels. wish: how to predict. browsing: nobody asked for it by name, so it is
+    dropped once a person has gone on to other images.
+    """
+
+    project: Project
+    name: str
+    model: ModelEntry
+    lut: NDArray[np.uint8]
+    image: NDArray[Any] | None = None
+    image_hash: str = ""
+    priority: int = BATCH
+    generation: int = 0
+    store: bool = True
+    replace: bool = False
+    wish: PredictionWish = field(default_factory=PredictionWish)
+    browsing: bool = False
+    order: int = field(default=0, compare=False)
+
+    @property
+    def key(self) -> Key:
+        """What makes two requests the same work."""
+        return self.generation, self.model.name, self.name, self.wish.mode, self.wish.tta
+
+
+class UnusableModelError(Exception):
+    """No image can be predicted, because the model or its device can't be used. reason: for people."""
+
+    def __init__(self, reason: StudioError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class NotNeeded(Exception):
+    """A request turned out to need no work: it is there already, or too large for what nobody asked for."""
+
+
+class PredictionWorker(QObject):
+    """Lives in the prediction thread.
+
+    failed: an image has no prediction. unstored: it has one that could not be written. dropped(generation,
+    count): so many requests will have no answer. waiting, current and generation belong to the mutex.
+    """
+
+    progressed = Signal(object, float)  # Request, fraction
+    loading = Signal(object)  # Request: its model is being loaded
+    predicted = Signal(object, object)  # Request, Prediction
+    failed = Signal(object, object)  # Request, StudioError
+    unstored = Signal(object, object)  # Request, StudioError
+    dropped = Signal(int, int)
+    devices = Signal(object)  # (name, title) of each that can compute, once that is known
+    idle = Signal()
+    wake = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mutex = threading.Lock()
+        self.waiting: dict[Key, Request] = {}
+        self._turns: list[tuple[int, int, Key]] = []  # heap: priority, order, key
+        self.current: Request | None = None
+        self.unwanted = False  # whether nobody waits for the current request any more
+        self.generation = 0
+        self.threads: Callable[[], int] = lambda: 0
+        self.make_room: MakeRoom = lambda _project, _need: 0
+        self._model: tuple[Path, float, str, Model] | None = None
+        self._told = 0.0
+        self._looked = False  # whether devices was emitted
+        self.wake.connect(self.work)
+
+    @Slot()
+    def work(self) -> None:
+        """Serve requests until none waits."""
+        while (request := self._take()) is not None:
+            try:
+                prediction = self._predict(request)
+                request = self._store(request, prediction)
+            except Cancelled:
+                self._put_back(request)
+            except NotNeeded:
+                self.dropped.emit(request.generation, 1)
+            except UnusableModelError as error:
+                self._drop_model(request)
+                self.failed.emit(request, error.reason)
+            except Exception as error:
+                self.failed.emit(request, as_studio_error(error))
+            else:
+                self.predicted.emit(request, prediction)
+                del prediction  # the thread may wait for long, and would keep it in memory
+            with self.mutex:
+                self.current = None
+        self.idle.emit()
+
+    # -- the queue, whose mutex is held by the caller -----------------------------------------------------
+
+    def add(self, request: Request) -> None:
+        """Let a request wait, in place of the same one. As cheap however many wait."""
+        self.waiting[request.key] = request
+        heapq.heappush(self._turns, (request.priority, request.order, request.key))
+
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        self.waiting.clear()
+        self._turns.clear()
+
+    def _next(self) -> Request | None:
+        """The request whose turn it is, if one waits; turns of exchanged requests are passed over."""
+        while self._turns:
+            priority, order, key = self._turns[0]
+            request = self.waiting.get(key)
+            if request is not None and (request.priority, request.order) == (priority, order):
+                return request
+            heapq.heappop(self._turns)
+        return None
+
+    # -- in the thread ------------------------------------------------------------------------------------
+
+    def _take(self) -> Request | None:
+        with self.mutex:
+            self.unwanted, self._told = False, 0.0
+            self.current = self._next()
+            if self.current is not None:
+                del self.waiting[self.current.key]
+            return self.current
+
+    def _put_back(self, request: Request) -> None:
+        """Let a request wait that another one took the turn of; one that nobody wants any more goes."""
+        with self.mutex:
+            gone = self.unwanted or request.generation != self.generation
+            again = not gone and request.key not in self.waiting
+            if again:
+                self.add(request)
+        if not again:
+            self.dropped.emit(request.generation, 1)
+
+    def _drop_model(self, request: Request) -> None:
+        """Forget what waits for a model that can't be used: every image would fail for the same reason."""
+        with self.mutex:
+            same = [one for one in self.waiting.values() if one.model.name == request.model.name]
+            for one in same:
+                del self.waiting[one.key]
+        if same:
+            self.dropped.emit(request.generation, len(same))
+
+    def _check(self, request: Request, fraction: float) -> None:
+        """The cancel point, several in every tile. Raises Cancelled where something else comes first."""
+        with self.mutex:
+            following = self._next()
+            urgent = following is not None and following.priority < request.priority
+            if request.generation != self.generation or urgent or self.unwanted:
+                raise Cancelled
+        now = time.monotonic()
+        if now - self._told >= REPORT_SECONDS:
+            self._told = now
+            self.progressed.emit(request, fraction)
+
+    def _predict(self, request: Request) -> Prediction:
+        if request.browsing and request.priority != CURRENT and _is_there(request):
+            raise NotNeeded
+        model = self._usable(request)
+        image = request.image
+        if image is None:
+            _ensure_room(request)
+            image = read_image(request.project.image_path(request.name))
+        digest = request.image_hash or pixel_hash(image)
+        self._check(request, 0.0)
+        found = self._run(model, request, image)
+        self._check(request, 1.0)  # what a class that is deleted now has changed must not be stored
+        made = {**found.made, IMAGE_HASH: digest}
+        return replace(found, labels=request.lut[found.labels], model=request.model.name, made=made)
+
+    def _run(self, model: "Model", request: Request, image: NDArray[Any]) -> Prediction:
+        from unet_studio.model import PredictSettings
+
+        settings = PredictSettings(mode=request.wish.mode, tta=request.wish.tta)
+        return model.predict(image, lambda fraction: self._check(request, fraction), settings)
+
+    def _store(self, request: Request, prediction: Prediction) -> Request:
+        """Write it where it may be written; a full disk is made room on once. Returns what came of it."""
+        if not (request.store and _may_be_written(request)):
+            return replace(request, store=False)
+        try:
+            try:
+                request.project.write_prediction(request.name, prediction)
+            except OSError as error:
+                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                if not full or not self.make_room(request.project, prediction.nbytes):
+                    raise
+                request.project.write_prediction(request.name, prediction)
+        except Exception as error:
+            self.unstored.emit(request, as_studio_error(error))
+            return replace(request, store=False)
+        return request
+
+    def _usable(self, request: Request) -> "Model":
+        try:
+            return self._load(request)
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise UnusableModelError(as_studio_error(error)) from error
+
+    def _load(self, request: Request) -> "Model":
+        """The network of a model folder; loaded once while its file and the device stay the same."""
+        folder, device = request.model.folder, request.wish.device
+        changed = (folder / MODEL_FILE).stat().st_mtime
+        if self._model is None or self._model[:3] != (folder, changed, device):
+            self.loading.emit(request)
+            self._model = None  # two of them may not fit into a graphics card
+            from unet_studio.model import load_model  # torch is imported here, in this thread, when needed
+
+            self._look_for_devices()
+            self._model = (folder, changed, device, load_model(folder, device))
+        from unet_studio.model.devices import set_threads
+
+        set_threads(self.threads())
+        return self._model[3]
+
+    def _look_for_devices(self) -> None:
+        from unet_studio.model import describe_devices
+
+        if not self._looked:
+            self._looked = True
+            self.devices.emit([(found.name, found.title) for found in describe_devices()])
+
+
+def _is_there(request: Request) -> bool:
+    """Whether a prediction by the model is stored that is as careful as is asked for."""
+    found = read_made(request.project.prediction_path(request.model.name, request.name))
+    return found is not None and found[0] == request.model.name and request.wish.met_by(found[1])
+
+
+def _ensure_room(request: Request) -> None:
+    """Raise NoRoomError where an image does not fit into the memory, NotNeeded where nobody asked for it."""
+    path = request.project.image_path(request.name)
+    need, free = opening_need(read_info(path)), free_memory()
+    if request.priority == NEIGHBOUR and need > min(AHEAD_BYTES, free / 2):
+        raise NotNeeded
+    if need > free:
+        raise NoRoomError(
+            f"{path} needs {amount(need)} of memory to be predicted; {amount(free)} are free.",
+            "Close other programs and try again, or cut it into smaller images.",
+        )
+
+
+def _may_be_written(request: Request) -> bool:
+    """Whether the project can be written to, and no one else's correction rests on what is stored there."""
+    project = request.project
+    if project.read_only is not None:
+        return False
+    untouched = project.status(request.name) is Status.UNLABELLED
+    return (
+        untouched
+        or request.replace
+        or not project.prediction_path(request.model.name, request.name).is_file()
+    )
