@@ -372,6 +372,18 @@ def test_the_report_tells_everything(worked: Project, source: Path) -> None:
     assert report.file.parent.parent == worked.folder / "snapshots"
 
 
+def test_masks_of_which_none_can_be_read_change_nothing(worked: Project, source: Path) -> None:
+    undoable, before = snapshots.last_undoable(worked), worked.content
+    for key in ("a", "sub/b", "c", "stray"):
+        (source / f"{key}.png").write_bytes(b"no picture")
+    options = ImportOptions(replace=True, add_classes=True)
+    report = import_masks(worked, "index-png", source, options)
+    assert (report.imported, report.snapshot, report.file, report.added_classes) == ((), None, None, ())
+    assert len(report.problems) == 3
+    assert worked.content == before
+    assert snapshots.last_undoable(worked) == undoable
+
+
 def test_nothing_to_import_leaves_no_trace(worked: Project, source: Path) -> None:
     (source / "c.png").unlink()
     before = tree(worked)

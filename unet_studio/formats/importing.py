@@ -201,7 +201,7 @@ class _Import:
                 advance(len(self.rows), len(self.rows))
             self.recorder.finish("done")
             if not self.done and not self.earlier:
-                self._leave_no_trace()
+                return self._nothing_came_in()
             return self._written(complete=True)
         except (Cancelled, KeyboardInterrupt):
             self._written(complete=False)
@@ -227,11 +227,12 @@ class _Import:
             if self.project.status(name) is Status.APPROVED:
                 self.project.assign_split(name)
 
-    def _leave_no_trace(self) -> None:
-        """Not one mask could be read, as of a source in another format: its classes are of no use either."""
+    def _nothing_came_in(self) -> ImportReport:
+        """Take the classes back too: not one mask could be read, as of a source in another format."""
         assert self.recorder is not None
         undo(self.project, self.recorder.snapshot, "restore", keep=False)
         self.added = ()
+        return replace(self._written(complete=True), snapshot=None)
 
     def _written(self, complete: bool) -> ImportReport:
         """The report, which is on disk as well."""
