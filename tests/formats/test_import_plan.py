@@ -19,11 +19,12 @@ from unet_studio.core.pixels import oriented
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import write_index_png
 from unet_studio.formats.examination import Touching, drawn, examine
-from unet_studio.formats.import_classes import found_classes
+from unet_studio.formats.import_classes import classes_after, found_classes
 from unet_studio.formats.import_options import ImportOptions
 from unet_studio.formats.import_plan import plan_import
 from unet_studio.formats.matching import match_certain
 from unet_studio.formats.regions import Legend, Order, Region, Scene, draw_scene, overlap
+from unet_studio.formats.sample import Incoming
 
 SHAPE = (6, 8)
 TABLE = ClassTable.binary("cell")
@@ -195,6 +196,21 @@ def test_classes_are_found_by_name_and_likeness() -> None:
     assert found_classes(source, without)[0].here == ""
     twice = ClassTable((PixelClass(0, "cells", "#000000"), PixelClass(1, "cell_", "#000000")), None)
     assert found_classes(ClassTable((PixelClass(0, "CELL", "#000000"),), None), twice)[0].here is None
+
+
+def test_a_new_class_gets_a_colour_that_no_other_class_has(project: Project) -> None:
+    here = ClassTable.binary("cell")  # on the first colour of the palette
+    there = ClassTable.binary("leaf").add("stem").add("root", "#123456")
+    colors = {one.name: one.color for one in found_classes(there, here)}
+    assert colors["root"] == "#123456"
+    assert colors["stem"] == there.get(2).color
+    assert colors["leaf"] not in {here.get(1).color, *(entry.color for entry in there.active)}
+    project.set_classes(here)
+    incoming = Incoming(there, (), lambda _key, _shape: pytest.fail("read"))
+    after = classes_after(project, incoming, False, ImportOptions(add_classes=True))
+    assert {entry.name: entry.color for entry in after.active[2:]} == {
+        name: colors[name] for name in ("leaf", "stem", "root")
+    }
 
 
 def test_a_new_project_takes_over_the_classes_and_says_so(project: Project, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable
 from unet_studio.core.project import Project
 from unet_studio.formats.import_options import ImportOptions
 from unet_studio.formats.sample import Incoming, counterpart
@@ -18,11 +18,12 @@ Likeness = Literal["same", "background", "similar", "none"]
 
 @dataclass(frozen=True)
 class FoundClass:
-    """A class of the source. color: #rrggbb. here: the name of the project's class that it seems to be.
+    """A class of the source. color: #rrggbb; what it would get here, where the project lacks the class.
 
-    "" as here: its pixels become unlabelled; None: the project has nothing like it. likeness: how sure that
-    is: "same" name but for case; "background" of both; "similar" but for spaces, hyphens or plural, which a
-    person should confirm: an import takes it for another class unless renames say otherwise.
+    here: the name of the project's class that it seems to be, "" where its pixels become unlabelled, None
+    where the project has nothing like it. likeness: how sure that is: "same" name but for case; "background"
+    of both; "similar" but for spaces, hyphens or plural, which a person should confirm: an import takes it
+    for another class unless renames say otherwise.
     """
 
     name: str
@@ -45,6 +46,11 @@ def found_classes(
     """The classes of a source, each with the project's class that it seems to be. numbered: see Incoming."""
     if source is None:
         return ()
+    fresh = new_colors(source, table) if table is not source else {}
+    source = replace(
+        source,
+        classes=tuple(replace(one, color=fresh.get(one.name, one.color)) for one in source.classes),
+    )
     if numbered:
         meant = {entry.name: counterpart(entry, source, table) for entry in source.active}
         return tuple(
@@ -81,6 +87,23 @@ def _plain(name: str) -> str:
     return words[:-1] if len(words) > 3 and words[-1] == "s" and words[-2] not in "su" else words
 
 
+def new_colors(source: ClassTable, table: ClassTable) -> dict[str, str]:
+    """The colours of those classes of a source that a table lacks: their own unless another class has it."""
+    used = {entry.color.lower() for entry in table.active}
+    free = [color for color in DEFAULT_COLORS if color not in used]
+    own = {entry.color.lower() for entry in source.active}
+    free.sort(key=lambda color: color in own)  # what no class of the source has comes first
+    found = {}
+    for entry in source.active:
+        if table.named(entry.name) is None and entry.index != source.background:
+            color = entry.color
+            if color.lower() in used:
+                color = next((each for each in free if each not in used), color)
+            used.add(color.lower())
+            found[entry.name] = color
+    return found
+
+
 def classes_after(
     project: Project, incoming: Incoming, takes_over: bool, options: ImportOptions
 ) -> ClassTable:
@@ -97,12 +120,13 @@ def classes_after(
     if takes_over:
         return _taken_over(source, options.renames)
     if options.add_classes:
+        colors = new_colors(source, table)
         places = {name: place for place, name in enumerate(options.renames)}
         for entry in sorted(source.active, key=lambda entry: places.get(entry.name, len(places))):
             name = options.renames.get(entry.name, entry.name)
             known = incoming.numbered and name == entry.name and counterpart(entry, source, table)
             if name and entry.index != source.background and table.named(name) is None and not known:
-                table = table.add(name, entry.color)
+                table = table.add(name, colors.get(entry.name, entry.color))
     return table
 
 

@@ -69,13 +69,16 @@ def _colors(plan: ImportPlan, table: ClassTable) -> tuple[NDArray[np.uint8], NDA
     source = plan.incoming.classes or table
     here = table if not plan.takes_over else source
     proposed: Mapping[str, str | None] = {one.name: one.here for one in plan.classes}
+    colors = {one.name: one.color for one in plan.classes}
     palette = np.empty((256, 3), dtype=np.uint8)
     palette[:] = rgb(UNNAMED)
     clear = np.arange(256, dtype=np.uint8)
     for entry in source.active:
         name = plan.options.renames.get(entry.name, proposed.get(entry.name, entry.name))
         target = here.named(name) if name else None
-        palette[entry.index] = rgb(target.color if target is not None else entry.color)
+        palette[entry.index] = rgb(
+            target.color if target is not None else colors.get(entry.name, entry.color)
+        )
         if name == "" or (target is not None and target.index == here.background):
             clear[entry.index] = UNLABELLED
     return palette, clear
