@@ -56,7 +56,9 @@ def opened(folder: Path, project_dir: Path | None = None, *, writable: bool = Fa
     try:
         if writable and project.read_only is not None:
             raise StudioError(
-                project.read_only, "Close the other window, or keep the project elsewhere with --project DIR."
+                project.read_only,
+                "Close the window that has it open, or see to the folder's permissions; or keep the project "
+                "elsewhere with --project DIR.",
             )
         yield project
     finally:
