@@ -38,7 +38,8 @@ def plainly(thresholds, label, confidence):
     labels_,
     bytes_,
     st.dictionaries(st.sampled_from([0, 1, 2, 254]), shares)
-    | st.dictionaries(st.integers(0, 254), shares, min_size=9, max_size=20),
+    | st.dictionaries(st.integers(0, 254), shares, min_size=9, max_size=20)
+    | st.builds(lambda number, share: dict.fromkeys(range(number), share), st.integers(1, 4), shares),
     st.sampled_from([None, (0, 1), (1, 0), (2, 254)]),
 )
 def test_every_pixel_follows_the_rule(labels, confidence, values, binary):

@@ -191,7 +191,10 @@ class Document:
         painted = self.annotation_region(rect, step)
         if self.under is None:
             return painted.copy()
-        return np.where(painted == UNLABELLED, self.prediction_region(rect, step), painted)
+        labelled = (painted != UNLABELLED).view(np.uint8)
+        over = np.negative(labelled, out=labelled)  # all bits where somebody painted
+        over |= self.prediction_region(rect, step)
+        return np.bitwise_and(over, painted, out=over)  # UNLABELLED is all bits: a fraction of np.where's time
 
     def mask(self) -> NDArray[np.uint8]:
         """The whole mask, uint8 (H, W), as a new array."""

@@ -77,7 +77,9 @@ class Thresholds:
         if self.binary is not None:
             return self._exact(labels, confidence, *self.binary)
         least = {index: round(255 * value) for index, value in self.values.items() if index != UNLABELLED}
-        if len(least) > _FEW:
+        if len(set(least.values())) == 1 and set(least) == set(range(len(least))):  # one for all classes
+            low = (confidence < next(iter(least.values()))) & (labels < len(least))
+        elif len(least) > _FEW:
             table = np.zeros(256, dtype=np.uint8)
             table[list(least)] = list(least.values())
             low = confidence < np.take(table, labels, mode="clip")  # "clip" needs no buffer, "raise" does
