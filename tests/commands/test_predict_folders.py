@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -262,6 +263,12 @@ def test_a_place_that_can_t_be_written_to_is_refused_before_anything_is_done(
         system.setattr(os, "access", lambda *_: False)
         done = run(*words)
     assert (done.status, "can't be written to" in done.err) == (1, True)
+    assert not out.exists()
+    assert run(*words).status == 0
+    with monkeypatch.context() as system:
+        system.setattr(os, "access", lambda *_: False)
+        assert len(run(*words).value["skipped"]) == 3  # there is nothing to write
+    shutil.rmtree(out)
     out.write_bytes(b"")
     assert "is a file" in run(*words).err
 

@@ -36,6 +36,7 @@ STOPPED = "Stopped. The same command goes on."
 INTERRUPTED = 130
 # What the disk refuses of all masks alike; anything else is a matter of one image.
 HOPELESS = {errno.ENOSPC, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+WRITERS = 4  # they mostly wait for the disk
 MOST_WAITING = 1 << 28  # bytes of images and predictions that may wait to be written
 
 
@@ -88,13 +89,14 @@ def run(arguments: argparse.Namespace) -> int:
     items = [Item(name, path, targets[name]) for name, path in images.items()]
     chosen = _choose(arguments)
     folder = chosen.folder(arguments)
-    folder.check()
+    folder.check_kind()
     _check_classes(arguments.out / "classes.json", chosen.table, arguments.force)
     report = Report(terminal)
     try:
         with terminal.progress("Looking", "images", STOPPED) as meter:
             todo = _not_done(items, folder, report, meter)
         if todo:
+            folder.check_rights()
             _predict_all(arguments, chosen, folder, todo, report)
     except Cancelled:
         report.interrupted = True
@@ -314,12 +316,12 @@ def _advance(meter: Meter, done: int, total: int, name: str, fraction: float) ->
 
 @dataclass
 class _Writer:
-    """Writes masks in a thread of its own, in order; what is waiting is written when it is closed."""
+    """Writes masks in threads, told of in order; what is waiting is written when it is closed."""
 
     chosen: _Chosen
     folder: PredictionFolder
     report: Report
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "masks"))
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS, "masks"))
     waiting: "deque[tuple[Item, Prediction, int, Future[None]]]" = field(default_factory=deque)
 
     def put(self, item: Item, source: Source, image: "NDArray[Any]", found: "Prediction") -> None:

@@ -109,17 +109,24 @@ class PredictionFolder:
         }
         write_index_png(mask, labels, self.table.palette(), texts, COMPRESSION)
 
-    def check(self) -> None:
-        """Raise StudioError where nothing can be written here, before work is done in vain."""
-        existing = next(
-            above for above in (self.out.absolute(), *self.out.absolute().parents) if above.exists()
-        )
+    def check_kind(self) -> None:
+        """Raise StudioError where the destination can't be a folder."""
+        existing = self._existing()
         if not existing.is_dir():
             raise StudioError(f"{existing} is a file.", "Name a folder with --out.")
+
+    def check_rights(self) -> None:
+        """Raise StudioError where nothing can be written here, before work is done in vain."""
+        existing = self._existing()
         if not os.access(existing, os.W_OK):
             raise StudioError(
                 f"{existing} can't be written to.", "Check its permissions, or choose another --out."
             )
+
+    def _existing(self) -> Path:
+        """The destination, or the nearest above it that exists."""
+        place = self.out.absolute()
+        return next(above for above in (place, *place.parents) if above.exists())
 
     def _mask(self, item: Item) -> Path:
         """Where a mask belongs. What a kill left half-written in its folder is removed, once."""
