@@ -113,6 +113,18 @@ def test_the_manifest_is_shown_as_text_in_part_where_it_is_long(finished, qtbot,
     assert len(shown_text) < 140
 
 
+def test_enter_in_the_field_of_the_pixel_size_starts_no_export(finished, qtbot, tmp_path):
+    dialog = assistant(finished, qtbot)
+    dialog.choices.set_place(str(tmp_path / "out"))
+    planned(dialog, qtbot)
+    assert dialog.start.isEnabled()
+    dialog.choices.more.set_open(True)
+    dialog.choices.pixel_size.number.setText("0.5")
+    QTest.keyClick(dialog.choices.pixel_size.number, Qt.Key.Key_Return)
+    assert str(finished.session.project.pixel_size) == "0.5 µm"
+    assert finished.session.exporter.running is None
+
+
 def test_a_manifest_that_is_gone_is_said(finished, qtbot, tmp_path):
     dialog = assistant(finished, qtbot)
     dialog.choices.set_place(str(tmp_path / "out"))

@@ -274,6 +274,14 @@ def test_where_several_masks_fit_a_person_chooses_one(dialog, qtbot, doubtful, o
     assert (opened.session.document.annotation.pixels == truth(3)).all()
 
 
+def test_enter_in_a_field_or_a_list_starts_no_import(dialog, qtbot, masks, opened):
+    name_source(qtbot, dialog, masks, "index-png")
+    for widget in (dialog.source.path, dialog.images.search, dialog.images.view, dialog.classes):
+        qtbot.keyClick(widget, Qt.Key.Key_Return)
+        assert not opened.session.importer.running
+    assert dialog.start.isEnabled()
+
+
 def test_a_choice_can_be_taken_back_and_ends_with_the_source(dialog, qtbot, doubtful, masks):
     name_source(qtbot, dialog, doubtful, "index-png")
     dialog.tabs.setCurrentWidget(dialog.images)

@@ -7,12 +7,13 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from tests.helpers import SHAPE, make_folder, truth
+from tests.helpers import SHAPE, make_folder, picture, truth
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.project import Project
@@ -21,6 +22,7 @@ from unet_studio.core.statistics_columns import Columns, add_up
 from unet_studio.session import statistician
 from unet_studio.ui.dialogs.statistics.dialog import StatisticsDialog
 from unet_studio.ui.dialogs.statistics.table import StatisticsTable, figure
+from unet_studio.ui.pixel_size_field import PixelSizeField
 
 WAIT = 20_000  # ms
 
@@ -128,6 +130,23 @@ def test_columns_sort_both_ways(dialog):
     assert column(dialog, "Image") == sorted(areas, key=areas.get, reverse=True)
     dialog.view.sortByColumn(0, Qt.SortOrder.DescendingOrder)
     assert column(dialog, "Image") == ["2.png", "1.png", "0.png"]
+
+
+def test_what_image_files_say_of_their_pixels_is_proposed_and_not_taken_unasked(window, qtbot, tmp_path):
+    folder = tmp_path / "told"
+    folder.mkdir()
+    Image.fromarray(picture(0)).save(folder / "a.png", dpi=(25_400, 25_400))
+    window.open_folder(folder)
+    field = PixelSizeField(window.session)
+    qtbot.addWidget(field)
+    field.show()
+    qtbot.waitUntil(field.proposal.isVisible, timeout=20_000)
+    assert field.proposal.text() == "1 µm?"
+    assert window.session.project.pixel_size is None
+    field.proposal.click()
+    assert window.session.project.pixel_size == PixelSize(1.0, "µm")
+    assert not field.proposal.isVisible()
+    assert field.number.text() == "1"
 
 
 def test_a_pixel_size_brings_units(dialog, opened, folder):

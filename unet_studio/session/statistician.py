@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unet_studio.session.session import Session
 
 TELLING = 0.3  # s between two announcements of what was measured
+LOOKED_AT = 20  # images that are asked how long their pixels are
 TOGETHER = 500  # images announced at once, at most: the window takes them in within a frame
 
 
@@ -53,7 +54,8 @@ class Statistician(QObject):
 
     found(list of ImageStatistics, their Columns), in the order of the images, and progressed(done, total,
     seconds left or NaN); then finished(Measured), failed(StudioError) or cancelled(). saved(path), of save();
-    listed(text), of list_rows(). pixelSizeChanged(): the project's is another.
+    listed(text), of list_rows(). pixelSizeChanged(): the project's is another. suggested(): what the files of
+    its images say of it is known.
     """
 
     found = Signal(object, object)
@@ -62,6 +64,7 @@ class Statistician(QObject):
     failed = Signal(object)
     cancelled = Signal()
     pixelSizeChanged = Signal()
+    suggested = Signal()
     saved = Signal(object)
     listed = Signal(str)
     _told = Signal(object, object, object, int, int, float)
@@ -70,6 +73,8 @@ class Statistician(QObject):
         super().__init__(session)
         self._session = session
         self._job: _Job | None = None
+        self.suggestion: PixelSize | None = None
+        self._asked: Project | None = None  # whose images were asked
         self._thread = TaskThread("statistics")
         self._thread.done.connect(self._done)
         self._thread.failed.connect(self._failed)
@@ -79,6 +84,7 @@ class Statistician(QObject):
         """The project is left."""
         self.cancel()
         self._thread.forget()
+        self.suggestion, self._asked = None, None
 
     def stop(self) -> None:
         """End the thread."""
@@ -169,6 +175,15 @@ class Statistician(QObject):
         """How long a pixel of the project's images is; None where nobody said."""
         return self._session.project.pixel_size if self._session.project else None
 
+    def want_suggestion(self) -> None:
+        """Ask once a project what its images say; suggested() comes when that is known."""
+        project = self._session.project
+        if project is None or project is self._asked:
+            return
+        self._asked = project
+        paths = [project.image_path(name) for name in self._session.images[:LOOKED_AT]]
+        self._thread.submit(("suggest", None), lambda: (project, _suggested(paths)))
+
     def set_pixel_size(self, size: PixelSize | None) -> None:
         """Say how long a pixel is; it is stored in the project."""
         project = self._session.project
@@ -186,11 +201,18 @@ class Statistician(QObject):
             what, path = key
             if what == "save":
                 self.saved.emit(path)
+            elif what == "suggest":
+                self._take_suggestion(*result)
             else:
                 self.listed.emit(result)
         elif key is self._job:
             self._job = None
             self.finished.emit(result)
+
+    def _take_suggestion(self, project: Project, found: PixelSize | None) -> None:
+        if project is self._session.project:
+            self.suggestion = found
+            self.suggested.emit()
 
     @Slot(object, object)
     def _failed(self, key: Any, error: StudioError) -> None:
@@ -199,3 +221,10 @@ class Statistician(QObject):
         elif key is self._job:
             self._job = None
             self.failed.emit(error)
+
+
+def _suggested(paths: Sequence[Path]) -> PixelSize | None:
+    """In the thread."""
+    from unet_studio.core.pixel_size_tags import first_suggestion  # readers of files: not at start-up
+
+    return first_suggestion(iter(paths))

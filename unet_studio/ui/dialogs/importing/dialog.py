@@ -325,7 +325,6 @@ class ImportDialog(QDialog):
         self.start.setText(f" {button_text(coming, layer)}")
         free = self._session.read_only is None and not self._importer.running
         self.start.setEnabled(coming > 0 and free)
-        self.start.setDefault(True)
         self.start.setVisible(page is not self.work and page is not self.outcome)
         if self._session.read_only is not None:
             self.problem.say(f"{self._session.read_only} Nothing can be imported.", "warning")
