@@ -240,9 +240,9 @@ def test_a_disk_that_takes_no_more_ends_it_with_what_was_done(
     assert done.status == 1
     assert os.strerror(number) in done.value["error"]
     assert "goes on" in done.value["remedy"]
-    assert "1 masks written" in done.err
+    assert f"{len(list(out.rglob('*.png')))} masks written" in done.err
     assert (out / "a.png").is_file()
-    assert set(run(*words).value["written"]) >= {"b.jpg"}
+    assert "b.jpg" in run(*words).value["written"]
 
 
 def test_a_name_that_the_disk_refuses_is_a_matter_of_one_image(

@@ -332,12 +332,18 @@ class _Writer:
             self._next()
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written. Raises StudioError where the disk took no more."""
+        hopeless = None
         try:
             while self.waiting:
-                self._next()
+                try:
+                    self._next()
+                except StudioError as error:
+                    hopeless = hopeless or error
         finally:
             self.pool.shutdown(cancel_futures=True)
+        if hopeless is not None:
+            raise hopeless
 
     def _held(self) -> int:
         return sum(size for _, _, size, _ in self.waiting)
