@@ -1,11 +1,19 @@
 """The model panel: choose a model, see whether it fits, predict and cancel."""
 
+from dataclasses import replace
+
 import pytest
+from PySide6.QtCore import Qt
 
 from tests.helpers import make_model
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.classes import ClassTable
-from unet_studio.session import PredictionState
+from unet_studio.core.errors import StudioError
+from unet_studio.core.prediction_wish import PredictionWish
+from unet_studio.session import PredictionState, Session
+from unet_studio.ui.panels.model import made_details, made_text
+from unet_studio.ui.panels.prediction_options import PredictionOptions
+from unet_studio.ui.panels.queue import pace_text
 
 
 @pytest.fixture
@@ -64,7 +72,9 @@ def test_predicting_shows_progress_and_the_device(opened, panel, qtbot):
     session = opened.session
     choose(panel, "small")
     busy = []
-    session.predictor.stateChanged.connect(lambda state: busy.append((state.active, panel.queue.busy.isVisible())))
+    session.predictor.stateChanged.connect(
+        lambda state: busy.append((state.active, panel.queue.busy.isVisible()))
+    )
     with qtbot.waitSignal(session.predictor.predicted, timeout=60_000):
         panel.predict.click()
     qtbot.waitUntil(lambda: not panel.queue.busy.isVisible(), timeout=20_000)
@@ -88,7 +98,9 @@ def test_predict_all_and_cancel_reach_the_session(opened, panel, qtbot, monkeypa
     panel.predict_all.click()
     stored = session.project.folder / "predictions" / "small"
     qtbot.waitUntil(lambda: len(list(stored.rglob("*.png"))) == 4, timeout=60_000)
-    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: not panel.queue.busy.isVisible() and session.predictor._queue.done == 0, timeout=60_000
+    )
     panel.queue.show_state(PredictionState(True, "2.png", 0.5, 1, 4, "auto"))
     with qtbot.waitSignal(session.predictor.stateChanged) as caught:
         panel.queue.cancel.click()
@@ -105,3 +117,145 @@ def test_predicting_while_browsing_is_one_switch_in_menu_and_panel(opened, panel
     assert not panel.browse.isChecked()
     shown(qtbot, session, "1.png")
     assert session.document.prediction is None
+
+
+def test_what_failed_is_listed_with_its_reason_and_a_click_opens_the_image(opened, panel, qtbot):
+    session = opened.session
+    choose(panel, "small")
+    report = session.predictor.report
+    for name in ("2.png", "3.png"):
+        report.fail(name, StudioError(f"{name} is broken.", "Copy it again."))
+    session.predictor.reportChanged.emit()
+    qtbot.waitUntil(panel.queue.report.isVisible)
+    assert panel.queue.summary.text() == "2 images failed, 0 predicted"
+    first = panel.queue.failures.index(0, 0)
+    assert first.data() == "2.png\n2.png is broken."
+    assert "Copy it again." in first.data(Qt.ItemDataRole.ToolTipRole)
+    panel.queue.view.clicked.emit(first)
+    shown(qtbot, session, "2.png")
+    panel.queue.dismiss.click()
+    qtbot.waitUntil(lambda: not panel.queue.report.isVisible())
+
+
+def test_what_failed_can_be_tried_again(opened, panel, qtbot):
+    session = opened.session
+    choose(panel, "small")
+    for name in ("2.png", "no longer there.png"):
+        session.predictor.report.fail(name, StudioError("It did not work.", ""))
+    panel.queue.show_report()
+    panel.queue.again.click()
+    stored = session.project.prediction_path("small", "2.png")
+    qtbot.waitUntil(stored.is_file, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible(), timeout=20_000)
+    assert not session.predictor.report.failures
+
+
+def test_the_pace_is_shown_once_it_is_known(panel):
+    assert pace_text(PredictionState(True, "a", 0, 0, 9)) == ""
+    state = PredictionState(True, "a", 0.0, 3, 9, rate=2.5, seconds_left=40.2)
+    assert pace_text(state) == "2.5 images/s · about 40 s left"
+    assert pace_text(replace(state, rate=0.1, seconds_left=None)) == "6 images/min"
+    panel.queue.show_state(PredictionState(True, "2.png", 0.0, 0, 3, loading=True))
+    assert panel.queue.doing.text() == "1 of 3 · Loading the model…"
+
+
+def test_settings_hold_at_once_and_are_remembered(opened, panel, preferences, qtbot):
+    predictor, options = opened.session.predictor, panel.options
+    assert not options.open
+    options.set_open(True)
+    options.mode.setCurrentIndex(options.mode.findData("exact"))
+    options.mode.activated.emit(1)
+    options.flips.setChecked(True)
+    options.ahead.setValue(7)
+    options.kept.setCurrentIndex(options.kept.findData(5))
+    options.kept.activated.emit(2)
+    assert predictor.wish == PredictionWish("exact", "auto", True)
+    assert (predictor.ahead, predictor.kept_gb) == (7, 5)
+    assert options.summary.text() == "Exact · flips"
+    other = Session()
+    again = PredictionOptions(other, preferences)
+    qtbot.addWidget(again)
+    assert other.predictor.wish == PredictionWish("exact", "auto", True)
+    assert (other.predictor.ahead, other.predictor.kept_gb) == (7, 5)
+    assert again.flips.isChecked()
+    other.shut_down()
+
+
+def test_settings_that_make_no_sense_are_left_out(preferences, session, qtbot):
+    preferences.prediction = {"mode": "sloppy", "device": 3, "tta": None, "ahead": 99, "kept_gb": -1}
+    made = PredictionOptions(session, preferences)
+    qtbot.addWidget(made)
+    assert session.predictor.wish == PredictionWish()
+    assert (session.predictor.ahead, session.predictor.kept_gb) == (3, 20)
+
+
+def test_devices_are_offered_once_they_are_known(opened, panel, qtbot):
+    options = panel.options
+    opened.session.predictor._queue._devices([("cuda:0", "Big GPU"), ("cpu", "Processor")])
+    offered = {options.device.itemData(row): options.device.itemText(row) for row in range(3)}
+    assert offered == {"auto": "Automatic", "cpu": "Processor", "cuda:0": "Big GPU (cuda:0)"}
+    options.device.setCurrentIndex(2)
+    options.device.activated.emit(2)
+    assert opened.session.predictor.wish.device == "cuda:0"
+    assert options.summary.text() == "Fast · Big GPU (cuda:0)"
+
+
+def test_how_a_prediction_was_made_is_said():
+    made = {
+        "mode": "exact",
+        "device": "cuda:0",
+        "tta": True,
+        "tile": 512,
+        "notes": ["out of memory: batch 4"],
+    }
+    assert made_text(made) == "Predicted on the GPU (cuda:0) in exact mode, with flips."
+    assert made_details(made) == "Tile in px: 512\nout of memory: batch 4"
+    assert made_text({"image-hash": "imported"}) == ""
+
+
+def test_the_selection_is_predicted_from_menu_and_panel(opened, panel, qtbot, monkeypatch):
+    asked = []
+    monkeypatch.setattr(opened.session.predictor, "predict_these", lambda names: asked.append(list(names)))
+    choose(panel, "small")
+    view = opened.panels["files"].view
+    view.selectAll()
+    opened.action_table["predict_chosen"].trigger()
+    panel.chosenAsked.emit()
+    assert asked == [["0.png", "1.png", "2.png", "3.png"]] * 2
+
+
+def test_the_canvas_is_not_painted_for_images_that_are_not_on_screen(opened, panel, qtbot, monkeypatch):
+    session, painted = opened.session, []
+    choose(panel, "small")
+    panel.predict.click()
+    qtbot.waitUntil(lambda: session.document.prediction is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible(), timeout=20_000)
+    qtbot.wait(100)
+    paint = type(opened.canvas).paintEvent
+    monkeypatch.setattr(
+        type(opened.canvas), "paintEvent", lambda self, event: (painted.append(event), paint(self, event))[1]
+    )
+    panel.predict_all.click()
+    stored = session.project.folder / "predictions" / "small"
+    qtbot.waitUntil(lambda: len(list(stored.rglob("*.png"))) == 4, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.queue.busy.isVisible(), timeout=20_000)
+    assert painted == []
+
+
+def test_an_old_prediction_is_dimmed_until_it_is_replaced(opened, panel, qtbot, folder):
+    session, canvas = opened.session, opened.canvas
+    make_model(folder / "unet-studio" / "models" / "newer", seed=3)
+    session.refresh()
+    choose(panel, "small")
+    panel.predict.click()
+    qtbot.waitUntil(lambda: session.document.prediction is not None, timeout=60_000)
+    full = canvas.picture.composer._colors.copy()
+    choose(panel, "newer")
+    dimmed = canvas.picture.composer._colors
+    assert 0 < int(dimmed[1] >> 24) < int(full[1] >> 24)
+    assert canvas.corners.legend.title == "Old prediction"
+    assert canvas.corners.legend.entries == (("", "by small"),)
+    with qtbot.waitSignal(session.predictor.predicted, timeout=60_000):
+        panel.predict.click()
+    assert (canvas.picture.composer._colors == full).all()
+    assert canvas.corners.legend.title == ""
