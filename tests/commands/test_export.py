@@ -41,7 +41,7 @@ def test_a_preview_says_in_numbers_what_is_lost_and_writes_nothing(
 ) -> None:
     done = run("export", project, "yolo", tmp_path / "out", "--preview", "--map", "wall=")
     assert done.status == 0
-    assert "3 images would be exported" in done.out
+    assert "3 images would go to" in done.out
     assert "In the split: 2 train, 1 val" in done.out
     assert "Lost: The class wall becomes unlabelled: 15 px." in done.out
     assert "Lost: 15 unlabelled px in 3 images become background." in done.out

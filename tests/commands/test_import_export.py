@@ -74,10 +74,10 @@ def test_problems_make_the_status_1_and_keep_the_rest(
 def test_what_was_not_imported_is_said(run: Run, images: Path, masks: Path) -> None:
     (masks / "a.png").rename(masks / "z.png")
     done = run("import", "index-png", masks, images)
-    assert "1 images have no mask in the source: a.png" in done.out
-    assert "1 masks belong to no image: z" in done.out
+    assert "1 image without a mask in the source: a.png" in done.out
+    assert "1 mask without an image: z" in done.out
     done = run("import", "index-png", masks, images)
-    assert "2 images were left as they are, somebody painted them (--replace): b.jpg, sub/c.png" in done.out
+    assert "2 images left as before, painted by somebody (--replace): b.jpg, sub/c.png" in done.out
 
 
 def test_mapping_classes(run: Run, images: Path, masks: Path) -> None:
@@ -140,9 +140,9 @@ def test_a_preview_writes_nothing(run: Run, images: Path, masks: Path) -> None:
     assert done.value["examination"]["pixels"]["cell"] == 2 * (6 * 16 - 1)
     assert not (images / "unet-studio").exists()
     done = run("import", "index-png", masks, images, "--preview", "--only", "a.png")
-    assert "1 images come in: a.png" in done.out
+    assert "1 image to come in: a.png" in done.out
     assert "1 images are left out: sub/c.png" in done.out
-    assert "1 masks belong to no image: z" in done.out
+    assert "1 mask without an image: z" in done.out
     assert "takes over" in done.out
 
 
@@ -162,7 +162,7 @@ def test_an_import_is_undone(run: Run, images: Path, masks: Path) -> None:
     assert "Report: " in run("import", "index-png", masks, images, "--replace").out
     done = run("import", "--undo", images, "--json")
     assert done.value == {"restored": 3, "kept": [], "classes_kept": []}
-    assert "3 images are as they were before the import of masks (index-png) at 20" in done.err
+    assert "3 images as before the import of masks (index-png) at 20" in done.err
     project = Project.open(images)
     assert project.counts()[Status.APPROVED] == 3
     project.write_annotation("a.png", np.ones(SHAPE, np.uint8), {})
@@ -173,7 +173,7 @@ def test_an_import_is_undone(run: Run, images: Path, masks: Path) -> None:
     assert "--changed keep" in done.err
     done = run("import", "--undo", images, "--changed", "keep")
     assert done.status == 0
-    assert "1 images were changed since and stay as they are: a.png" in done.out
+    assert "1 image left alone, changed since: a.png" in done.out
     done = run("import", "--undo", images)
     assert done.status == 1
     assert "no import to take back" in done.err
@@ -198,7 +198,7 @@ def test_masks_are_scaled_and_turned_where_asked(run: Run, images: Path, masks: 
     assert run("import", "index-png", masks, images).status == 1
     done = run("import", "index-png", masks, images, "--scale", "--turn", "sized")
     assert done.status == 0
-    assert "1 images were scaled by nearest neighbour: a.png" in done.out
+    assert "1 image scaled by nearest neighbour: a.png" in done.out
     assert (Project.open(images, writable=False).truth("a.png") == 1).all()
 
 
@@ -206,7 +206,7 @@ def test_masks_of_another_size_are_named_with_what_to_do(run: Run, images: Path,
     write_index_png(masks / "a.png", np.ones((12, 16), np.uint8), ClassTable.binary().palette())
     for words in ([], ["--preview"]):
         done = run("import", "index-png", masks, images, *words)
-        assert "1 masks do not have the size of their images: --scale scales them" in done.out
+        assert "1 mask of another size than the image: --scale scales" in done.out
         assert "a.png: The mask is 16 x 12 px" in done.out + done.err
     assert "--scale" not in run("import", "index-png", masks, images, "--replace", "--scale").out
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unet_studio.commands.options import add_format, add_json, add_project_dir, opened, read_map
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
+from unet_studio.core.words import count
 
 if TYPE_CHECKING:
     from unet_studio.core.statistics import ClassStatistics
@@ -161,8 +162,8 @@ def _listed(path: Path) -> list[str]:
 def _show_plan(terminal: Terminal, plan: "ExportPlan") -> int:
     from unet_studio.commands.proofs import show_problems
 
-    terminal.say(f"{len(plan.images)} images would be exported to {plan.destination}; nothing was written")
-    parts = ", ".join(f"{count} {part}" for part, count in plan.parts.items() if count)
+    terminal.say(f"{count(len(plan.images), 'image')} would go to {plan.destination}; nothing was written")
+    parts = ", ".join(f"{number} {part}" for part, number in plan.parts.items() if number)
     if parts:
         terminal.say(f"In the split: {parts}")
     rows = [
@@ -180,15 +181,15 @@ def _show_plan(terminal: Terminal, plan: "ExportPlan") -> int:
 def _show_report(terminal: Terminal, report: "ExportReport") -> int:
     from unet_studio.commands.proofs import show_problems, show_proof
 
-    terminal.say(f"{len(report.images)} masks written to {report.destination}")
+    terminal.say(f"{count(len(report.images), 'mask')} written to {report.destination}")
     if report.earlier:
         terminal.say(f"{report.earlier} of them had been written before")
     if report.copies:
-        terminal.say(f"{report.copies} images copied along")
+        terminal.say(f"{count(report.copies, 'image')} copied along")
     for kind, path in report.extras.items():
         terminal.say(f"{kind}: {path}")
     if report.empty:
-        terminal.say(f"{len(report.empty)} images have nothing to export")
+        terminal.say(f"{count(len(report.empty), 'image')} without anything to export")
     if report.summary:
         _show_statistics(terminal, report.summary)
     show_proof(terminal, report.proof)

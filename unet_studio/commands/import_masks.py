@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from unet_studio.commands.options import add_format, add_json, add_project_dir, opened, read_map
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
+from unet_studio.core.words import count
 
 if TYPE_CHECKING:
     from unet_studio.core.project import Project
@@ -23,12 +24,12 @@ AUTO = "auto"
 _STOPPED = "Stopped. What came in is there: --resume goes on, import --undo FOLDER takes it back."
 _ORDERS = ("file", "reversed", "smallest", "classes")
 _FATES = {
-    "import": "come in",
-    "turn": "come in, turned as the picture's EXIF orientation says",
-    "scale": "come in, scaled by nearest neighbour",
-    "keep": "stay as they are, somebody painted them (--replace)",
-    "blank": "are listed without a mask and stay as they are",
-    "skip": "are left out",
+    "import": "to come in",
+    "turn": "to come in, turned as the picture's EXIF orientation says",
+    "scale": "to come in, scaled by nearest neighbour",
+    "keep": "to stay, painted by somebody (--replace)",
+    "blank": "to stay, listed without a mask",
+    "skip": "to be left out",
 }
 
 
@@ -136,7 +137,7 @@ def _import(arguments: argparse.Namespace, terminal: Terminal, options: "ImportO
             _say_broken_off(terminal, project, options)
             report = import_masks(project, *what, meter.advance, plan)
         classes = project.classes.describe()
-    terminal.say(f"{len(report.imported)} masks imported; the classes are {classes}")
+    terminal.say(f"{count(len(report.imported), 'mask')} imported; the classes are {classes}")
     _show_report(terminal, report)
     show_proof(terminal, report.proof)
     if report.file is not None:
@@ -151,23 +152,23 @@ def _show_report(terminal: Terminal, report: "ImportReport") -> None:
     if report.model:
         terminal.say(f"They are predictions to be corrected, called {report.model}")
     counts = {
-        "came in before and were left alone": report.earlier,
-        "were turned as the picture's EXIF orientation says": report.turned,
-        "were scaled by nearest neighbour": report.scaled,
-        "have unlabelled pixels and were not approved": report.unfinished,
-        "were left as they are, somebody painted them (--replace)": report.kept,
-        "are listed without a mask and were left as they are": report.blank,
-        "have no mask in the source": report.missing,
+        "left alone, having come in before": report.earlier,
+        "turned as the picture's EXIF orientation says": report.turned,
+        "scaled by nearest neighbour": report.scaled,
+        "not approved, for unlabelled pixels": report.unfinished,
+        "left as before, painted by somebody (--replace)": report.kept,
+        "left as before, listed without a mask": report.blank,
+        "without a mask in the source": report.missing,
     }
     for text, names in counts.items():
         if names:
-            terminal.say(f"{len(names)} images {text}: {_some(names)}")
+            terminal.say(f"{count(len(names), 'image')} {text}: {_some(names)}")
     if report.unused:
-        terminal.say(f"{len(report.unused)} masks belong to no image: {_some(report.unused)}")
+        terminal.say(f"{count(len(report.unused), 'mask')} without an image: {_some(report.unused)}")
     if report.overlapping:
         pixels = sum(report.overlapping.values())
         terminal.say(
-            f"{pixels:,} px in {len(report.overlapping)} images lie under regions of several classes "
+            f"{pixels:,} px in {count(len(report.overlapping), 'image')} lie under several classes "
             "(--order chooses which one is on top)"
         )
     for note in report.notes:
@@ -186,8 +187,8 @@ def _preview(arguments: argparse.Namespace, terminal: Terminal, options: "Import
             with terminal.progress("Drawing", "images") as meter:
                 found = examine(plan, project, advance=meter.advance)
             value["examination"] = found.to_json()
-            terminal.say(f"{len(found.overlapping)} images have overlaps of classes")
-            terminal.say(f"{found.merged()} objects would melt into others that they touch")
+            terminal.say(f"{count(len(found.overlapping), 'image')} with overlaps of classes")
+            terminal.say(f"{count(found.merged(), 'object')} would melt into others that they touch")
             rows = [[label, str(pixels)] for label, pixels in found.pixels.items()]
             terminal.table(["class there", "px"], [*rows, ["unlabelled", str(found.unlabelled)]])
     terminal.result(value)
@@ -221,8 +222,8 @@ def _say_how_to_fit(terminal: Terminal, plan: "ImportPlan") -> None:
     refused = [row for row in plan.rows if row.fate == "refuse" and row.theirs and row.ours]
     if refused:
         terminal.say(
-            f"{len(refused)} masks do not have the size of their images: --scale scales them, --turn sized "
-            "turns those that were drawn without the picture's EXIF orientation"
+            f"{count(len(refused), 'mask')} of another size than the image: --scale scales, --turn sized "
+            "turns what was drawn without the picture's EXIF orientation"
         )
 
 
@@ -234,11 +235,11 @@ def _show_plan(terminal: Terminal, plan: "ImportPlan") -> None:
         names.setdefault(row.fate, []).append(row.name)
     for fate, text in _FATES.items():
         if fate in names:
-            terminal.say(f"{len(names[fate])} images {text}: {_some(names[fate])}")
+            terminal.say(f"{count(len(names[fate]), 'image')} {text}: {_some(names[fate])}")
     if plan.missing:
-        terminal.say(f"{len(plan.missing)} images have no mask in the source: {_some(plan.missing)}")
+        terminal.say(f"{count(len(plan.missing), 'image')} without a mask there: {_some(plan.missing)}")
     if plan.unused:
-        terminal.say(f"{len(plan.unused)} masks belong to no image: {_some(plan.unused)}")
+        terminal.say(f"{count(len(plan.unused), 'mask')} without an image: {_some(plan.unused)}")
     for row in plan.rows:
         if row.fate == "refuse":
             terminal.say(f"refused: {row.name}: {row.remark}")
@@ -277,9 +278,9 @@ def _undo(arguments: argparse.Namespace, folder: Path) -> int:
         except ChangedSinceError as error:
             raise StudioError(error.message, "Say --changed keep or --changed restore.") from error
     assert last is not None  # or there was nothing to take back
-    terminal.say(f"{len(found.images)} images are as they were before {last.title} at {last.created}")
+    terminal.say(f"{count(len(found.images), 'image')} as before {last.title} at {last.created}")
     if found.kept:
-        terminal.say(f"{len(found.kept)} images were changed since and stay as they are: {_some(found.kept)}")
+        terminal.say(f"{count(len(found.kept), 'image')} left alone, changed since: {_some(found.kept)}")
     if found.classes_kept:
         terminal.say(f"The classes {', '.join(found.classes_kept)} stay: they are in use")
     terminal.result(

@@ -252,7 +252,7 @@ def _mask(element: ElementTree.Element, shape: Shape) -> tuple[Rect, Stencil]:
         raise ValueError(f"a mask of {width} x {height} px at {left}, {top} does not fit the image")
     text = element.attrib["rle"].replace(",", " ").split()
     runs = np.array(text, dtype=np.float64)
-    if not np.isfinite(runs).all() or (runs != np.rint(runs)).any():
+    if not (np.abs(runs) < FAR).all() or (runs != np.rint(runs)).any():
         raise ValueError("its run lengths are not all whole numbers")
     return rect, run_lengths.decode(runs.astype(np.int64), height, width)
 

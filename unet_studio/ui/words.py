@@ -6,12 +6,8 @@ from dataclasses import dataclass
 
 from unet_studio.core.events import Event, Froze, Note, Progress, Started, scores_before_and_after
 from unet_studio.core.model_card import ModelCard
+from unet_studio.core.words import count as count
 from unet_studio.jobs.training_plan import TrainingPlan
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 image", "3 images"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
