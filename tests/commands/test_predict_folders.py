@@ -197,6 +197,25 @@ def test_a_model_for_other_channels_says_so_once(run: Run, words: list[Any], ima
     assert done.err.count("5 channels and the model takes 3") == 1
 
 
+@pytest.mark.parametrize("error", [RuntimeError("too odd\nat line 3"), ValueError("too odd")])
+def test_an_image_that_pytorch_can_t_cope_with_does_not_end_the_others(
+    run: Run, words: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    whole = Model.predict
+
+    def picky(self: Model, image: Any, *rest: Any) -> Any:
+        if image[0, 0, 0] == first:
+            raise error
+        return whole(self, image, *rest)
+
+    first = read_image(words[1] / "a.png")[0, 0, 0]
+    monkeypatch.setattr(Model, "predict", picky)
+    done = run(*words)
+    assert done.status == 1
+    assert "a.png can't be predicted: too odd. Please report" in done.value["problems"]["a.png"]
+    assert set(done.value["written"]) == {"b.jpg", "sub/c.png"}
+
+
 def test_only_so_many_reasons_are_shown(run: Run, words: list[Any], images: Path, out: Path) -> None:
     for number in range(25):
         Image.new("RGB", (4, 4)).save(images / f"n{number}.png")

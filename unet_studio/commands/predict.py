@@ -296,8 +296,15 @@ def _predict_each(
                 found = model.predict(image, report, settings)
             except StudioError as error:
                 writer.report.fail(item, error)
-                continue
-            writer.put(item, source, image, found)
+            except (RuntimeError, ValueError) as error:  # what PyTorch raises of an image it can't cope with
+                writer.report.fail(item, _unexpected(item, error))
+            else:
+                writer.put(item, source, image, found)
+
+
+def _unexpected(item: Item, error: Exception) -> StudioError:
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return StudioError(f"{item.path} can't be predicted: {reason}.", "Please report this with the image.")
 
 
 def _read(item: Item) -> "tuple[Source, NDArray[Any]]":
