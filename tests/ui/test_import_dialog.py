@@ -99,6 +99,8 @@ def test_nothing_can_be_imported_before_a_source_is_named(dialog):
 
 def test_the_format_is_recognised_and_a_choice_by_hand_stays(dialog, qtbot, masks):
     dialog.take(masks)
+    assert dialog.source.how.text() == "Looking which format it is…"
+    assert dialog.summary.text() == "", "nobody is asked yet"
     qtbot.waitUntil(lambda: dialog.source.format_name == "index-png", timeout=20_000)
     planned(qtbot, dialog)
     choose(dialog.source.format, "voc")
@@ -325,6 +327,15 @@ def test_a_source_that_can_t_be_read_is_explained_where_one_looks(dialog, qtbot,
     assert not dialog.start.isEnabled()
     name_source(qtbot, dialog, masks, "index-png")
     assert not dialog.problem.isVisible()
+
+
+def test_where_no_format_is_recognised_a_person_is_asked(dialog, qtbot, tmp_path):
+    place = tmp_path / "notes"
+    place.mkdir()
+    (place / "notes.txt").write_text("nothing")
+    dialog.take(place)
+    qtbot.waitUntil(lambda: dialog.summary.text() == "Choose the format of these masks.", timeout=20_000)
+    assert dialog.source.how.text() == "Not recognised: choose it"
 
 
 def test_a_source_that_is_not_there_is_said_and_found_once_it_is(dialog, qtbot, tmp_path, masks):

@@ -218,8 +218,9 @@ class ImportDialog(QDialog):
         wish = self.wish()
         if wish is None:
             self._show_page(self.drop)
-            named = self.source.source is not None and not self.source.absent
-            self.summary.setText("Choose the format of these masks." if named else "")
+            known = not self.source.absent and not self.source.waiting
+            asked = known and self.source.source is not None
+            self.summary.setText("Choose the format of these masks." if asked else "")
             self._enable_start()
             return
         self.looking.begin("Looking at the masks…", str(wish.source))

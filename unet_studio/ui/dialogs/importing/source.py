@@ -40,6 +40,7 @@ class SourceBar(QWidget):
         self._by_hand = False  # whether a person chose the format of this source
         self._told = ""  # the source that was announced last
         self.absent = False  # whether there is no such file or folder
+        self.waiting = False  # whether its format is being recognised
         self._start = Path.home()
         self.path = QLineEdit()
         self.path.setObjectName("import_source")
@@ -122,7 +123,8 @@ class SourceBar(QWidget):
         if text == self._told and not self.absent:
             return
         self._told, self._by_hand, self.absent = text, False, False
-        self.how.setText("")
+        self.waiting = bool(text)
+        self.how.setText("Looking which format it is…" if text else "")
         self.format.setCurrentIndex(-1)
         if text:
             self.recognisable.emit(text)
@@ -135,6 +137,7 @@ class SourceBar(QWidget):
         """
         if source != self._told or self._by_hand:
             return
+        self.waiting = False
         if names is None:
             self.absent = True
             self.how.setText("There is no such file or folder")
@@ -150,7 +153,7 @@ class SourceBar(QWidget):
         self.changed.emit()
 
     def _format_chosen(self, _place: int) -> None:
-        self._by_hand = True
+        self._by_hand, self.waiting = True, False
         self.how.setText("")
         self.changed.emit()
 
