@@ -141,7 +141,7 @@ def test_a_preview_writes_nothing(run: Run, images: Path, masks: Path) -> None:
     assert not (images / "unet-studio").exists()
     done = run("import", "index-png", masks, images, "--preview", "--only", "a.png")
     assert "1 image to come in: a.png" in done.out
-    assert "1 images are left out: sub/c.png" in done.out
+    assert "1 image to be left out: sub/c.png" in done.out
     assert "1 mask without an image: z" in done.out
     assert "takes over" in done.out
 

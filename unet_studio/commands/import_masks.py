@@ -237,7 +237,8 @@ def _show_plan(terminal: Terminal, plan: "ImportPlan") -> None:
         if fate in names:
             terminal.say(f"{count(len(names[fate]), 'image')} {text}: {_some(names[fate])}")
     if plan.missing:
-        terminal.say(f"{count(len(plan.missing), 'image')} without a mask there: {_some(plan.missing)}")
+        missing = count(len(plan.missing), "image")
+        terminal.say(f"{missing} without a mask in the source: {_some(plan.missing)}")
     if plan.unused:
         terminal.say(f"{count(len(plan.unused), 'mask')} without an image: {_some(plan.unused)}")
     for row in plan.rows:
