@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from unet_studio.core.model_card import ModelCard
 from unet_studio.model import Model, PredictSettings, predict, sweep
 from unet_studio.model.network import Network
 from unet_studio.model.plan import Plan
+from unet_studio.model.streaming import Stream
 
 
 class Hungry(Counting):
@@ -55,6 +58,32 @@ def test_when_memory_runs_out_the_batch_then_the_tile_is_halved(error):
     assert again.made["notes"] == []
     assert (again.made["batch"], again.made["tile"]) == (1, 128)
     assert np.array_equal(again.confidence, result.confidence)
+
+
+def test_when_memory_runs_out_bands_are_halved(monkeypatch):
+    """And the next image begins with what fitted, as does one that is predicted in tiles."""
+    plain = make()
+    model = Model(replace(plain.card, tile=512), plain.network)
+    image = picture(600, 700)
+    expected = model.predict(image)
+    push, limit = Stream.push, 2**16
+
+    def hungry(self: Stream, rows: torch.Tensor, last: bool) -> Iterator[torch.Tensor]:
+        if rows.shape[2] * rows.shape[3] > limit:
+            raise OUT_OF_MEMORY[1]
+        return push(self, rows, last)
+
+    monkeypatch.setattr(Stream, "push", hungry)
+    monkeypatch.setattr(sweep, "WHOLE", {"cpu": 0})
+    found = model.predict(image)
+    assert found.made["notes"] == [f"out of memory: bands of {size} px" for size in (2**17, 2**16)]
+    assert np.array_equal(found.labels, expected.labels)
+    again = model.predict(image)
+    assert again.made["notes"] == []
+    assert again.made["band"] == 2**16
+    limit = 2**10
+    with pytest.raises(StudioError, match="not enough memory"):
+        model.predict(image)
 
 
 def test_when_nothing_helps_it_says_so():
@@ -137,3 +166,31 @@ def test_memory_stays_bounded():
     """All logits of this image would take 1.2 GB; allowed are the result (12 MB), one buffer, and tiles."""
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 500
+
+
+HUGE = """
+import resource
+import numpy as np, torch
+from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
+from unet_studio.model import Model, build_network
+
+torch.set_num_threads(1)
+architecture = Architecture("unet-efficientnet-lite0", 3, 1)
+classes = (ModelClass(0, "a", "#000000"), ModelClass(1, "b", "#ffffff"))
+model = Model(ModelCard("m", architecture, classes, 0, Preprocessing(3)), build_network(architecture))
+image = np.full((704, 16384, 3), 90, dtype=np.uint8)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+fractions = []
+found = model.predict(image, fractions.append)
+assert fractions == sorted(fractions) and len(set(fractions)) > 50
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024 - found.nbytes // 2**20)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux alone")
+def test_the_default_network_takes_less_than_a_gigabyte_for_the_widest_images():
+    """A part of an image of 16,384 x 16,384 px, as wide and higher than the network sees: more of it takes no
+    more memory."""
+    done = subprocess.run([sys.executable, "-c", HUGE], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000

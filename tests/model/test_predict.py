@@ -301,3 +301,52 @@ def test_exact_on_a_graphics_card_allows_no_shortcut():
 
 def test_a_graphics_card_takes_several_tiles_at_once():
     assert plan.BATCHES["cuda"] > 1
+
+
+ODD_SHAPES = [(1, 1), (1, 700), (700, 1), (3, 5000), (2, 2)]
+SCALINGS = {
+    "dtype": Preprocessing(5),
+    "percentile": Preprocessing(5, "percentile", low=(0.0,) * 5, high=(0.7,) * 5, mean=(0.5,) * 5),
+    "resized": Preprocessing(5, resize="long_side", size=(96,)),
+}
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shape", ODD_SHAPES)
+def test_odd_images_of_any_depth_are_predicted(shape, dtype, scaling):
+    model = make(2, 5, SCALINGS[scaling])
+    model = Model(replace(model.card, tile=512), model.network)
+    top = 1.0 if dtype is np.float32 else np.iinfo(dtype).max
+    image = (np.random.default_rng(0).random((*shape, 5)) * top).astype(dtype)
+    found = model.predict(image)
+    assert found.labels.shape == found.confidence.shape == shape
+    assert set(np.unique(found.labels)) <= set(INDICES[:2])
+    assert (found.confidence >= 127).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, 0.25])
+@pytest.mark.parametrize("scaling", ["dtype", "percentile"])
+def test_an_image_without_content_is_predicted_alike_everywhere_inside(value, scaling):
+    """All of it is no number, endless or constant: no pixel of the answer is no number either."""
+    model = make(2, 5, SCALINGS[scaling])
+    found = model.predict(np.full((200, 90, 5), value, dtype=np.float32), settings=PredictSettings(tile=1024))
+    inside = found.confidence[48:-48, 40:-38].astype(int)
+    stride = model.network.stride  # with which a transposed convolution's pattern repeats
+    assert inside.size
+    assert np.abs(inside[stride:] - inside[:-stride]).max() <= 1
+    assert np.abs(inside[:, stride:] - inside[:, :-stride]).max() <= 1
+    assert (found.confidence >= 127).all()
+
+
+def test_a_prepared_image_gives_the_same():
+    """What needs no network may be done before, in another thread."""
+    model = make(2, 3, Preprocessing(3, resize="factor", size=(0.5,)))
+    image = picture(90, 110, 3)
+    expected, prepared = model.predict(image), model.prepare(image)
+    assert prepared.pixels.shape == (45, 55, 3)
+    found = model.predict(prepared)
+    assert np.array_equal(found.labels, expected.labels)
+    assert np.array_equal(found.confidence, expected.confidence)
+    with pytest.raises(StudioError, match="channels"):
+        model.prepare(np.zeros((4, 4, 5), dtype=np.uint8))

@@ -107,8 +107,8 @@ class Bottleneck(nn.Module):
         """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
         inner = x
         if not isinstance(self._expand_conv, nn.Identity):
-            inner = functional.relu6(self._bn0(self._expand_conv(x)))
-        inner = functional.relu6(self._bn1(self._depthwise_conv(inner)))
+            inner = functional.relu6(self._bn0(self._expand_conv(x)), inplace=not self.training)
+        inner = functional.relu6(self._bn1(self._depthwise_conv(inner)), inplace=not self.training)
         projected: Tensor = self._bn2(self._project_conv(inner))
         return projected + x if self.residual else projected
 
@@ -150,7 +150,7 @@ class LiteEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The five feature maps, shallow to deep."""
-        x = functional.relu6(self._bn0(self._conv_stem(x)))
+        x = functional.relu6(self._bn0(self._conv_stem(x)), inplace=not self.training)
         features = []
         for position, layer in enumerate(self._blocks):
             x = layer(x)

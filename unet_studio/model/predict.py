@@ -1,6 +1,7 @@
 """A model that predicts: a network with its card on a device, and what to do when memory runs out."""
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,26 @@ from unet_studio.core.prediction import Prediction
 from unet_studio.model.devices import set_threads
 from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
-from unet_studio.model.plan import BATCHES, Plan, PredictSettings
-from unet_studio.model.preprocess import resize
+from unet_studio.model.plan import BANDS, BATCHES, LARGE_TILE, Plan, PredictSettings
+from unet_studio.model.preprocess import checked, resize, to_channels
+from unet_studio.model.streaming import streamable
 from unet_studio.model.sweep import Progress, Sweep, Watch
 
-__all__ = ["Model", "PredictSettings"]
+__all__ = ["Model", "PredictSettings", "Prepared"]
 
+USUAL_TILE = ModelCard.tile  # on cards where nobody chose one
 MEMORY_SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # in the text of a RuntimeError
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image that Model.prepare brought to the network's size. shape: (H, W) of the image itself.
+
+    pixels: (h, w, C), not yet scaled.
+    """
+
+    shape: tuple[int, ...]
+    pixels: NDArray[Any]
 
 
 class Model:
@@ -30,38 +44,48 @@ class Model:
         self.network = _moved(network, self.device)
         self._lock = threading.Lock()
         self._folded: tuple[object, torch.device, Network] | None = None
-        self._largest: tuple[int, int] | None = None  # (batch, tile) that fit, once memory ran out
+        self._largest: Plan | None = None  # what fitted, once memory ran out
 
     @property
     def name(self) -> str:
         """The name on the card."""
         return self.card.name
 
+    def prepare(self, image: NDArray[Any]) -> Prepared:
+        """The part of predict that needs no network; may run beside a prediction, in another thread.
+
+        Raises StudioError where the image's channels or pixels don't suit the model.
+        """
+        preprocessing = self.card.preprocessing
+        to_channels(checked(image)[:1, :1], preprocessing.channels)  # before it is resized in vain
+        return Prepared(image.shape[:2], resize(image, preprocessing))
+
     def predict(
         self,
-        image: NDArray[Any],
+        image: NDArray[Any] | Prepared,
         progress: Progress | None = None,
         settings: PredictSettings | None = None,
         watch: Watch | None = None,
     ) -> Prediction:
-        """Labels (the model's class indices) and confidence of an image, (H, W) or (H, W, C).
+        """Labels (the model's class indices) and confidence of an image, (H, W) or (H, W, C), or of a
+        prepared one.
 
-        progress(fraction), 0..1, is called at least once a tile; what it raises (Cancelled) ends the
-        prediction. watch(top, columns, logits) sees the logits of each part of the image that is ready; it
-        may see parts again where memory runs out. When a graphics card's memory runs out, the batch is
-        halved, then the tile, then the processor does it; the result's `made` says so. Raises StudioError
+        progress(fraction), 0..1, is called several times in every band or tile; what it raises (Cancelled)
+        ends the prediction. watch(top, columns, logits) sees the logits of each part of the image that is
+        ready; it may see parts again where memory runs out. When memory runs out, bands (or the batch, then
+        the tile) are halved, then the processor does it; the result's `made` says so. Raises StudioError
         where the image doesn't suit the model.
         """
         chosen = settings or PredictSettings()
         with self._lock:
             if chosen.threads:
                 set_threads(chosen.threads)
-            pixels = resize(image, self.card.preprocessing)
+            prepared = image if isinstance(image, Prepared) else self.prepare(image)
             plan, notes = self._plan(chosen), list[str]()
             report = _monotonic(progress)
             while True:
                 try:
-                    labels, confidence = self._run(image.shape[:2], pixels, plan, report, watch)
+                    labels, confidence = self._run(prepared, plan, report, watch)
                     break
                 except (RuntimeError, MemoryError) as error:
                     if not _out_of_memory(error):
@@ -70,29 +94,31 @@ class Model:
                     notes.append(note)
                 _release_memory()
             if notes and plan.device == self.device:
-                self._largest = (plan.batch, plan.tile)
+                self._largest = plan
         return Prediction(labels, confidence, self.card.name, {**plan.made(), "notes": notes})
 
     def _plan(self, settings: PredictSettings) -> Plan:
-        """The settings with all that they leave open filled in."""
-        batch = settings.batch or BATCHES.get(self.device.type, 1)
-        tile = settings.tile or self.card.tile
-        if self._largest:
-            batch, tile = min(batch, self._largest[0]), min(tile, self._largest[1])
-        return Plan(settings.mode, self.device, tile, settings.overlap, batch, settings.tta)
+        """The settings with all that they leave open filled in.
+
+        A tile that a person chose, in the settings or the card, is kept to. Otherwise the image is streamed,
+        unless the network can't be, or the average over flips, which begins at all four corners, is wanted.
+        """
+        kind, largest = self.device.type, self._largest
+        batch = settings.batch or BATCHES.get(kind, 1)
+        tile = settings.tile or (self.card.tile if self.card.tile != USUAL_TILE else 0)
+        band = 0 if tile or settings.tta or not streamable(self.network) else BANDS.get(kind, BANDS["cpu"])
+        plan = Plan(
+            settings.mode, self.device, tile or LARGE_TILE, settings.overlap, batch, settings.tta, band
+        )
+        return plan if largest is None else plan.within(largest)
 
     def _run(
-        self,
-        shape: tuple[int, ...],
-        pixels: NDArray[Any],
-        plan: Plan,
-        progress: Progress,
-        watch: Watch | None,
+        self, image: Prepared, plan: Plan, progress: Progress, watch: Watch | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels and confidence, uint8 (H, W), by one plan."""
         network = self._ready(plan.device)
         with torch.inference_mode(), plan.precision():
-            return Sweep(network, self.card, pixels, plan).decide(shape, progress, watch)
+            return Sweep(network, self.card, image.pixels, plan).decide(image.shape, progress, watch)
 
     def _ready(self, device: torch.device) -> Network:
         """The network as it is now, folded for prediction, on a device; made anew where weights changed."""

@@ -39,20 +39,20 @@ def lay_tiles(size: int, tile: int, overlap: float, stride: int) -> Axis:
     pixels together in every tile. Between two tiles the weight moves over along a raised cosine, HALO of
     their overlap away from either's edge.
     """
-    length = _up(size, stride)
-    tile = _up(tile, stride)
+    length = up(size, stride)
+    tile = up(tile, stride)
     shared = min(int(tile * overlap), tile // 2)
     if length <= LARGEST * tile:
         return Axis(size, length, (0,), np.ones((1, length), dtype=np.float32))
     count = max(2, math.ceil((length - shared) / (tile - shared)))
-    side = min(tile, _up(math.ceil((length + (count - 1) * shared) / count), stride))
+    side = min(tile, up(math.ceil((length + (count - 1) * shared) / count), stride))
     steps = (length - side) // stride
     spread = (stride * round(index * steps / (count - 1)) for index in range(count))
     starts = tuple(dict.fromkeys(spread))  # tiles of about the stride's size may fall together
     return Axis(size, side, starts, _weights(starts, side))
 
 
-def _up(value: int, stride: int) -> int:
+def up(value: int, stride: int) -> int:
     """The next multiple of stride."""
     return -(-value // stride) * stride
 
