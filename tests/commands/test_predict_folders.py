@@ -15,6 +15,7 @@ from PIL import Image
 from tests.commands.conftest import Run
 from unet_studio.commands import predict, prediction_folder
 from unet_studio.commands.terminal import Meter
+from unet_studio.core import image_io
 from unet_studio.core.errors import Cancelled
 from unet_studio.core.image_io import read_image
 from unet_studio.core.prediction import UNCERTAIN
@@ -82,6 +83,28 @@ def test_an_image_replaced_in_the_moment_of_its_reading_is_seen_by_its_bytes(
     Image.new("RGB", (8, 8), "blue").save(picture)
     os.utime(picture, (now, now))
     assert list(run(*words).value["written"]) == ["bmp.png".replace("png", "bmp")]
+
+
+def test_an_image_that_is_replaced_while_it_is_predicted_is_predicted_again(
+    run: Run, words: list[Any], images: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two its mask was made of."""
+    whole = image_io.read_image
+    for moment in ("before", "after"):
+        settle(images)
+
+        def read(path: Path, moment: str = moment) -> Any:
+            pixels = whole(path) if moment == "after" else None
+            if path.name == "a.png":
+                Image.fromarray(255 - whole(path)).save(path)
+            return whole(path) if pixels is None else pixels
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(image_io, "read_image", read)
+            run(*words, "--force")
+        assert list(run(*words).value["written"]) == ["a.png"]
+        labels = load_model(words[5], "cpu").predict(read_image(images / "a.png")).labels
+        assert np.array_equal(read_index_png(out / "a.png")[0], labels)
 
 
 @pytest.mark.parametrize("other", [["--tta"], ["--tile", "64"], ["--fast"]])
