@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unet_studio.core.model_card import ModelCard, ModelEntry
     from unet_studio.core.prediction import Prediction, Thresholds
     from unet_studio.model import Model, PredictSettings
+    from unet_studio.model.predict import Prepared
 
 DEVICES = "auto (default), cpu, cuda, cuda:N or mps"
 SMALLEST_TILE = 64
@@ -283,7 +284,7 @@ def _predict_each(
 ) -> None:
     from unet_studio.formats.ahead import ahead
 
-    reading = ahead(todo, _read, _size)
+    reading = ahead(todo, partial(_read, model), _size)
     with closing(reading) as images:
         for done, (item, read) in enumerate(images):
             report = partial(_advance, meter, done, len(todo), item.name)
@@ -291,9 +292,9 @@ def _predict_each(
             if isinstance(read, StudioError):
                 writer.report.fail(item, read)
                 continue
-            source, image = read
+            source, image, prepared = read
             try:
-                found = model.predict(image, report, settings)
+                found = model.predict(prepared, report, settings)
             except StudioError as error:
                 writer.report.fail(item, error)
             except (RuntimeError, ValueError) as error:  # what PyTorch raises of an image it can't cope with
@@ -307,14 +308,16 @@ def _unexpected(item: Item, error: Exception) -> StudioError:
     return StudioError(f"{item.path} can't be predicted: {reason}.", "Please report this with the image.")
 
 
-def _read(item: Item) -> "tuple[Source, NDArray[Any]]":
+def _read(model: "Model", item: Item) -> "tuple[Source, NDArray[Any], Prepared]":
+    """The image and what of its prediction needs no network."""
     from unet_studio.core.image_io import read_image
 
-    return source_of(item.path), read_image(item.path)
+    source, image = source_of(item.path), read_image(item.path)
+    return source, image, model.prepare(image)
 
 
-def _size(read: "tuple[Source, NDArray[Any]]") -> int:
-    return int(read[1].nbytes)
+def _size(read: "tuple[Source, NDArray[Any], Prepared]") -> int:
+    return int(read[1].nbytes + read[2].pixels.nbytes)
 
 
 def _advance(meter: Meter, done: int, total: int, name: str, fraction: float) -> None:
