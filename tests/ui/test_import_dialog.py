@@ -17,6 +17,7 @@ from unet_studio.core.project import Status
 from unet_studio.formats.examination import Examination, Touching
 from unet_studio.formats.sample import Outgoing, Sample
 from unet_studio.formats.table import FORMATS
+from unet_studio.ui.banner import Notice
 from unet_studio.ui.dialogs.importing.classes import IGNORE, NEW
 from unet_studio.ui.dialogs.importing.dialog import ImportDialog
 from unet_studio.ui.dialogs.importing.words import examination_words, progress_words
@@ -548,3 +549,16 @@ def test_thousands_of_images_are_listed_without_a_widget_each(opened, qtbot, tmp
     assert dialog.images.model.rowCount() == 2_001
     assert len(dialog.images.view.viewport().children()) < 100
     assert dialog.images.filter.itemText(1) == "Listed without a mask (2,000)"
+
+
+def test_a_long_notice_is_not_cut_off_in_a_small_window(opened, qtbot):
+    opened.resize(900, 600)
+    text = "The import of a_folder_with_a_long_name (index-png) was broken off before its end."
+    remedy = "What came in is there. Take it back, or import the same masks again to get the rest."
+    opened.banner.show_notice(Notice("warning", text, remedy, "Undo Import", lambda: None))
+
+    def all_of_it_shows():
+        said = opened.banner._text
+        return said.height() >= said.heightForWidth(said.width()) > 0
+
+    qtbot.waitUntil(all_of_it_shows, timeout=5_000)

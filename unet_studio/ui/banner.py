@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from unet_studio.ui.icons import IconLabel
@@ -89,6 +90,16 @@ class Banner(QFrame):
         self._notices = []
         self._refresh()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """All that it says can be read, also in a small window, where it would share the lack of room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        needed = layout.heightForWidth(self.width()) if layout is not None else 0
+        self.setMinimumHeight(max(0, needed))  # -1 while it is hidden
+
     def _act(self) -> None:
         if self._notices and self._notices[-1].handler is not None:
             handler = self._notices[-1].handler
@@ -106,3 +117,4 @@ class Banner(QFrame):
         self._action.setToolTip(notice.action)
         self._action.setVisible(bool(notice.action))
         self._icon.show_icon(ICONS[notice.kind], ROLES[notice.kind])
+        self._fit()
