@@ -7,9 +7,10 @@ from unet_studio.core import uncertain
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.errors import Cancelled
 from unet_studio.core.geometry import Rect
-from unet_studio.core.uncertain import LIMIT, Survey
+from unet_studio.core.uncertain import LIMITS, Survey
 
-SHAPE = (200, 300)
+SHAPE = (300, 400)
+LIMIT = LIMITS[1]
 
 
 def sure(*spots, shape=SHAPE):
@@ -44,6 +45,14 @@ def test_what_is_as_sure_as_the_limit_is_no_region():
     assert Survey(sure((np.s_[10:40], np.s_[10:40], LIMIT))).regions(nothing()) == []
 
 
+def test_where_much_is_uncertain_the_least_certain_part_stands_out():
+    most = np.s_[:], np.s_[:200], 170
+    least = np.s_[100:140], np.s_[50:90], 160
+    assert rects(Survey(sure(most, least)).regions(nothing())) == [Rect(100, 50, 140, 90)]
+    hopeless = Survey(sure((np.s_[:], np.s_[:200], LIMITS[0] - 1))).regions(nothing())
+    assert sum(region.rect.height * region.rect.width for region in hopeless) == 300 * 200
+
+
 def test_painted_pixels_and_visited_regions_are_left_out():
     survey, painted = Survey(sure(SMALL, LARGE)), nothing()
     first, second = survey.regions(painted)
@@ -74,19 +83,19 @@ def test_areas_that_share_a_corner_hang_together_and_a_border_does_not_join_any(
 
 def test_a_region_larger_than_one_can_look_at_comes_in_parts():
     found = Survey(sure((np.s_[:], np.s_[:], 90), shape=(700, 1200))).regions(nothing((700, 1200)))
-    assert len(found) == 6
+    assert len(found) == 15
     assert max(max(region.rect.height, region.rect.width) for region in found) <= uncertain.LARGEST
     assert sum(region.doubt for region in found) == pytest.approx(700 * 1200 * 165 / 255)
 
 
 def test_bands_and_a_coarser_grid_find_the_same_places(monkeypatch):
-    confidence = sure(SMALL, LARGE, FAINT, shape=(203, 301))
-    whole = Survey(confidence).regions(nothing((203, 301)))
-    monkeypatch.setattr(uncertain, "BAND", 301 * 7)
-    assert Survey(confidence).regions(nothing((203, 301)))[0].contour == whole[0].contour
-    monkeypatch.setattr(uncertain, "CELLS", 6000)
+    confidence = sure(SMALL, LARGE, FAINT, shape=(303, 401))
+    whole = Survey(confidence).regions(nothing((303, 401)))
+    monkeypatch.setattr(uncertain, "BAND", 401 * 7)
+    assert Survey(confidence).regions(nothing((303, 401)))[0].contour == whole[0].contour
+    monkeypatch.setattr(uncertain, "CELLS", 9000)
     survey = Survey(confidence)
-    coarse = survey.regions(nothing((203, 301)))
+    coarse = survey.regions(nothing((303, 401)))
     assert survey.step == 4
     assert [region.doubt for region in coarse] == pytest.approx([region.doubt for region in whole])
     for one, other in zip(coarse, whole, strict=True):
@@ -94,15 +103,15 @@ def test_bands_and_a_coarser_grid_find_the_same_places(monkeypatch):
         assert max(one.rect.height - other.rect.height, one.rect.width - other.rect.width) < 8
     for region in coarse:
         survey.visit(region)
-    assert survey.regions(nothing((203, 301))) == []
+    assert survey.regions(nothing((303, 401))) == []
 
 
 def test_regions_are_no_more_than_anybody_looks_at():
     rows, columns = np.ogrid[:300, :300]
-    spots = np.where((rows % 12 < 4) & (columns % 12 < 4), 90, 255).astype(np.uint8)
+    spots = np.where((rows % 12 < 6) & (columns % 12 < 6), 90, 255).astype(np.uint8)
     found = Survey(spots).regions(nothing((300, 300)))
     assert len(found) == uncertain.MOST
-    assert all(region.rect.height == 4 for region in found)
+    assert all(region.rect.height == 6 for region in found)
 
 
 def test_looking_can_be_cancelled():

@@ -42,7 +42,7 @@ def predict(session, name, spots, model="m"):
     project = session.project
     confidence = np.full(SHAPE, 255, np.uint8)
     for spot in spots:
-        confidence[spot.slices] = 140
+        confidence[spot.slices] = 120
     facts = load_document(project, name, None).facts
     made = {IMAGE_HASH: facts[IMAGE_HASH]}
     prediction = Prediction(np.zeros(SHAPE, np.uint8), confidence, model, made)
@@ -154,7 +154,7 @@ def test_what_is_stored_is_in_the_index_at_once_by_model(session, project, qtbot
     shares = {name: (one.confidence, one.uncertain) for name, one in found.items()}
     low = 900 / (SHAPE[0] * SHAPE[1])
     assert shares["1.png"] == (1.0, 0.0)
-    assert shares["2.png"] == (pytest.approx(1 - low * 115 / 255), pytest.approx(low))
+    assert shares["2.png"] == (pytest.approx(1 - low * 135 / 255), pytest.approx(low))
     told = []
     session.browser.factsFound.connect(told.append)
     predict(session, "1.png", SPOTS, "other")  # not the chosen model

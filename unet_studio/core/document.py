@@ -194,7 +194,7 @@ class Document:
         labelled = (painted != UNLABELLED).view(np.uint8)
         over = np.negative(labelled, out=labelled)  # all bits where somebody painted
         over |= self.prediction_region(rect, step)
-        return np.bitwise_and(over, painted, out=over)  # UNLABELLED is all bits: a fraction of np.where's time
+        return np.bitwise_and(over, painted, out=over)  # UNLABELLED is all bits; quicker than np.where
 
     def mask(self) -> NDArray[np.uint8]:
         """The whole mask, uint8 (H, W), as a new array."""

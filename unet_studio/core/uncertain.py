@@ -1,8 +1,9 @@
 """Where in an image a model is least sure: connected areas of low confidence that nobody painted.
 
-Along every border between classes runs a line of uncertain pixels, a pixel or two wide, however good the
-model is. So an area counts where it is at least CORE px wide; only where none is, lines count too. Large
-images are looked at in bands, and their areas told apart on a coarser grid: the memory needed is bounded.
+Along every border between classes runs a line of uncertain pixels, however good the model is. So an area
+counts where it is at least CORE px wide; only where none is, lines count too. And where much of an image is
+uncertain, only the least certain part of it stands out: else everything hangs together. Large images are
+looked at in bands, and their areas told apart on a coarser grid: the memory needed is bounded.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,12 +16,14 @@ from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.geometry import Rect
 from unet_studio.core.prediction import UNCERTAIN
 
-CORE = 3  # px, the least width of an area
-LARGEST = 512  # px, the longest side of a region: what is larger is looked at in parts
+CORE = 5  # px, the least width of an area
+SHARE = 0.05  # of the image, what stands out as uncertain at most
+HOPELESS = 0.55  # the confidence below which a pixel does so however many there are
+LARGEST = 256  # px, the longest side of a region: what is larger is looked at in parts
 CELLS = 1 << 22  # cells of the grid on which areas are told apart, at most
 BAND = 1 << 20  # px that are looked at at once
 MOST = 200  # regions of an image; nobody goes on after so many
-LIMIT = round(255 * UNCERTAIN)
+LIMITS = round(255 * HOPELESS), round(255 * UNCERTAIN)
 
 Contour = tuple[tuple[float, float], ...]  # corners (row, column) in px of the image
 
@@ -50,6 +53,7 @@ class Survey:
         self.step = 1
         while -(-height // self.step) * -(-width // self.step) > CELLS:
             self.step *= 2
+        self._limit = 0  # the confidence below which a pixel is uncertain here, once that is known
         self._areas = False  # whether there ever was one
         self._visited = np.zeros((-(-height // self.step), -(-width // self.step)), dtype=np.bool_)
 
@@ -62,9 +66,19 @@ class Survey:
 
         pause() is called between bands and may raise Cancelled.
         """
+        self._limit = self._limit or self._find_limit(pause)
         wide, lines, doubt = self._look(painted, pause)
         self._areas = self._areas or bool(wide.any())
         return self._told_apart((wide if self._areas else lines) & ~self._visited, doubt)
+
+    def _find_limit(self, pause: Callable[[], None]) -> int:
+        """The confidence that SHARE of the pixels are below, within LIMITS."""
+        counts = np.zeros(256, dtype=np.int64)
+        for rows in self._bands():
+            pause()
+            counts += np.bincount(self._confidence[rows].ravel(), minlength=256)
+        place = int(np.searchsorted(np.cumsum(counts), SHARE * counts.sum(), side="right"))
+        return min(max(place, LIMITS[0]), LIMITS[1])
 
     def _look(
         self, painted: NDArray[np.uint8], pause: Callable[[], None]
@@ -80,7 +94,7 @@ class Survey:
             pause()
             top, bottom = max(rows.start - CORE, 0), min(rows.stop + CORE, height)
             confidence = self._confidence[top:bottom]
-            low = (confidence < LIMIT) & (painted[top:bottom] == UNLABELLED)
+            low = (confidence < self._limit) & (painted[top:bottom] == UNLABELLED)
             inside = slice(rows.start - top, rows.stop - top)
             if not low[inside].any():
                 continue

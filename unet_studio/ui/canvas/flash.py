@@ -8,6 +8,7 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.uncertain import Region
 from unet_studio.session import Session
 from unet_studio.ui.canvas.decor import BRIGHT, DARK
+from unet_studio.ui.canvas.view import View
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.theme import theme
 
@@ -53,8 +54,14 @@ class Flash(QWidget):
         size = min(canvas.width(), canvas.height()) * ratio
         side = max(rect.height, rect.width)
         if not SMALL <= side * canvas.zoom / size <= LARGE:
-            canvas.set_zoom(min(WANTED * size / side, max(CLOSEST * ratio, canvas.zoom)))
+            closest = max(CLOSEST * ratio, canvas.zoom)
+            canvas.set_zoom(max(min(WANTED * size / side, closest), self._fitting_zoom()))
         canvas.centre_on((rect.top + rect.bottom) / 2, (rect.left + rect.right) / 2)
+
+    def _fitting_zoom(self) -> float:
+        """At which the whole image is seen: there is nothing more to see at a smaller one."""
+        picture = self._canvas.picture
+        return View.fit(picture.shape, picture.size).zoom
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The outline, bright on dark, and the number above it."""

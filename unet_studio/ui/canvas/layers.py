@@ -17,8 +17,10 @@ from unet_studio.core.render import (
     ADDED,
     AGREED,
     CHANGED,
+    CLEAR,
     DIFFERENCE_COLORS,
     HEAT,
+    HOTTEST,
     REMOVED,
     argb_table,
     confidence_region,
@@ -33,6 +35,7 @@ Table = NDArray[np.uint32]  # (256,), premultiplied 0xAARRGGBB by code
 UNMARKED, PAINTED, EMPTY_MARK = range(3)
 HEAT_STRENGTH = 1.5  # times the opacity: small hot spots are what one looks for
 BACKGROUND_STRENGTH = 0.6  # times the opacity
+SUREST, LEAST_SURE = f"{100 * CLEAR:.0f} % or more", f"{100 * HOTTEST:.0f} % or less"
 LINES_FULL = 0.2  # the opacity from which on lines have all their colour: a faint fill needs clear borders
 
 
@@ -134,7 +137,7 @@ LAYERS: dict[str, Layer] = {
         judges=True,
         legend=tuple(
             (color, text)
-            for color, text in zip(HEAT, ("sure", *[""] * (len(HEAT) - 2), "50 % or less"), strict=True)
+            for color, text in zip(HEAT, (SUREST, *[""] * (len(HEAT) - 2), LEAST_SURE), strict=True)
         ),
         heat=True,
     ),

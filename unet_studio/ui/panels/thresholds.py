@@ -28,7 +28,9 @@ class ThresholdsBox(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.field = QSpinBox()
         self.effect = label("", "muted")
-        self.reset = button("Reset", "Show whatever the model says", session.thresholds.reset)
+        self.reset = button(
+            "", "Reset: show whatever the model says", session.thresholds.reset, "undo-variant"
+        )
         self.content = QWidget()
         self._build()
         self.section = Section(
@@ -58,6 +60,7 @@ class ThresholdsBox(QWidget):
         self.slider.setMinimumWidth(60)
         self.slider.setPageStep(5)
         self.field.setSuffix(" %")
+        self.reset.setStyleSheet("padding: 5px 7px;")
         for control in (self.slider, self.field):
             control.setAccessibleName("Confidence threshold")
         layout = QVBoxLayout(self.content)
@@ -65,9 +68,8 @@ class ThresholdsBox(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.choice)
         layout.addWidget(self.name)
-        layout.addLayout(row(self.slider, self.field))
+        layout.addLayout(row(self.slider, self.field, self.reset))
         layout.addWidget(self.effect)
-        layout.addLayout(row(None, self.reset))
 
     # -- what is shown ------------------------------------------------------------------------------------
 
