@@ -54,9 +54,7 @@ class SourceBar(QWidget):
         self.format.setMaxVisibleItems(24)
         self.format.setPlaceholderText(CHOOSE)
         self.how = label("", "muted", wrap=False)
-        self.file = button(
-            "File…", "Choose a file of masks: a list, a picture, an archive", self.choose_file
-        )
+        self.file = button("File…", "Choose a file of masks: a list, a picture, an archive", self.choose_file)
         self.folder = button("Folder…", "Choose a folder of masks", self.choose_folder)
         self.recent = QToolButton()
         self.recent.setText("Recent")
