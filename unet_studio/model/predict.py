@@ -1,6 +1,7 @@
 """A model that predicts: a network with its card on a device, and what to do when memory runs out."""
 
 import threading
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.prediction import Prediction
-from unet_studio.model.devices import set_threads
+from unet_studio.model.devices import lost, out_of_memory, set_threads
 from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
 from unet_studio.model.plan import BANDS, BATCHES, LARGE_TILE, Plan, PredictSettings
@@ -21,7 +22,6 @@ from unet_studio.model.sweep import Progress, Sweep, Watch
 __all__ = ["Model", "PredictSettings", "Prepared"]
 
 USUAL_TILE = ModelCard.tile  # on cards where nobody chose one
-MEMORY_SIGNS = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # in the text of a RuntimeError
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Model:
     def __init__(self, card: ModelCard, network: Network, device: torch.device | str = "cpu") -> None:
         self.card = card
         self.device = torch.device(device)
+        self._spare = _copy_beside(network, self.device)  # for when what is on a card can't be read any more
         self.network = _moved(network, self.device)
+        self._spared = self._state()
         self._lock = threading.Lock()
         self._folded: tuple[object, torch.device, Network] | None = None
         self._largest: Plan | None = None  # what fitted, once memory ran out
@@ -73,8 +75,9 @@ class Model:
         progress(fraction), 0..1, is called several times in every band or tile; what it raises (Cancelled)
         ends the prediction. watch(top, columns, logits) sees the logits of each part of the image that is
         ready; it may see parts again where memory runs out. When memory runs out, bands (or the batch, then
-        the tile) are halved, then the processor does it; the result's `made` says so. Raises StudioError
-        where the image doesn't suit the model.
+        the tile) are halved, then the processor does it; where a card fails altogether, the processor does
+        this and all that follow. The result's `made` says so. Raises StudioError where the image doesn't suit
+        the model.
         """
         chosen = settings or PredictSettings()
         with self._lock:
@@ -88,11 +91,18 @@ class Model:
                     labels, confidence = self._run(prepared, plan, report, watch)
                     break
                 except (RuntimeError, MemoryError) as error:
-                    if not _out_of_memory(error):
+                    gone = lost(error)
+                    if gone and self._can_leave_card():
+                        notes.append(f"{self.device} failed: on the processor")
+                        self._leave_card()
+                        plan = self._plan(chosen)
+                    elif out_of_memory(error):
+                        plan, note = plan.smaller()
+                        notes.append(note)
+                    else:
                         raise
-                    plan, note = plan.smaller()
-                    notes.append(note)
-                _release_memory()
+                if not gone:
+                    _release_memory()
             if notes and plan.device == self.device:
                 self._largest = plan
         return Prediction(labels, confidence, self.card.name, {**plan.made(), "notes": notes})
@@ -122,12 +132,27 @@ class Model:
 
     def _ready(self, device: torch.device) -> Network:
         """The network as it is now, folded for prediction, on a device; made anew where weights changed."""
-        tensors = (*self.network.parameters(), *self.network.buffers())
-        state = tuple((id(tensor), tensor._version) for tensor in tensors)
+        state = self._state()
         if self._folded is None or self._folded[:2] != (state, device):
             self._folded = None  # its memory is needed for the new one
             self._folded = state, device, _moved(fold(self.network), device)
         return self._folded[2]
+
+    def _state(self) -> object:
+        """What changes when the network's weights do."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        return tuple((id(tensor), tensor._version) for tensor in tensors)
+
+    def _can_leave_card(self) -> bool:
+        """Whether the copy beside the card has the same weights: those of a training don't."""
+        return self._spare is not None and self._spared == self._state()
+
+    def _leave_card(self) -> None:
+        """Go on with the copy, on the processor."""
+        if self._spare is not None:
+            self.device = torch.device("cpu")
+            self.network, self._spare = _moved(self._spare, self.device), None
+            self._folded = self._largest = None
 
 
 def _moved(network: Network, device: torch.device) -> Network:
@@ -135,10 +160,10 @@ def _moved(network: Network, device: torch.device) -> Network:
     return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: PyTorch's exception for it isn't used by all its parts."""
-    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return known or any(sign in str(error) for sign in MEMORY_SIGNS)
+def _copy_beside(network: Network, device: torch.device) -> Network | None:
+    """A copy of a network that is about to leave the processor for another device."""
+    here = all(tensor.device.type == "cpu" for tensor in network.parameters())
+    return deepcopy(network) if here and device.type != "cpu" else None
 
 
 def _release_memory() -> None:
