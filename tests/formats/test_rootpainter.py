@@ -158,3 +158,12 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "rootpainter.json").write_text('{"classes": [], "projects": 3}')
     with pytest.raises(StudioError, match="does not say"):
         read_rootpainter(tmp_path)
+
+
+def test_a_class_index_that_is_no_number_is_named(tmp_path: Path) -> None:
+    write_rootpainter(tmp_path, outgoing(ClassTable.binary(), np.zeros((1, 1), np.uint8)))
+    facts = json.loads((tmp_path / "rootpainter.json").read_text())
+    facts["projects"] = dict.fromkeys(facts["projects"], float("inf"))
+    (tmp_path / "rootpainter.json").write_text(json.dumps(facts))
+    with pytest.raises(StudioError, match="does not say"):
+        read_rootpainter(tmp_path)

@@ -192,7 +192,7 @@ def _legend(source: Path, found: _Projects) -> Legend:
         table = ClassTable.from_json(facts)
         indices = {project: int(facts["projects"][project]) for project in found.files}
         images = {str(stem): str(name) for stem, name in facts["images"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _broken(source / FACTS, f"it does not say {error}") from error
     found.names = {project: table.get(index).name for project, index in indices.items()}
     found.files = {
