@@ -229,6 +229,17 @@ def test_a_model_that_does_not_fit_says_so_and_its_classes_can_be_adopted(sessio
     assert [entry.name for entry in session.classes.active] == ["sky", "road"]
 
 
+def test_masks_that_were_broken_are_tried_again_when_all_became_others(session, folder, qtbot):
+    session.open_folder(folder)
+    session.broken["1.png"] = "Its mask was cut off."
+    seen = []
+    session.statusChanged.connect(seen.append)
+    with session.reread():
+        assert "1.png" in session.broken
+    assert not session.broken
+    assert seen == ["1.png"]
+
+
 def test_a_broken_image_among_good_ones(session, folder, qtbot):
     (folder / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     session.open_folder(folder)

@@ -203,13 +203,17 @@ class Session(QObject):
         self.browser.refresh()
         self.predictor.refresh()
         self._loader.clear()
+        if self.current in self._try_broken_again():
+            self.read_again(self.current)
+
+    def _try_broken_again(self) -> list[str]:
+        """Take nothing for broken any more; returns the images that were."""
         broken = list(self.broken)
         self.broken.clear()
         for name in broken:
             self.browser.fileChanged.emit(name)
             self.statusChanged.emit(name)
-        if self.current in broken:
-            self.read_again(self.current)
+        return broken
 
     @property
     def images(self) -> list[str]:
@@ -357,6 +361,7 @@ class Session(QObject):
             self._loader.drop_all()
         self.histories.clear()
         yield
+        self._try_broken_again()
         if name is not None:
             self.open_image(name)
 
