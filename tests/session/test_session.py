@@ -206,6 +206,7 @@ def test_a_batch_is_queued_in_parts_and_may_be_cancelled_between_them(session, p
 
 
 def test_cancel_empties_the_queue(session, project, qtbot):
+    session.predictor.set_auto(False)  # or the image on screen is asked for when it has been read
     session.predictor.set_model("small")
     states = []
     session.predictor.stateChanged.connect(states.append)
