@@ -166,9 +166,8 @@ def test_own_labels_count_by_line(tmp_path: Path) -> None:
 
 
 def test_what_label_colors_cannot_hold_is_refused(tmp_path: Path) -> None:
-    for name, message in (("Void", "means no class"), ("a  b", "can't hold")):
-        with pytest.raises(StudioError, match=message):
-            write_cityscapes(tmp_path, Outgoing("x", ClassTable.binary(name), [], list))
+    with pytest.raises(StudioError, match="means no class"):
+        write_cityscapes(tmp_path, Outgoing("x", ClassTable.binary("Void"), [], list))
     many = ClassTable(tuple(PixelClass(index, f"c{index}", "#000000") for index in range(255)))
     with pytest.raises(StudioError, match="254 classes"):
         write_cityscapes(tmp_path, Outgoing("x", many, [], list))

@@ -384,7 +384,7 @@ def test_files_that_are_no_json_are_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_folder_means_its_only_coco_file(tmp_path: Path) -> None:
-    with pytest.raises(StudioError, match="has none"):
+    with pytest.raises(StudioError, match="holds no COCO"):
         read_coco(tmp_path)
     (tmp_path / "x.json").write_text(json.dumps(coco([])))
     (tmp_path / "classes.json").write_text("{}")

@@ -22,6 +22,13 @@ class CanvasPredictor(QObject):
         pass
 
 
+class CanvasImporter:
+    running = ""
+
+    def say_running(self):
+        pass
+
+
 class SeenEditor(Editor):
     """The real editor, which remembers the events of the pointer: (kind, row, column, modifiers)."""
 
@@ -54,6 +61,7 @@ class CanvasSession(QObject):
         self.editable = True
         self.classes = ClassTable.binary().recolored(1, "#ff0000")
         self.announced = []
+        self.importer = CanvasImporter()
         self.operator = Operator(self)
         self.editor = SeenEditor(self)
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_studio.commands.options import add_json, opened
-from unet_studio.commands.prediction_folder import EXTRAS, Item, PredictionFolder, Source, source_of
-from unet_studio.commands.prediction_report import Report
 from unet_studio.commands.terminal import Meter, Terminal
 from unet_studio.core.errors import Cancelled, StudioError
 
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from unet_studio.commands.prediction_folder import Item, PredictionFolder, Source
+    from unet_studio.commands.prediction_report import Report
     from unet_studio.core.classes import ClassTable
     from unet_studio.core.model_card import ModelCard, ModelEntry
     from unet_studio.core.prediction import Prediction, Thresholds
@@ -82,6 +82,8 @@ def _tile(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    from unet_studio.commands.prediction_folder import Item
+    from unet_studio.commands.prediction_report import Report
     from unet_studio.formats.matching import mask_names
 
     terminal = Terminal(arguments.json)
@@ -147,8 +149,9 @@ class _Chosen:
     lut: "NDArray[np.uint8] | None" = None
     thresholds: "Thresholds | None" = None
 
-    def folder(self, arguments: argparse.Namespace) -> PredictionFolder:
+    def folder(self, arguments: argparse.Namespace) -> "PredictionFolder":
         """Where the masks go, and what decides about their pixels."""
+        from unet_studio.commands.prediction_folder import EXTRAS, PredictionFolder
         from unet_studio.core.image_io import file_hash
         from unet_studio.core.model_card import MODEL_FILE
 
@@ -237,7 +240,9 @@ def _check_classes(path: Path, table: "ClassTable", force: bool) -> None:
             )
 
 
-def _not_done(items: Sequence[Item], folder: PredictionFolder, report: Report, meter: Meter) -> list[Item]:
+def _not_done(
+    items: "Sequence[Item]", folder: "PredictionFolder", report: "Report", meter: Meter
+) -> "list[Item]":
     """The images that have no mask yet, or one of other settings or pixels."""
     todo = []
     for number, item in enumerate(items):
@@ -257,9 +262,9 @@ def _not_done(items: Sequence[Item], folder: PredictionFolder, report: Report, m
 def _predict_all(
     arguments: argparse.Namespace,
     chosen: _Chosen,
-    folder: PredictionFolder,
-    todo: Sequence[Item],
-    report: Report,
+    folder: "PredictionFolder",
+    todo: "Sequence[Item]",
+    report: "Report",
 ) -> None:
     """Predict images one after the other; others are read ahead and written behind in threads meanwhile."""
     from unet_studio.core.classes import UNLABELLED, write_classes_file
@@ -280,7 +285,7 @@ def _predict_all(
 
 
 def _predict_each(
-    model: "Model", settings: "PredictSettings", todo: Sequence[Item], writer: "_Writer", meter: Meter
+    model: "Model", settings: "PredictSettings", todo: "Sequence[Item]", writer: "_Writer", meter: Meter
 ) -> None:
     from unet_studio.formats.ahead import ahead
 
@@ -303,13 +308,14 @@ def _predict_each(
                 writer.put(item, source, image, found)
 
 
-def _unexpected(item: Item, error: Exception) -> StudioError:
+def _unexpected(item: "Item", error: Exception) -> StudioError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return StudioError(f"{item.path} can't be predicted: {reason}.", "Please report this with the image.")
 
 
-def _read(model: "Model", item: Item) -> "tuple[Source, NDArray[Any], Prepared]":
+def _read(model: "Model", item: "Item") -> "tuple[Source, NDArray[Any], Prepared]":
     """The image and what of its prediction needs no network."""
+    from unet_studio.commands.prediction_folder import source_of
     from unet_studio.core.image_io import read_image
 
     source, image = source_of(item.path), read_image(item.path)
@@ -329,12 +335,12 @@ class _Writer:
     """Writes masks in threads, told of in order; what is waiting is written when it is closed."""
 
     chosen: _Chosen
-    folder: PredictionFolder
-    report: Report
+    folder: "PredictionFolder"
+    report: "Report"
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS, "masks"))
     waiting: "deque[tuple[Item, Prediction, int, Future[None]]]" = field(default_factory=deque)
 
-    def put(self, item: Item, source: Source, image: "NDArray[Any]", found: "Prediction") -> None:
+    def put(self, item: "Item", source: "Source", image: "NDArray[Any]", found: "Prediction") -> None:
         """Write a mask soon. Raises StudioError where the disk takes no more."""
         future = self.pool.submit(self._write, item, source, image, found)
         self.waiting.append((item, found, image.nbytes + found.nbytes, future))
@@ -374,5 +380,5 @@ class _Writer:
                 raise told from error
             self.report.fail(item, told)
 
-    def _write(self, item: Item, source: Source, image: "NDArray[Any]", found: "Prediction") -> None:
+    def _write(self, item: "Item", source: "Source", image: "NDArray[Any]", found: "Prediction") -> None:
         self.folder.write(item, source, image, self.chosen.labels(found), found)

@@ -119,8 +119,6 @@ def _check_names(table: ClassTable) -> None:
         name = entry.name
         if name.strip().casefold() in VOID_NAMES:
             raise StudioError(f"A class is called {name!r}, which means no class here.", "Rename that class.")
-        if name != " ".join(name.split()):
-            raise StudioError(f"{LABEL_COLORS} can't hold the name {name!r}.", "Rename that class.")
 
 
 def _places(outgoing: Outgoing) -> dict[str, str]:
