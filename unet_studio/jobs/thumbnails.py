@@ -56,7 +56,7 @@ class Thumbnails(QObject):
             packed = stream.getvalue()
             if index:
                 index.put(name, stamp, packed, info.width, info.height)
-        return QImage.fromData(packed)
+        return unpacked(packed)
 
     def _open_index(self) -> ThumbnailIndex | None:
         if self._index is None and self._project.index_file is not None:
@@ -70,3 +70,19 @@ class Thumbnails(QObject):
     @Slot(object, object)
     def _failed(self, name: str, error: StudioError) -> None:
         self.failed.emit(name, error)
+
+
+def unpacked(packed: bytes) -> QImage:
+    """The picture in a JPEG; none where the bytes are no picture.
+
+    Pillow reads it, not Qt: QImage.fromData asks all of Qt's readers while it holds Python's lock, and the
+    one for SVG connects a signal. Where the window's thread disconnects one at that moment, each waits for
+    the other for ever.
+    """
+    try:
+        with Image.open(io.BytesIO(packed), formats=["JPEG"]) as picture:
+            width, height = picture.size
+            data = picture.convert("RGB").tobytes()
+    except OSError:
+        return QImage()
+    return QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
