@@ -1,5 +1,6 @@
 """Fixtures that all tests share: the real images, an offscreen Qt, and one torch thread."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Garbage is collected between tests, in this thread: a session of an earlier test that was collected while
+# another thread allocates would end its timers there, which Qt does not survive.
+gc.disable()
+GARBAGE = 20_000  # objects since the last collection
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +21,12 @@ def data() -> Path:
     if not folder:
         pytest.skip("UNET_STUDIO_DATA is not set")
     return Path(folder)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Collect garbage where there is enough of it."""
+    if gc.get_count()[0] > GARBAGE:
+        gc.collect()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
