@@ -24,14 +24,6 @@ WAIT = 20_000  # ms
 
 
 @pytest.fixture
-def session(qtbot):
-    made = Session()
-    made.predictor.auto = False
-    yield made
-    made.shut_down()
-
-
-@pytest.fixture
 def folder(tmp_path):
     """Pictures 0.png to 3.png; what is bright is painted in the first three, and approved in two of them."""
     made = make_folder(tmp_path / "images")

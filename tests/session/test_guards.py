@@ -20,15 +20,6 @@ from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project, Status
 from unet_studio.jobs import documents
-from unet_studio.session import Session
-
-
-@pytest.fixture
-def session(qtbot):
-    opened = Session()
-    opened.predictor.auto = False
-    yield opened
-    opened.shut_down()
 
 
 def opened(session, qtbot, folder):

@@ -6,15 +6,6 @@ from PIL import Image
 
 from tests.helpers import make_folder, picture, truth
 from unet_studio.core.classes import UNLABELLED
-from unet_studio.session import Session
-
-
-@pytest.fixture
-def session(qtbot):
-    opened = Session()
-    opened.predictor.auto = False
-    yield opened
-    opened.shut_down()
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def session(qtbot):
-    opened = Session()
-    opened.predictor.auto = False
-    yield opened
-    opened.shut_down()
-
-
-@pytest.fixture
 def project(folder, session, qtbot):
     """The folder, open in the session, with a small model in it."""
     make_model(folder / "unet-studio" / "models" / "small")

@@ -15,7 +15,6 @@ from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
 from unet_studio.formats.export_options import ExportOptions
 from unet_studio.formats.exporting import export_masks
-from unet_studio.session import Session
 
 # The left half is foreground and the right half background, surer from top to bottom: 0.5 to 1.
 SURE = np.linspace(128, 255, SHAPE[0]).astype(np.uint8)[:, None].repeat(SHAPE[1], axis=1)
@@ -25,14 +24,6 @@ SAID = (np.arange(SHAPE[1]) < SHAPE[1] // 2).astype(np.uint8)[None].repeat(SHAPE
 @pytest.fixture
 def folder(tmp_path):
     return make_folder(tmp_path / "images")
-
-
-@pytest.fixture
-def session(qtbot):
-    opened = Session()
-    opened.predictor.auto = False
-    yield opened
-    opened.shut_down()
 
 
 def begin(session, qtbot, folder, images=("0.png", "1.png"), third=False):

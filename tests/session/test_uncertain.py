@@ -9,17 +9,8 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.index import FactIndex
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.prediction import Prediction
-from unet_studio.session import Session
 
 SPOTS = (Rect(10, 10, 40, 40), Rect(60, 20, 80, 40), Rect(50, 80, 60, 90))
-
-
-@pytest.fixture
-def session(qtbot):
-    opened = Session()
-    opened.predictor.auto = False
-    yield opened
-    opened.shut_down()
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.project import Project
+from unet_studio.core.words import count
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.writer import Writer
+from unet_studio.session.pace import seconds_left, watching
 
 if TYPE_CHECKING:
     from unet_studio.formats.export_options import ExportOptions
     from unet_studio.formats.exporting import ExportReport
     from unet_studio.session.session import Session
 
-TELLING = 0.1  # s between two words about how far it is
 SAVING = 30.0  # s that an export waits for unsaved work
-GUESSING = 0.5  # s of work after which it is guessed how long the rest takes
 
 
 Kind = Literal["plan", "count", "run"]
@@ -60,7 +60,6 @@ class _Job:
     writer: Writer
     stop: threading.Event
     since: float = math.nan
-    told: float = -math.inf
 
 
 class Exporter(QObject):
@@ -188,17 +187,8 @@ class Exporter(QObject):
         return work[job.kind](job.project, wish.format_name, wish.destination, wish.options, advance)
 
     def _watching(self, job: _Job) -> Callable[[int, int], None]:
-        """What the engine calls at every step: tells how far it is now and then, ends what nobody wants."""
-
-        def advance(done: int, total: int) -> None:
-            if job.stop.is_set():
-                raise Cancelled
-            now = time.monotonic()
-            if now - job.told > TELLING:
-                job.told = now
-                self._worked.emit(job, done, total)
-
-        return advance
+        """What the engine calls at every step."""
+        return watching(job.stop, lambda done, total: self._worked.emit(job, done, total))
 
     @Slot(object, int, int)
     def _tell(self, job: _Job, done: int, total: int) -> None:
@@ -215,8 +205,7 @@ class Exporter(QObject):
         elif job is self._run:
             self._finish()
             meanwhile = tuple(name for name in found.images if name in self._touched)
-            masks = "1 mask" if len(found.images) == 1 else f"{len(found.images):,} masks"
-            self._session.message.emit(f"{masks} exported to {found.destination}.")
+            self._session.message.emit(f"{count(len(found.images), 'mask')} exported to {found.destination}.")
             self.exported.emit(Exported(job.wish, found, meanwhile))
 
     @Slot(object, object)
@@ -240,10 +229,3 @@ class Exporter(QObject):
         """Other thresholds hold: the mask of any image may be another one now."""
         if self._run is not None:
             self._touched.update(self._session.images)
-
-
-def seconds_left(seconds: float, done: int, total: int) -> float:
-    """How long the rest takes, when so much took so many seconds; NaN where that can't be told yet."""
-    if seconds < GUESSING or done <= 0:
-        return math.nan
-    return seconds * max(0, total - done) / done

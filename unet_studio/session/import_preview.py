@@ -15,6 +15,7 @@ from PySide6.QtGui import QImage
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.project import Project
 from unet_studio.jobs.tasks import TaskThread
+from unet_studio.session.pace import watching
 
 if TYPE_CHECKING:
     from unet_studio.formats.examination import Examination
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from unet_studio.formats.import_plan import ImportPlan
     from unet_studio.session.session import Session
 
-TELLING = 0.1  # s between two words about how far it is
 FIRST_LOOK, LONGEST_LOOK = 4, 400  # images that are drawn before what else is asked for gets its turn
 LOOK_SECONDS = 0.3  # that one such look should take
 
@@ -65,7 +65,6 @@ class _Look:
     project: Project
     wish: ImportWish
     stop: threading.Event
-    told: float = 0.0
 
 
 @dataclass(eq=False)
@@ -160,17 +159,8 @@ class ImportPreview(QObject):
         self._thread.submit(look, lambda: _plan(look, known, self._watching(look)))
 
     def _watching(self, look: _Look) -> Callable[[int, int], None]:
-        """What the thread calls at every image: tells how far it is, and ends what nobody waits for."""
-
-        def advance(done: int, total: int) -> None:
-            if look.stop.is_set():
-                raise Cancelled
-            now = time.monotonic()
-            if now - look.told > TELLING:
-                look.told = now
-                self._worked.emit(look, done, total)
-
-        return advance
+        """What the thread calls at every image."""
+        return watching(look.stop, lambda done, total: self._worked.emit(look, done, total))
 
     @Slot(object, int, int)
     def _tell(self, look: _Look, done: int, total: int) -> None:

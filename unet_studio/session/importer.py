@@ -16,10 +16,12 @@ from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.project import Project
 from unet_studio.core.restoring import ChangedSinceError, Undone, undo
 from unet_studio.core.snapshots import Snapshot, accept, broken_off, last_undoable
+from unet_studio.core.words import count
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.writer import Writer
-from unet_studio.session.exporter import SAVING, seconds_left
-from unet_studio.session.import_preview import TELLING, ImportPreview, ImportWish, plan_of_wish
+from unet_studio.session.exporter import SAVING
+from unet_studio.session.import_preview import ImportPreview, ImportWish, plan_of_wish
+from unet_studio.session.pace import seconds_left, watching
 
 if TYPE_CHECKING:
     from unet_studio.formats.import_plan import ImportPlan
@@ -67,7 +69,6 @@ class _Job:
     changed: str = "refuse"
     stop: threading.Event = field(default_factory=threading.Event)
     since: float = 0.0
-    told: float = 0.0
     done: int = 0
     total: int = 0
 
@@ -228,16 +229,12 @@ class Importer(QObject):
         return undo(job.project, job.snapshot, job.changed, self._watching(job))
 
     def _watching(self, job: _Job) -> Callable[[int, int], None]:
-        """What the engine calls at every image: tells how far it is now and then, and stops it."""
+        """What the engine calls at every image."""
+        watch = watching(job.stop, lambda done, total: self._worked.emit(job, done, total))
 
         def advance(done: int, total: int) -> None:
             job.done, job.total = done, total
-            if job.stop.is_set():
-                raise Cancelled
-            now = time.monotonic()
-            if now - job.told > TELLING:
-                job.told = now
-                self._worked.emit(job, done, total)
+            watch(done, total)
 
         return advance
 
@@ -255,13 +252,15 @@ class Importer(QObject):
         elif isinstance(key, _Job) and key is self._job:
             self._finish(key)
             if isinstance(found, Undone):
-                self._session.message.emit(f"The import was taken back, in {_images(len(found.images))}.")
+                self._session.message.emit(
+                    f"The import was taken back, in {count(len(found.images), 'image')}."
+                )
                 self.undone.emit(found)
             elif isinstance(found, Halted):
                 self._session.message.emit("The import was cancelled.")
                 self.halted.emit(found)
             else:
-                self._session.message.emit(f"Masks of {_images(len(found.report.imported))} came in.")
+                self._session.message.emit(f"Masks of {count(len(found.report.imported), 'image')} came in.")
                 self.imported.emit(found)
 
     @Slot(object, object)
@@ -310,11 +309,6 @@ def _broken(project: Project) -> Snapshot | None:
     """An import that was killed; only the writer of a project may ask."""
     found = broken_off(project) if project.read_only is None else None
     return found if found is not None and found.kind == "import" else None
-
-
-def _images(number: int) -> str:
-    """ "1 image", "3 images"."""
-    return "1 image" if number == 1 else f"{number:,} images"
 
 
 def _wish(job: _Job) -> ImportWish:

@@ -21,6 +21,7 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.operations import OPERATIONS, Operation
 from unet_studio.core.project import Project
 from unet_studio.core.rewriting import Prepared, prepare
+from unet_studio.core.words import count
 from unet_studio.jobs.tasks import TaskThread
 
 if TYPE_CHECKING:
@@ -289,8 +290,7 @@ class Operator(QObject):
             self._session.message.emit(f"{name}: there is nothing to change.")
             return
         self._session.editor.edit(lambda document: document.land(name, prepared.plan))
-        pixels = "1 pixel" if prepared.pixels == 1 else f"{prepared.pixels:,} pixels"
-        places = "1 place" if prepared.places == 1 else f"{prepared.places:,} places"
+        pixels, places = count(prepared.pixels, "pixel"), count(prepared.places, "place")
         self._session.message.emit(f"{name} changed {pixels} in {places}.")
 
     def _finish(self) -> None:

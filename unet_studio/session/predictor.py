@@ -19,6 +19,7 @@ from unet_studio.core.prediction_files import read_made
 from unet_studio.core.prediction_store import GIGABYTE, Tidied, keep_within
 from unet_studio.core.prediction_wish import PredictionWish
 from unet_studio.core.project import Project, Status
+from unet_studio.core.words import count
 from unet_studio.jobs.prediction import BATCH, CURRENT, NEIGHBOUR, PredictionQueue, Request
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.session.prediction_run import Pace, PredictionState, Report
@@ -537,7 +538,7 @@ class Predictor(QObject):
         report = self.report
         if batching and not self._batch:
             failed = f"; {len(report.failures):,} failed, see the Model panel" if report.failures else ""
-            images = "1 image" if report.done == 1 else f"{report.done:,} images"
+            images = count(report.done, "image")
             self._session.message.emit(f"{images} predicted{failed}.")
         self.reportChanged.emit()
         if batching or self._written > TIDY_SHARE * self.kept_gb * GIGABYTE:

@@ -16,7 +16,8 @@ from unet_studio.core.statistics import ImageStatistics, measure, write_statisti
 from unet_studio.core.statistics_columns import Columns
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.writer import Writer
-from unet_studio.session.exporter import SAVING, seconds_left
+from unet_studio.session.exporter import SAVING
+from unet_studio.session.pace import seconds_left
 
 if TYPE_CHECKING:
     from unet_studio.formats.export_options import ExportOptions

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -53,6 +54,21 @@ def button(text: str, tip: str, handler: Callable[[], object], icon: str = "", r
     if icon:
         icons().bind(made.setIcon, icon, {"primary": "on_accent", "link": "accent"}.get(role, "text"))
     made.clicked.connect(lambda _checked=False: handler())
+    return made
+
+
+def combo(name: str, called: str, tip: str, least: int) -> QComboBox:
+    """A list to choose from, at least so many characters wide however long its entries are.
+
+    name: for scripts and tests. called: for screen readers.
+    """
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setAccessibleName(called)
+    made.setToolTip(tip)
+    made.setMaxVisibleItems(20)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(least)
     return made
 
 

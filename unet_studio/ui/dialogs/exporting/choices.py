@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QVBoxLayout, QWidget
 
 from unet_studio.core.project import Status
 from unet_studio.session import Session
@@ -14,7 +14,7 @@ from unet_studio.ui.dialogs.exporting.format_words import purpose
 from unet_studio.ui.dialogs.messages import ask_file_to_write, ask_folder
 from unet_studio.ui.pixel_size_field import PixelSizeField
 from unet_studio.ui.section import Section
-from unet_studio.ui.widgets import button, form, label, row
+from unet_studio.ui.widgets import button, combo, form, label, row
 
 if TYPE_CHECKING:
     from unet_studio.formats.table import Format
@@ -49,11 +49,11 @@ class Choices(QWidget):
         self._formats: Mapping[str, Format] = WRITTEN
         self._selected: Sequence[str] = ()
         self._places: dict[str, str] = {}  # what a person chose, by format
-        self.format = self._combo("export_format", "Format", "How the masks are written")
+        self.format = combo("export_format", "Format", "How the masks are written", 10)
         self.purpose = label("", "muted")
         self.loses = label("", "warning")
-        self.which = self._combo("export_images", "Images", "Which images are written")
-        self.layer = self._combo("export_layer", "Layer", "What is written of each image")
+        self.which = combo("export_images", "Images", "Which images are written", 10)
+        self.layer = combo("export_layer", "Layer", "What is written of each image", 10)
         self.destination = QLineEdit()
         self.destination.setObjectName("export_destination")
         self.browse = button("Choose…", "Choose where to write to", self._browse)
@@ -79,8 +79,8 @@ class Choices(QWidget):
             "Replace changed files",
             "Also replace files of an earlier export that somebody changed since",
         )
-        self.copies = self._combo("export_copies", "Copies of the images", "Whether the images go along")
-        self.model = self._combo("export_model", "Predictions of", "Whose stored predictions count")
+        self.copies = combo("export_copies", "Copies of the images", "Whether the images go along", 10)
+        self.model = combo("export_model", "Predictions of", "Whose stored predictions count", 10)
         self.pixel_size = PixelSizeField(session)
         self.class_names = ClassNames()
         self.classes = Section(
@@ -92,16 +92,6 @@ class Choices(QWidget):
         self._fill()
         self._build()
         self._connect()
-
-    def _combo(self, name: str, called: str, tip: str) -> QComboBox:
-        made = QComboBox()
-        made.setObjectName(name)
-        made.setAccessibleName(called)
-        made.setToolTip(tip)
-        made.setMaxVisibleItems(20)
-        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        made.setMinimumContentsLength(10)
-        return made
 
     def _tick(self, name: str, text: str, tip: str) -> QCheckBox:
         made = QCheckBox(text)
@@ -157,8 +147,8 @@ class Choices(QWidget):
 
     def _connect(self) -> None:
         self.format.currentIndexChanged.connect(self._format_changed)
-        for combo in (self.which, self.layer, self.copies, self.model):
-            combo.currentIndexChanged.connect(self._tell)
+        for choice in (self.which, self.layer, self.copies, self.model):
+            choice.currentIndexChanged.connect(self._tell)
         for tick in (self.statistics, self.overlay, self.side_by_side, self.overwrite):
             tick.toggled.connect(self._tell)
         self.split_folders.toggled.connect(self._split_changed)
@@ -351,10 +341,10 @@ class Choices(QWidget):
         places = stored.get("places")
         if isinstance(places, dict):
             self._places = {str(name): str(text) for name, text in places.items()}
-        for combo, key in ((self.format, "format"), (self.layer, "layer"), (self.which, "which")):
-            place = combo.findData(stored.get(key))
+        for choice, key in ((self.format, "format"), (self.layer, "layer"), (self.which, "which")):
+            place = choice.findData(stored.get(key))
             if place >= 0:
-                combo.setCurrentIndex(place)
+                choice.setCurrentIndex(place)
         self.copies.setCurrentIndex(max(0, self.copies.findText(str(stored.get("copies")))))
         renames = stored.get("renames")
         if isinstance(renames, dict):

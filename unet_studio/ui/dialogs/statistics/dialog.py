@@ -8,7 +8,6 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDialog,
     QHeaderView,
     QLineEdit,
@@ -31,7 +30,7 @@ from unet_studio.ui.dialogs.messages import ask_file_to_write
 from unet_studio.ui.dialogs.statistics.table import RIGHT, StatisticsTable
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.pixel_size_field import PixelSizeField
-from unet_studio.ui.widgets import Note, button, fit_to_screen, label, row
+from unet_studio.ui.widgets import Note, button, combo, fit_to_screen, label, row
 from unet_studio.ui.words import count, duration
 
 REST_MS = 200  # after the last letter typed before the table is searched
@@ -53,9 +52,9 @@ class StatisticsDialog(QDialog):
         self.setWindowTitle("Statistics")
         self._session, self._files = session, files
         self.model = StatisticsTable(self)
-        self.which = self._combo("statistics_images", "Images", "Which images are measured")
-        self.layer = self._combo("statistics_layer", "Layer", "What is measured of each image")
-        self.classes = self._combo("statistics_class", "Filter by class", "Show only this class")
+        self.which = combo("statistics_images", "Images", "Which images are measured", 8)
+        self.layer = combo("statistics_layer", "Layer", "What is measured of each image", 8)
+        self.classes = combo("statistics_class", "Filter by class", "Show only this class", 8)
         self.search = QLineEdit()
         self.present = QCheckBox("Only where there are any")
         self.pixel_size = PixelSizeField(session)
@@ -89,16 +88,6 @@ class StatisticsDialog(QDialog):
         self.measure()
 
     # -- building -----------------------------------------------------------------------------------------
-
-    def _combo(self, name: str, called: str, tip: str) -> QComboBox:
-        made = QComboBox()
-        made.setObjectName(name)
-        made.setAccessibleName(called)
-        made.setToolTip(tip)
-        made.setMaxVisibleItems(20)
-        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        made.setMinimumContentsLength(8)
-        return made
 
     def _build(self) -> None:
         self._build_table()
@@ -189,8 +178,8 @@ class StatisticsDialog(QDialog):
 
     def _connect(self) -> None:
         session, statistician = self._session, self._session.statistician
-        for combo in (self.which, self.layer):
-            combo.activated.connect(self.measure)
+        for choice in (self.which, self.layer):
+            choice.activated.connect(self.measure)
         self.classes.currentIndexChanged.connect(self._filter)
         self.present.toggled.connect(self._filter)
         self.search.textChanged.connect(self._typed)

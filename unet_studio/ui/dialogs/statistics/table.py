@@ -14,6 +14,7 @@ from unet_studio.core.pixel_size import PixelSize
 from unet_studio.core.statistics import ImageStatistics
 from unet_studio.core.statistics_columns import Columns, Totals, add_up
 from unet_studio.ui.dialogs.operation import swatch
+from unet_studio.ui.words import count
 
 Index = QModelIndex | QPersistentModelIndex
 Value = float | int
@@ -260,7 +261,7 @@ class StatisticsTable(QAbstractTableModel):
     def total(self, column: int) -> str:
         """What the last line says: the rows added up."""
         if column == 0:
-            return "1 image" if self.totals.images == 1 else f"{self.totals.images:,} images"
+            return count(self.totals.images, "image")
         if column == 1:
             return self._class or ("all classes" if self.classes else "")
         shown = self._shown[column - 2]
