@@ -48,7 +48,8 @@ class Augmentation:
 
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": Augmentation(),
-    "flips": Augmentation(mirror=True),
+    "mirror": Augmentation(mirror=True),
+    "flips": Augmentation(mirror=True, upside_down=True),
     "photos": Augmentation(
         mirror=True,
         rotation=15,

@@ -19,6 +19,23 @@ DEFAULT_RECIPE = "fine-tune"
 # as the images are of the same kind; and how the encoder learnt, as what protects a pretrained one keeps a
 # plain U-Net from learning (a gain of 0.022 in Dice instead of 0.064 on the sample project).
 INHERITED = ("augmentation", "encoder_lr_factor", "freeze_encoder_statistics")
+# The data sets that `training` reads in their original layouts (see docs/datasets.md); its table has a reader
+# for each name. They stand here because the command and the window never import `training`.
+DATA_SETS = (
+    "ade20k",
+    "apolloscape",
+    "bdd100k",
+    "camvid",
+    "carla",
+    "cityscapes",
+    "coco-stuff",
+    "human-segmentation",
+    "mapillary-vistas",
+    "oxford-pets",
+    "oxford-pets-cats",
+    "oxford-pets-dogs",
+    "voc2012",
+)
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -142,13 +159,36 @@ class TrainingConfig:
         choices=("auto", "none", "factor", "long_side", "stretch"),
     )
     size: tuple[float, ...] = _setting((), "The factor, the long side, or height and width.", "factor or px")
+    scaling: str = _setting(
+        "auto",
+        "Pixel values. auto: by the statistics of ImageNet or of the images; unit: 0 to 1, nothing else.",
+        choices=("auto", "unit"),
+    )
+    sampling: str = _setting(
+        "auto",
+        "What a patch is. whole: an image as it is scaled; auto: whole where images are stretched to one size.",
+        choices=("auto", "patches", "whole"),
+    )
+    rare_classes: float = _setting(
+        0.1,
+        "Images of classes that fewer than this share of the images show are drawn more often; 0: never.",
+        low=0.0,
+        high=1.0,
+    )
     patch: int = _setting(0, "Side of the training patches, 0 for automatic.", "px", low=0, high=2048)
     batch: int = _setting(0, "Patches a step, 0 for automatic.", "patches", low=0, high=1024)
     augmentation: str = _setting(
         "photos",
         "How patches are varied.",
-        choices=("none", "flips", "photos", "microscopy", "aerial", "documents"),
+        choices=("none", "mirror", "flips", "photos", "microscopy", "aerial", "documents"),
         advanced=False,
+    )
+
+    overfit: int = _setting(
+        0,
+        "Sanity check: learn so many images by heart, unvaried, and be measured on them; 0: don't.",
+        "images",
+        low=0,
     )
 
     steps: int = _setting(0, "Length of the training, 0 for automatic.", "steps", low=0, advanced=False)
