@@ -5,6 +5,7 @@ Forms, the command line's --set and the recipes (core/recipes/*.toml) are all re
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
@@ -41,10 +42,10 @@ TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True)
 class TrainingSource:
-    """Where the samples come from: a project folder, or a folder of images beside a folder of masks.
+    """Where the samples come from: a project, a folder of images beside one of masks, or a known data set.
 
-    project_dir: where the project's own files are, if not inside it. classes: a classes.json; split: a
-    split.json. All are absolute paths as text.
+    project_dir: where the project's own files are, if not inside it. dataset: one of DATA_SETS; root: its
+    folder. classes: a classes.json; split: a split.json. All but dataset are absolute paths as text.
     """
 
     project: str | None = None
@@ -53,6 +54,16 @@ class TrainingSource:
     masks: str | None = None
     classes: str | None = None
     split: str | None = None
+    dataset: str | None = None
+    root: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset is not None and self.dataset not in DATA_SETS:
+            near = difflib.get_close_matches(self.dataset.lower(), DATA_SETS, 1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise StudioError(
+                f"There is no data set {self.dataset!r}.", f"{hint}It is one of {', '.join(DATA_SETS)}."
+            )
 
     @classmethod
     def of_project(cls, folder: Path, project_dir: Path | None = None) -> "TrainingSource":
@@ -71,6 +82,11 @@ class TrainingSource:
             split=_absolute(split),
         )
 
+    @classmethod
+    def of_data_set(cls, name: str, root: Path, split: Path | None = None) -> "TrainingSource":
+        """Learn from a data set in its original layout; see DATA_SETS."""
+        return cls(dataset=name, root=_absolute(root), split=_absolute(split))
+
     def to_json(self) -> dict[str, str]:
         """Only what is given."""
         return {key: value for key, value in asdict(self).items() if value is not None}
@@ -79,7 +95,10 @@ class TrainingSource:
     def from_json(cls, value: Any) -> "TrainingSource":
         """The inverse of to_json."""
         if not isinstance(value, Mapping):
-            raise StudioError(f'"source" is {value!r}.', 'Write {"project": folder} or {"images", "masks"}.')
+            raise StudioError(
+                f'"source" is {value!r}.',
+                'Write {"project": folder}, {"images", "masks"} or {"dataset", "root"}.',
+            )
         known = [entry.name for entry in fields(cls)]
         for key in value:
             if key not in known:
@@ -121,6 +140,27 @@ class TrainingConfig:
     )
     classes: tuple[str, ...] = _setting(
         (), "Names of the classes to learn; empty for all. Others count as background, or not at all."
+    )
+    values: str = _setting(
+        "",
+        'What pixel values of masks mean, such as "1=pet,2=background,3=pet". "ignore" is no class; the '
+        'value "*" stands for all others.',
+    )
+    border: str = _setting(
+        "ignore",
+        "What the border of objects in a trimap becomes: part of the object, unknown, or background.",
+        choices=("ignore", "class", "background"),
+    )
+    shares: tuple[float, ...] = _setting(
+        (),
+        "Shares of a new split: train, val and maybe test, such as 0.6,0.2,0.2. Empty: the split that there "
+        "is, else a sixth validates.",
+    )
+    split_seed: int = _setting(0, "Start of the random numbers of a new split; 0 is one like any other.")
+    group_by: str = _setting(
+        "",
+        "A regular expression: images in whose names its first group finds the same text stay in one part of "
+        "a new split.",
     )
 
     init: str = _setting(
@@ -239,6 +279,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for entry in fields(self):
             _check(entry, getattr(self, entry.name))
+        _check_split(self)
         needed = {"factor": 1, "long_side": 1, "stretch": 2}.get(self.resize, 0)
         if needed and (len(self.size) != needed or min(self.size) <= 0):
             raise StudioError(
@@ -371,6 +412,25 @@ def _parse(entry: "Field[Any]", text: str) -> Any:
         return kind(text)
     except (ValueError, KeyError) as error:
         raise StudioError(f"{entry.name} can't be {text!r}.", entry.metadata["help"]) from error
+
+
+def _check_split(config: TrainingConfig) -> None:
+    """Raise StudioError where the settings of a new split can't be meant."""
+    shares = config.shares
+    if shares and (
+        len(shares) not in (2, 3) or min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=0.01)
+    ):
+        raise StudioError(
+            f"shares can't be {list(shares)}.", "Give two or three shares that add up to 1, such as 0.8,0.2."
+        )
+    if shares and min(shares[:2]) <= 0:
+        raise StudioError(f"shares can't be {list(shares)}.", "Training and validation need a share each.")
+    try:
+        re.compile(config.group_by)
+    except re.error as error:
+        raise StudioError(
+            f"group_by is no regular expression: {error}.", r"For example --set 'group_by=^(\w+?)_'."
+        ) from error
 
 
 def _check(entry: "Field[Any]", value: Any) -> None:
