@@ -1,6 +1,7 @@
 """The model panel: choose a model, see whether it fits, predict and cancel."""
 
 from dataclasses import replace
+from pathlib import PurePath
 
 import pytest
 from PySide6.QtCore import Qt
@@ -10,7 +11,8 @@ from tests.ui.conftest import paint_all, shown
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.prediction_wish import PredictionWish
-from unet_studio.session import PredictionState, Session
+from unet_studio.session import Failure, PredictionState, Session
+from unet_studio.ui.panels.failure_list import ROWS, FailureList, FailureView
 from unet_studio.ui.panels.model import made_details, made_text
 from unet_studio.ui.panels.prediction_options import PredictionOptions
 from unet_studio.ui.panels.queue import pace_text
@@ -129,12 +131,43 @@ def test_what_failed_is_listed_with_its_reason_and_a_click_opens_the_image(opene
     qtbot.waitUntil(panel.queue.report.isVisible)
     assert panel.queue.summary.text() == "2 images failed, 0 predicted"
     first = panel.queue.failures.index(0, 0)
-    assert first.data() == "2.png\n2.png is broken."
+    assert first.data() == "2.png\nIt is broken."
     assert "Copy it again." in first.data(Qt.ItemDataRole.ToolTipRole)
     panel.queue.view.clicked.emit(first)
     shown(qtbot, session, "2.png")
     panel.queue.dismiss.click()
     qtbot.waitUntil(lambda: not panel.queue.report.isVisible())
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown_as"),
+    [
+        ("{path} is broken, or no image.", "It is broken, or no image."),
+        ("No memory is left for {path}.", "No memory is left for it."),
+        ("a/2.png is gone.", "It is gone."),
+        ("The model is gone.", "The model is gone."),
+    ],
+)
+def test_a_reason_begins_with_what_tells_something_not_with_the_path(reason, shown_as):
+    folder = PurePath("/home/somebody/pictures")
+    failures = FailureList()
+    failures.show([Failure("a/2.png", reason.format(path=folder / "a/2.png"), "Copy it.")], folder)
+    row = failures.index(0, 0)
+    assert row.data() == f"a/2.png\n{shown_as}"
+    tip = row.data(Qt.ItemDataRole.ToolTipRole)
+    assert tip == f"a/2.png\n{reason.format(path=folder / 'a/2.png')}\nCopy it."
+
+
+def test_the_list_of_failures_shows_whole_rows(qtbot):
+    failures = FailureList()
+    view = FailureView(failures)
+    qtbot.addWidget(view)
+    view.resize(200, 50)
+    for number in (1, 4, 9):
+        failures.show(Failure(f"{place}.png", f"{place}.png is broken.") for place in range(number))
+        view.show()
+        last = view.visualRect(failures.index(min(number, ROWS) - 1, 0))
+        assert view.viewport().rect().bottom() == last.bottom()
 
 
 def test_what_failed_can_be_tried_again(opened, panel, qtbot):

@@ -71,7 +71,7 @@ class Docks:
         model.raise_()
         left, right = _between(window.width() // 6, LEFT), _between(window.width() // 5, RIGHT)
         window.resizeDocks([files, classes], [left, right], Qt.Orientation.Horizontal)
-        heights = [window.height() * part // 10 for part in (2, 3, 5)]
+        heights = [window.height() * part // 10 for part in (2, 4, 4)]
         window.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
         QTimer.singleShot(0, window, self._show_tabs)
 

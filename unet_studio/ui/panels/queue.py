@@ -92,7 +92,8 @@ class QueueSection(QWidget):
         self.notes.setVisible(bool(report.notes))
         self.report.setVisible(bool(report.failures))
         if report.failures or self.failures.rowCount():
-            self.failures.show(report.failures.values())
+            project = self._session.project
+            self.failures.show(report.failures.values(), project.image_root if project else None)
         self.summary.setText(f"{count(len(report.failures), 'image')} failed, {report.done:,} predicted")
 
     def _try_again(self) -> None:
