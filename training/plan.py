@@ -1,5 +1,6 @@
 """Filling in what the settings leave open: scale, patch, batch, steps, from the data and the device."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,14 +69,21 @@ def make_plan(
     sizes = [resized_shape((sample.height, sample.width), preprocessing) for sample in train]
     largest = max(max(size) for size in sizes)
     patch = config.patch or min(PATCHES.get(kind, OTHER_PATCH), _up_to_32(largest))
-    steps = config.steps or STEP_RULES[kind == "cpu", pretrained].steps(len(train))
-    return Plan(
-        preprocessing=preprocessing,
-        patch=patch,
-        batch=config.batch or BATCHES.get(kind, OTHER_BATCH),
-        steps=steps,
-        evaluate_every=config.evaluate_every or max(1, min(steps, max(15, -(-steps // VALIDATIONS)))),
-    )
+    batch = config.batch or BATCHES.get(kind, OTHER_BATCH)
+    plan = Plan(preprocessing, patch, batch, 0, 0)
+    return _with_steps(plan, config, len(train), STEP_RULES[kind == "cpu", pretrained])
+
+
+def _with_steps(plan: Plan, config: TrainingConfig, images: int, rule: StepRule) -> Plan:
+    """The plan with its length, for so many training images and the plan's batch.
+
+    steps and epochs: whichever ends first; neither: the rule. A pass shows a patch an image.
+    """
+    passes = math.ceil(config.epochs * images / (plan.batch * config.accumulate)) if config.epochs else 0
+    given = [count for count in (config.steps, passes) if count]
+    steps = min(given) if given else rule.steps(images)
+    every = config.evaluate_every or max(1, min(steps, max(15, -(-steps // VALIDATIONS))))
+    return replace(plan, steps=steps, evaluate_every=every)
 
 
 def choose_preprocessing(config: TrainingConfig, data: FrozenData) -> Preprocessing:

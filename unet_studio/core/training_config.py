@@ -216,7 +216,21 @@ class TrainingConfig:
         high=1.0,
     )
     patch: int = _setting(0, "Side of the training patches, 0 for automatic.", "px", low=0, high=2048)
-    batch: int = _setting(0, "Patches a step, 0 for automatic.", "patches", low=0, high=1024)
+    batch: int = _setting(
+        0,
+        "Patches computed at once, 0 for automatic: on a GPU what its memory holds. Several processes share "
+        "them.",
+        "patches",
+        low=0,
+        high=1024,
+    )
+    accumulate: int = _setting(
+        1,
+        "Batches that one step learns from, as from one large batch: for networks that need more memory.",
+        "batches",
+        low=1,
+        high=1024,
+    )
     augmentation: str = _setting(
         "photos",
         "How patches are varied.",
@@ -232,6 +246,12 @@ class TrainingConfig:
     )
 
     steps: int = _setting(0, "Length of the training, 0 for automatic.", "steps", low=0, advanced=False)
+    epochs: float = _setting(
+        0.0,
+        "Length in passes over the training images, 0 for none; with steps, whichever ends first.",
+        "passes",
+        low=0.0,
+    )
     minutes: float = _setting(
         0.0, "Time limit, 0 for none; the learning rate falls in time for it.", "min", low=0, advanced=False
     )
@@ -244,9 +264,43 @@ class TrainingConfig:
     loss: str = _setting(
         "auto",
         "What is minimised. auto: bce+dice for two classes, ce+dice for more.",
-        choices=("auto", "bce", "ce", "dice", "bce+dice", "ce+dice"),
+        choices=(
+            "auto",
+            "bce",
+            "ce",
+            "dice",
+            "focal",
+            "tversky",
+            "bce+dice",
+            "ce+dice",
+            "focal+dice",
+        ),
     )
+    class_weights: str = _setting(
+        "none",
+        "How much a pixel of each class counts. balanced: rare classes more, by the root of their rarity, "
+        "at most 10 times as much.",
+        choices=("none", "balanced"),
+    )
+    weights: tuple[float, ...] = _setting(
+        (), "The weight of every class, the background's first; empty for what class_weights says."
+    )
+    label_smoothing: float = _setting(
+        0.0, "Share of a label that goes to the other classes, in bce and ce alone.", low=0.0, high=0.5
+    )
+    focal_gamma: float = _setting(
+        2.0, "Focal loss: how little pixels count that are right already.", low=0.0, high=10.0
+    )
+    tversky_alpha: float = _setting(0.3, "Tversky loss: price of false alarms.", low=0.01, high=10.0)
+    tversky_beta: float = _setting(0.7, "Tversky loss: price of what is missed.", low=0.01, high=10.0)
     optimiser: str = _setting("adamw", "Optimiser.", choices=("adamw", "adam", "sgd", "rmsprop"))
+    momentum: float = _setting(
+        -1.0,
+        "Share of the earlier gradients kept: of sgd (Nesterov's) and rmsprop; Adam's first beta. Below 0: "
+        "as usual, 0.9, and none for rmsprop.",
+        low=-1.0,
+        high=0.9999,
+    )
     learning_rate: float = _setting(1e-3, "Highest learning rate.", low=0.0)
     encoder_lr_factor: float = _setting(
         0.1, "Learning rate of a pretrained encoder, as a share of the others'; 0 freezes it.", low=0.0
