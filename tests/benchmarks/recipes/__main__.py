@@ -1,0 +1,167 @@
+"""Every figure of the training module, one command each: `python -m tests.benchmarks.recipes NAME`.
+
+It trains, predicts and evaluates with the program's own commands, as processes, and prints a table in
+Markdown with the commands that led to it; OUT/NAME.json holds everything. Parts that are finished are kept:
+the same command goes on where it was stopped, and tries again what failed. One part's failure does not stop
+the others; the exit status is then 1.
+
+Minutes are those of the run's own clock (the setting `minutes`), validations included. With one thread a
+training that has a core to itself takes as many processor minutes; the tables show both, the processor's of
+the whole command with starting, reading and writing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.recipes import by_split, few_shot, partial_labels, persons
+from tests.benchmarks.recipes.book import Book, Options
+from tests.benchmarks.recipes.by_split import Trial
+from tests.benchmarks.recipes.processes import ROOT, adopt_orphans
+from tests.benchmarks.recipes.tables import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: how it is made, and how long and with which seeds unless said otherwise."""
+
+    run: Callable[[Book], Table]
+    about: str
+    minutes: float
+    seeds: tuple[int, ...] = (0,)
+
+
+FIGURES = {
+    "persons": Figure(persons.run, "human_seg, one 80/20 split, beside the write-up's recipe", 40),
+    "human-seg": Figure(
+        partial(by_split.run, trial=Trial("human_seg")), "human_seg, its split, default recipe", 15, (0, 1, 2)
+    ),
+    "em-vnc": Figure(
+        partial(by_split.run, trial=Trial("em_vnc", sets=("augmentation=microscopy",))),
+        "em_vnc, its split, default recipe with the microscopy preset",
+        10,
+    ),
+    "facade": Figure(
+        partial(by_split.run, trial=Trial("facade_ccby")), "facade_ccby, its split, default recipe", 10
+    ),
+    "partial-labels": Figure(partial_labels.run, "strokes on 20 images, beside them finished", 3, (0, 1, 2)),
+    "few-shot": Figure(few_shot.run, "human_seg with 5, 10, 20 images, beside naive training", 3, (0, 1, 2)),
+}
+
+
+def main(words: list[str]) -> int:
+    """Make one figure; returns the exit status."""
+    given = parse(words)
+    figure = FIGURES[given.name]
+    options = Options(
+        minutes=figure.minutes if given.minutes is None else given.minutes,
+        seeds=figure.seeds if given.seeds is None else given.seeds,
+        threads=given.threads,
+        size=given.size,
+        out=given.out.absolute(),
+        data=Path(given.data).absolute(),
+        sets=tuple(given.set),
+        only=given.only,
+    )
+    adopt_orphans()
+    book = Book(given.name, options, say)
+    book.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        table = figure.run(book)
+    except FileNotFoundError as error:
+        say(str(error))
+        return 2
+    value = record(book, table, words)
+    (options.out / f"{given.name}.json").write_text(json.dumps(value, indent=1, allow_nan=True))
+    print(text(value, table))
+    return 1 if book.failures else 0
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The command line's words."""
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.recipes", description=__doc__)
+    listed = "; ".join(f"{name}: {figure.about} ({figure.minutes:g} min)" for name, figure in FIGURES.items())
+    parser.add_argument("name", choices=FIGURES, metavar="NAME", help=listed)
+    parser.add_argument("--minutes", type=float, help="of each training; else the figure's own")
+    parser.add_argument("--seeds", type=seeds, help="for example 0,1,2; else the figure's own")
+    parser.add_argument("--threads", type=int, default=1, help="of each training (1)")
+    parser.add_argument(
+        "--size", type=int, default=256, help="persons: side of the network's input, px (256)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="where everything goes (figures)")
+    parser.add_argument("--data", default=os.environ.get("UNET_STUDIO_DATA", "."), help="the real images")
+    parser.add_argument("--only", default="", metavar="TEXT", help="parts whose name contains it")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="in every training")
+    return parser.parse_args(words)
+
+
+def seeds(words: str) -> tuple[int, ...]:
+    """Numbers between commas."""
+    return tuple(int(word) for word in words.split(","))
+
+
+def say(line: str) -> None:
+    """Tell what is going on, on stderr: stdout is the table's."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def record(book: Book, table: Table, words: list[str]) -> dict[str, Any]:
+    """All that is known of a figure, for its JSON file."""
+    return {
+        "figure": book.name,
+        "command": ["python", "-m", "tests.benchmarks.recipes", *words],
+        "machine": machine(),
+        "table": {"head": list(table.head), "rows": [list(row) for row in table.rows]},
+        "notes": list(table.notes),
+        "parts": book.records,
+        "failures": book.failures,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were made with."""
+    from importlib.metadata import version
+
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "commit": described.stdout.strip(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def processor() -> str:
+    """The processor's name, where Linux tells it."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def text(value: dict[str, Any], table: Table) -> str:
+    """A figure as people read it."""
+    facts = value["machine"]
+    made = f"{facts['processor']}, {facts['cores']} cores; torch {facts['torch']}; {facts['commit']}"
+    blocks = [f"## {value['figure']}", table.markdown(), f"Made {facts['date']} on {made}."]
+    for name, reason in value["failures"].items():
+        blocks.append(f"**{name} failed**: {reason}")
+    lines = [one["command"] for part in value["parts"].values() for one in part["commands"]]
+    blocks.append("```\n" + "\n".join(lines) + "\n```")
+    return "\n\n".join(blocks)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
