@@ -28,6 +28,9 @@ class SlowModel:
         self.started: list[int] = []
         self.tiles = 0
 
+    def prepare(self, image):
+        return image
+
     def predict(self, image, progress, settings):
         self.started.append(int(image[0, 0, 0]))
         for tile in range(100):
@@ -278,3 +281,57 @@ def test_classes_are_mapped_to_the_projects_and_nothing_is_stored_when_asked_not
     qtbot.waitUntil(lambda: bool(found), timeout=60_000)
     assert set(np.unique(found[0].labels)) <= {7, 9}
     assert not (project.folder / "predictions").exists()
+
+
+def test_images_that_come_next_are_read_while_one_is_predicted(project, queue, slow, qtbot, monkeypatch):
+    read = []
+    real = prediction_worker.read_image
+    monkeypatch.setattr(prediction_worker, "read_image", lambda path: read.append(path.name) or real(path))
+    done = []
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    entry = list_models(project.models_folder)[0]
+    queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(5)))
+    qtbot.waitUntil(lambda: len(slow.started) == 1 and len(read) == 4, timeout=20_000)
+    qtbot.wait(50)
+    assert sorted(read) == ["0.png", "1.png", "2.png", "3.png"]  # three ahead, and no more
+    slow.go.set()
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert done == [f"{number}.png" for number in range(5)]
+    assert sorted(read) == done  # each once
+
+
+def test_an_image_that_can_not_be_read_ahead_fails_at_its_turn(project, queue, slow, qtbot):
+    project.image_path("1.png").write_bytes(b"nothing")
+    failed, done = [], []
+    queue.failed.connect(lambda asked, error: failed.append(asked.name))
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    entry = list_models(project.models_folder)[0]
+    slow.go.set()
+    queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(4)))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert failed == ["1.png"]
+    assert done == ["0.png", "2.png", "3.png"]
+
+
+def test_what_is_cancelled_while_it_is_stored_is_not_announced(project, queue, slow, qtbot, monkeypatch):
+    storing, go = threading.Event(), threading.Event()
+    real = Project.write_prediction
+
+    def slowly(self, name, prediction):
+        storing.set()
+        go.wait(10)
+        real(self, name, prediction)
+
+    monkeypatch.setattr(Project, "write_prediction", slowly)
+    slow.go.set()
+    done = []
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    queue.submit(request(project, 0), request(project, 1))
+    qtbot.waitUntil(storing.is_set, timeout=20_000)
+    qtbot.waitUntil(lambda: len(slow.started) == 2, timeout=20_000)  # the network went on meanwhile
+    queue.cancel()
+    go.set()
+    qtbot.waitUntil(lambda: queue._worker.storing is None and queue._worker.current is None, timeout=20_000)
+    qtbot.wait(50)
+    assert done == ["0.png"]  # it was on disk already when it was announced; the next one is not stored
+    assert not project.prediction_path("small", "1.png").exists()

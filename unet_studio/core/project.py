@@ -116,6 +116,7 @@ class Project:
         self.image_root = image_root
         self._content = content
         self._thresholds: Mapping[int, float] | None = None  # that hold and are not stored (yet)
+        self._model: tuple[str | None] | None = None  # that is in use and not stored (yet)
         self.read_only = read_only
         self.lock = Lock(folder / "lock")
         self.table = ImageTable()
@@ -209,7 +210,7 @@ class Project:
     @property
     def model(self) -> str | None:
         """The name of the model in use, if any."""
-        return self._content.model
+        return self._content.model if self._model is None else self._model[0]
 
     @property
     def pixel_size(self) -> PixelSize | None:
@@ -383,12 +384,37 @@ class Project:
             if self._thresholds == stored:
                 self._thresholds = None
 
+    def try_model(self, name: str | None) -> None:
+        """Let another model be in use, in memory alone; waits for no disk."""
+        with self._trying:
+            self._model = (name,)
+
     def set_model(self, name: str | None) -> None:
-        """Store which model is in use; in memory alone while the project is not on disk or is read-only."""
+        """Store which model is in use; in memory alone while the project is not on disk or is read-only.
+
+        One that is tried meanwhile stays in use.
+        """
         if self.exists and self.read_only is None:
             self._change(model=name)
         else:
             self._content = replace(self._content, model=name)
+        with self._trying:
+            if self._model == (name,):
+                self._model = None
+
+    @property
+    def trying(self) -> bool:
+        """Whether thresholds or a model hold that are not stored."""
+        return self._thresholds is not None or self._model is not None
+
+    def keep_what_is_tried(self) -> None:
+        """Store the thresholds and the model that are tried."""
+        with self._trying:
+            thresholds, model = self._thresholds, self._model
+        if thresholds is not None:
+            self.set_thresholds(thresholds)
+        if model is not None:
+            self.set_model(model[0])
 
     def set_name(self, name: str) -> None:
         """Store another name."""
@@ -408,13 +434,13 @@ class Project:
         self.prepare()
         with self._changing, atomic_write(self.folder / PROJECT_FILE) as stream:
             stream.write(json_bytes(content.to_json()) if stored is None else stored)
-            self._content, self._thresholds = content, None
+            self._content, self._thresholds, self._model = content, None, None
 
     def forget_file(self) -> None:
         """Be a project that is not on disk again; its folder stays."""
         with self._preparing, self._changing:
             (self.folder / PROJECT_FILE).unlink(missing_ok=True)
-            self._content, self._thresholds = self.default_content(), None
+            self._content, self._thresholds, self._model = self.default_content(), None, None
 
     def set_pixel_size(self, size: PixelSize | None) -> None:
         """Store how long a pixel of its images is; None: nobody knows."""

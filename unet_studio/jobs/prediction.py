@@ -98,9 +98,8 @@ class PredictionQueue(QObject):
         """Let a request wait; the mutex is held."""
         worker = self._worker
         wanted = replace(request, generation=worker.generation, order=next(self._order))
-        same, current = worker.waiting.get(wanted.key), worker.current
-        running = current is not None and current.key == wanted.key and not worker.unwanted
-        if running and not wanted.replace and (wanted.browsing or not current.browsing):  # type: ignore[union-attr]
+        same, running = worker.waiting.get(wanted.key), worker.under_way(wanted.key)
+        if running is not None and not wanted.replace and (wanted.browsing or not running.browsing):
             return
         if same is not None:
             wanted = replace(
@@ -139,6 +138,7 @@ class PredictionQueue(QObject):
         self.cancel()
         self._thread.quit()
         self._thread.wait()
+        self._worker.stop()
 
     def _reset(self) -> None:
         self.done = self.total = 0
@@ -190,7 +190,8 @@ class PredictionQueue(QObject):
     @Slot()
     def _idle(self) -> None:
         with self._worker.mutex:
-            idle = not self._worker.waiting and self._worker.current is None
+            worker = self._worker
+            idle = not worker.waiting and worker.current is None and worker.storing is None
         if idle:
             worked = self.total > 0
             self._reset()

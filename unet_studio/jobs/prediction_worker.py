@@ -1,11 +1,17 @@
-"""The worker of the prediction thread: takes the most urgent request, predicts, stores, announces."""
+"""The worker of the prediction thread: takes the most urgent request, predicts, announces.
+
+Other threads read the images that come next and store what was predicted before, so that the network, and
+the card that it runs on, need not wait for files.
+"""
 
 import errno
 import heapq
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +30,16 @@ from unet_studio.core.prediction_files import read_made
 from unet_studio.core.prediction_wish import PredictionWish
 from unet_studio.core.project import Project, Status
 from unet_studio.jobs.documents import AHEAD_BYTES, opening_need
+from unet_studio.jobs.reading_ahead import AHEAD, Read, ReadingAhead
 from unet_studio.jobs.tasks import as_studio_error
 
 if TYPE_CHECKING:
     from unet_studio.model import Model
+    from unet_studio.model.predict import Prepared
 
 CURRENT, NEIGHBOUR, BATCH = 0, 1, 2
 REPORT_SECONDS = 0.05  # between two reports of progress
+LOOK_SECONDS = 0.02  # between two looks whether an image that is awaited is still wanted
 
 Key = tuple[int, str, str, str, bool]
 MakeRoom = Callable[[Project, int], int]  # bytes that a full disk lacks -> bytes that came free
@@ -83,7 +92,8 @@ class PredictionWorker(QObject):
     """Lives in the prediction thread.
 
     failed: an image has no prediction. unstored: it has one that could not be written. dropped(generation,
-    count): so many requests will have no answer. waiting, current and generation belong to the mutex.
+    count): so many requests will have no answer. waiting, current, storing (what is predicted and not yet
+    announced) and generation belong to the mutex.
     """
 
     progressed = Signal(object, float)  # Request, fraction
@@ -102,11 +112,15 @@ class PredictionWorker(QObject):
         self.waiting: dict[Key, Request] = {}
         self._turns: list[tuple[int, int, Key]] = []  # heap: priority, order, key
         self.current: Request | None = None
+        self.storing: Request | None = None
         self.unwanted = False  # whether nobody waits for the current request any more
         self.generation = 0
         self.threads: Callable[[], int] = lambda: 0
         self.make_room: MakeRoom = lambda _project, _need: 0
         self._model: tuple[Path, float, str, Model] | None = None
+        self._ahead = ReadingAhead()
+        self._writer: ThreadPoolExecutor | None = None  # of one thread
+        self._written: Future[None] | None = None
         self._told = 0.0
         self._looked = False  # whether devices was emitted
         self.wake.connect(self.work)
@@ -117,7 +131,8 @@ class PredictionWorker(QObject):
         while (request := self._take()) is not None:
             try:
                 prediction = self._predict(request)
-                request = self._store(request, prediction)
+                self._store_soon(request, prediction)
+                del prediction  # the thread may wait for long, and would keep it in memory
             except Cancelled:
                 self._put_back(request)
             except NotNeeded:
@@ -127,12 +142,17 @@ class PredictionWorker(QObject):
                 self.failed.emit(request, error.reason)
             except Exception as error:
                 self.failed.emit(request, as_studio_error(error))
-            else:
-                self.predicted.emit(request, prediction)
-                del prediction  # the thread may wait for long, and would keep it in memory
             with self.mutex:
                 self.current = None
+        self._ahead.want(())
+        self._await_storing()
         self.idle.emit()
+
+    def stop(self) -> None:
+        """End the threads beside; the worker's own has ended."""
+        self._ahead.stop()
+        if self._writer is not None:
+            self._writer.shutdown()
 
     # -- the queue, whose mutex is held by the caller -----------------------------------------------------
 
@@ -146,6 +166,11 @@ class PredictionWorker(QObject):
         self.waiting.clear()
         self._turns.clear()
 
+    def under_way(self, key: Key) -> Request | None:
+        """What is being predicted or stored for the same work, unless nobody waits for it."""
+        current = None if self.unwanted else self.current
+        return next((one for one in (current, self.storing) if one is not None and one.key == key), None)
+
     def _next(self) -> Request | None:
         """The request whose turn it is, if one waits; turns of exchanged requests are passed over."""
         while self._turns:
@@ -155,6 +180,16 @@ class PredictionWorker(QObject):
                 return request
             heapq.heappop(self._turns)
         return None
+
+    def _coming(self, count: int) -> list[Request]:
+        """The requests whose turns come next."""
+        found: list[Request] = []
+        while len(found) < count and (request := self._next()) is not None:
+            found.append(request)
+            heapq.heappop(self._turns)
+        for request in found:
+            heapq.heappush(self._turns, (request.priority, request.order, request.key))
+        return found
 
     # -- in the thread ------------------------------------------------------------------------------------
 
@@ -198,25 +233,71 @@ class PredictionWorker(QObject):
             self.progressed.emit(request, fraction)
 
     def _predict(self, request: Request) -> Prediction:
+        begun = self._ahead.take(request.key)
         if request.browsing and request.priority != CURRENT and _is_there(request):
             raise NotNeeded
         model = self._usable(request)
-        image = request.image
-        if image is None:
-            _ensure_room(request)
-            image = read_image(request.project.image_path(request.name))
-        digest = request.image_hash or pixel_hash(image)
+        if request.image is None:
+            read = (begun and self._awaited(request, begun)) or _read(model, request)
+        else:
+            read = Read(request.image, request.image_hash or pixel_hash(request.image))
         self._check(request, 0.0)
-        found = self._run(model, request, image)
+        self._read_ahead(model, request)
+        found = self._run(model, request, read.image)
         self._check(request, 1.0)  # what a class that is deleted now has changed must not be stored
-        made = {**found.made, IMAGE_HASH: digest}
+        made = {**found.made, IMAGE_HASH: read.digest}
         return replace(found, labels=request.lut[found.labels], model=request.model.name, made=made)
 
-    def _run(self, model: "Model", request: Request, image: NDArray[Any]) -> Prediction:
+    def _read_ahead(self, model: "Model", request: Request) -> None:
+        """Let other threads read what comes next, where it is for the model that is loaded."""
+        with self.mutex:
+            coming = self._coming(AHEAD)
+        same = [
+            one
+            for one in coming
+            if one.image is None and one.model is request.model and one.wish.device == request.wish.device
+        ]
+        self._ahead.want((one.key, partial(_read_if_small, model, one)) for one in same)
+
+    def _awaited(self, request: Request, begun: Future[Read | None]) -> Read | None:
+        """What another thread reads; waiting for it can be cancelled."""
+        while True:
+            try:
+                return begun.result(LOOK_SECONDS)
+            except TimeoutError:
+                if begun.done():
+                    raise
+                self._check(request, 0.0)
+
+    def _run(self, model: "Model", request: Request, image: "NDArray[Any] | Prepared") -> Prediction:
         from unet_studio.model import PredictSettings
 
         settings = PredictSettings(mode=request.wish.mode, tta=request.wish.tta)
         return model.predict(image, lambda fraction: self._check(request, fraction), settings)
+
+    def _store_soon(self, request: Request, prediction: Prediction) -> None:
+        """Store and announce a prediction in another thread, once the one before is."""
+        self._await_storing()
+        with self.mutex:
+            self.storing = request
+        if self._writer is None:
+            self._writer = ThreadPoolExecutor(1, "storing predictions")
+        self._written = self._writer.submit(self._finish, request, prediction)
+
+    def _await_storing(self) -> None:
+        if self._written is not None:
+            self._written.result()
+            self._written = None
+
+    def _finish(self, request: Request, prediction: Prediction) -> None:
+        """Store and announce; what was cancelled meanwhile is neither."""
+        with self.mutex:
+            gone = request.generation != self.generation
+        if not gone:
+            stored = self._store(request, prediction)
+            self.predicted.emit(stored, prediction)
+        with self.mutex:
+            self.storing = None
 
     def _store(self, request: Request, prediction: Prediction) -> Request:
         """Write it where it may be written; a full disk is made room on once. Returns what came of it."""
@@ -250,6 +331,9 @@ class PredictionWorker(QObject):
         if self._model is None or self._model[:3] != (folder, changed, device):
             self.loading.emit(request)
             self._model = None  # two of them may not fit into a graphics card
+            from unet_studio.model.torch_libraries import load_torch_libraries
+
+            load_torch_libraries()
             from unet_studio.model import load_model  # torch is imported here, in this thread, when needed
 
             self._look_for_devices()
@@ -265,6 +349,21 @@ class PredictionWorker(QObject):
         if not self._looked:
             self._looked = True
             self.devices.emit([(found.name, found.title) for found in describe_devices()])
+
+
+def _read(model: "Model", request: Request) -> Read:
+    """The image of a request, as its model wants it. Raises NoRoomError where it does not fit into memory."""
+    _ensure_room(request)
+    image = read_image(request.project.image_path(request.name))
+    return Read(model.prepare(image), pixel_hash(image))
+
+
+def _read_if_small(model: "Model", request: Request) -> Read | None:
+    """The same ahead of its turn; None where it is to be read, or found not to be needed, at its turn."""
+    need = opening_need(read_info(request.project.image_path(request.name)))
+    if need > min(AHEAD_BYTES, free_memory() / 2) / AHEAD or (request.browsing and _is_there(request)):
+        return None
+    return _read(model, request)
 
 
 def _is_there(request: Request) -> bool:

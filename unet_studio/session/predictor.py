@@ -21,7 +21,7 @@ from unet_studio.core.prediction_wish import PredictionWish
 from unet_studio.core.project import Project, Status
 from unet_studio.core.words import count
 from unet_studio.jobs.prediction import BATCH, CURRENT, NEIGHBOUR, PredictionQueue, Request
-from unet_studio.jobs.tasks import TaskThread, as_studio_error
+from unet_studio.jobs.tasks import TaskThread
 from unet_studio.session.prediction_run import Pace, PredictionState, Report
 from unet_studio.session.prediction_shelf import Shelf
 
@@ -81,6 +81,8 @@ class Predictor(QObject):
         self._tasks = TaskThread("predictor")
         self._tasks.done.connect(self._task_done)
         self._tasks.failed.connect(self._not_found)
+        self._keeper = TaskThread("choice of model")  # alone: what is cancelled must not take it along
+        self._keeper.failed.connect(self._not_found)
         self._reader = TaskThread("stored predictions")
         self._reader.done.connect(self._read)
         self._queue = PredictionQueue()
@@ -107,6 +109,7 @@ class Predictor(QObject):
     def close(self) -> None:
         """Let go of the project."""
         self.cancel()
+        self._keeper.forget()
         self._forget()
         self._models, self.model, self._postponed = [], None, None
 
@@ -119,6 +122,7 @@ class Predictor(QObject):
     def stop(self) -> None:
         """End the threads."""
         self._tasks.stop()
+        self._keeper.stop()
         self._reader.stop()
         self._queue.stop()
 
@@ -185,10 +189,8 @@ class Predictor(QObject):
         if project is None:
             return
         self.model = next((entry for entry in self._models if entry.name == name), None)
-        try:
-            project.set_model(name)
-        except (StudioError, OSError) as error:
-            self._session.say_failed(as_studio_error(error))
+        project.try_model(name)
+        self._keeper.submit("model", lambda: project.set_model(name))
         self.cancel()
         self._failed_before.clear()
         self.modelChanged.emit()

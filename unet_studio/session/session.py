@@ -150,6 +150,14 @@ class Session(QObject):
         else:
             self.browser.list_rest()
 
+    def _keep_what_is_tried(self, project: Project) -> None:
+        """Store thresholds and model that no thread has stored yet."""
+        if project.trying and project.read_only is None:
+            try:
+                project.keep_what_is_tried()
+            except (StudioError, OSError) as error:
+                self.say_failed(as_studio_error(error))
+
     def close_project(self) -> bool:
         """Save and close. False where something could not be saved within CLOSE_SECONDS."""
         if self.project is None:
@@ -161,6 +169,7 @@ class Session(QObject):
         self.predictor.close()
         self.uncertain.close()
         self.thresholds.close()
+        self._keep_what_is_tried(self.project)
         saved = self._writer is None or self._writer.flush(CLOSE_SECONDS) or not self._writer.dirty()
         for job in (self._loader, self._thumbnails, self._writer):
             if job is not None:

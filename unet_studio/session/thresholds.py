@@ -12,7 +12,7 @@ from unet_studio.core.geometry import Rect
 from unet_studio.core.prediction import Thresholds
 from unet_studio.core.project import Project
 from unet_studio.core.threshold_effect import Counts, becomes, count
-from unet_studio.jobs.tasks import TaskThread, as_studio_error
+from unet_studio.jobs.tasks import TaskThread
 
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
@@ -36,7 +36,6 @@ class ThresholdEditor(QObject):
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
         self._session = session
-        self._pending = False  # whether they are to be stored
         self._counted: tuple[Document, Counts | None] | None = None
         self._watched = False
         self._store_soon = QTimer(self, singleShot=True, interval=STORE_MS)
@@ -52,17 +51,11 @@ class ThresholdEditor(QObject):
     # -- the open project ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Store what is not stored yet; the project is left."""
+        """The project is left; what is not stored yet, the session stores."""
         self._store_soon.stop()
         self._weigh_soon.stop()
         self._tasks.forget()
-        project = self._session.project
-        if self._pending and project is not None and project.read_only is None:
-            try:
-                project.set_thresholds(project.thresholds.values)
-            except (StudioError, OSError) as error:
-                self._session.say_failed(as_studio_error(error))
-        self._pending, self._counted = False, None
+        self._counted = None
 
     def stop(self) -> None:
         """End the thread."""
@@ -110,7 +103,6 @@ class ThresholdEditor(QObject):
         document = session.document
         if document is not None and document.set_thresholds(project.thresholds):
             session.maskChanged.emit(Rect.of(document.shape))
-        self._pending = True
         self._store_soon.start()
         self.changed.emit()
         self.weighed.emit()
@@ -124,7 +116,6 @@ class ThresholdEditor(QObject):
         if session.importer.running:  # it alone writes to the project
             self._store_soon.start()
             return
-        self._pending = False
         session.exporter.note_rules()
         self._tasks.submit("store", partial(_stored, project))
 

@@ -16,6 +16,7 @@ from unet_studio.core.resources import resources
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.session import Session
 from unet_studio.ui.dialogs.messages import show_error
+from unet_studio.ui.garbage import Garbage
 from unet_studio.ui.main_window import MainWindow
 from unet_studio.ui.preferences import ORGANISATION, Preferences
 
@@ -92,6 +93,7 @@ class Guide(QObject):
         self._tasks.failed.connect(self._not_installed)
         self._told = False
         self._endings: Endings | None = None
+        self._garbage: Garbage | None = None
         window.painted.connect(self._finish_start)
         window.sampleAsked.connect(self.install_sample)
         window.logAsked.connect(self._show_log)
@@ -106,6 +108,8 @@ class Guide(QObject):
         self._window.painted.disconnect(self._finish_start)
         if self._endings is not None:
             self._endings.release()
+        if self._garbage is not None:
+            self._garbage.stop()
         sys.excepthook = sys.__excepthook__
         threading.excepthook = threading.__excepthook__
         self._tasks.stop()
@@ -115,6 +119,7 @@ class Guide(QObject):
         """What the window can do without while it is drawn first."""
         write_log()
         self._endings = Endings(self._window)
+        self._garbage = Garbage(self)
         QApplication.setWindowIcon(QIcon(str(resources() / "icons" / "unet-studio.svg")))
 
     @Slot()
