@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QFrame,
     QGridLayout,
@@ -13,12 +15,14 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from unet_studio.ui.icons import icons
 
+CONTROLS = (QAbstractSpinBox, QComboBox, QSlider)  # which the wheel turns, as Qt has it
 MARGIN = 40  # px of the screen that a window leaves free at first, its frame among them
 
 
@@ -119,7 +123,33 @@ def scrolling(content: QWidget, parent: QWidget | None = None) -> QScrollArea:
 
 
 class Column(QScrollArea):
-    """A scroll area that is never narrower than its content, so that nothing is cut off at the side."""
+    """A scroll area that is never narrower than its content, so that nothing is cut off at the side.
+
+    The wheel scrolls it wherever the pointer is. A field, list or slider that passes below the pointer turns
+    by the wheel only once somebody has chosen it: else scrolling changes settings unnoticed.
+    """
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look after the controls."""
+        super().showEvent(event)
+        self._calm_controls()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look after controls that come later; keep the wheel from those that were not chosen."""
+        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+            self._calm_controls()
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, CONTROLS) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _calm_controls(self) -> None:
+        content = self.widget()
+        for control in content.findChildren(QWidget) if content else ():
+            if isinstance(control, CONTROLS) and control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # so that the wheel chooses nothing
+            if isinstance(control, CONTROLS):
+                control.installEventFilter(self)  # as often as one likes: it counts once
 
     def minimumSizeHint(self) -> QSize:
         """The content's least width, and room for a few lines."""
