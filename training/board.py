@@ -1,19 +1,37 @@
-"""TensorBoard files of a run: Loss, IoU, Dice and pixel accuracy, of training and validation."""
+"""TensorBoard files of a run: scalars of training and validation, pictures, confusion matrix, settings.
 
+The tags are Loss, IoU, Dice and PixelAccuracy, with /train and /val; "IoU of NAME/val" of every class; images
+Validation/N (image, truth, prediction from left to right) and Confusion/val; the text Settings.
+"""
+
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from training.gallery import Gallery, pooled_matrix
+from unet_studio.core.confusion_sheet import confusion_sheet
 from unet_studio.core.events import Event, Progress, Validated
+from unet_studio.core.metrics import Evaluation
+from unet_studio.core.sheet_picture import draw_sheet
+from unet_studio.core.training_config import TrainingConfig
 
 
 class Board:
-    """Writes the scalars of events. step: where the run resumes; what was written later is replaced."""
+    """Writes what happens. step: where the run resumes; what was written later is replaced."""
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, config: TrainingConfig | None = None) -> None:
+        # Imported here: it takes 0.13 s on top of torch's 2.6 s, which only a run that writes should pay.
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        began = folder.is_dir() and any(folder.iterdir())
+        self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1 if step else 0 if began else None)
+        if config is not None and step == 0:
+            text = json.dumps(config.to_json(), indent=2)
+            # As a block of code, Markdown leaves foreign names as they are.
+            self._writer.add_text("Settings", "\n".join(f"    {line}" for line in text.splitlines()), 0)
 
     def record(self, event: Event) -> None:
         """Write what an event says in numbers."""
@@ -23,15 +41,21 @@ class Board:
         elif isinstance(event, Validated):
             self._add("Loss/val", event.loss, event.step)
             self._add("IoU/val", event.mean_iou, event.step)
+            self._add("IoU/train", event.train_iou, event.step)
             self._add("Dice/val", event.mean_dice, event.step)
             self._add("PixelAccuracy/val", event.pixel_accuracy, event.step)
             for name, value in event.iou.items():
                 self._add(f"IoU of {name}/val", value, event.step)
             self._writer.flush()
 
-    def train_iou(self, value: float, step: int) -> None:
-        """Write the IoU on the training patches since the last validation."""
-        self._add("IoU/train", value, step)
+    def show(self, step: int, evaluation: Evaluation, gallery: Gallery) -> None:
+        """Write the pictures of a validation: a few images and the confusion matrix."""
+        for number, (_name, picture) in enumerate(gallery.followed, start=1):
+            self._writer.add_image(f"Validation/{number}", picture, step, dataformats="HWC")
+        names = [entry.name for entry in gallery.table.active]
+        drawn = np.asarray(draw_sheet(confusion_sheet(pooled_matrix(evaluation), names)))
+        self._writer.add_image("Confusion/val", drawn, step, dataformats="HWC")
+        self._writer.flush()
 
     def close(self) -> None:
         """Finish the files."""

@@ -8,12 +8,14 @@ import errno
 import math
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from training.freeze import FrozenData, freeze
+from training.gallery import Gallery
 from training.job import ENDING, Job, prepare
 from training.losses import IGNORE
 from training.schedule import factor
@@ -245,7 +247,6 @@ def _measure_start(job: Job) -> Iterator[Event]:
     """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best."""
     event = _score(job, math.inf)
     if event is not None:
-        job.board.record(event)
         yield event
 
 
@@ -253,11 +254,18 @@ def _score(job: Job, best: float) -> Validated | None:
     """The judge's scores, as better or no better than `best`; None where a request to end cuts it short."""
     try:
         loss = mean_loss(job.judge, job.loss_patches, job.loss, job.background, job.check)
-        evaluation, job.evidence = evaluate(job.judge, job.data, job.judged, job.check)
+        gallery = Gallery(job.data.classes, len(job.judged), job.judged[0].part)
+        evaluation, job.evidence = evaluate(job.judge, job.data, job.judged, job.check, gallery.look)
     except Cancelled:
         return None
     step = job.state.standing.step
-    return report(evaluation, job.data.classes, step, loss, best, round(job.seconds, 3))
+    event = report(evaluation, job.data.classes, step, loss, best, round(job.seconds, 3))
+    event = replace(event, train_iou=_train_iou(job))
+    job.board.record(event)
+    job.board.show(step, evaluation, gallery)
+    if event.best:
+        gallery.save(job.run.validation, step, evaluation)
+    return event
 
 
 def _validate(job: Job) -> Iterator[Event]:
@@ -275,20 +283,19 @@ def _validate(job: Job) -> Iterator[Event]:
     else:
         standing.stale += 1
     job.validation_seconds = time.monotonic() - began
-    job.board.record(event)
-    _record_train_iou(job)
     job.save()
     yield event
 
 
-def _record_train_iou(job: Job) -> None:
-    if job.confusion is not None:
-        count = len(job.data.classes.indices)
-        matrix = torch.zeros(count, count + 1, dtype=torch.int64)
-        matrix[:, :count] = job.confusion.cpu().view(count, count)
-        found = scores(matrix.numpy(), job.data.classes.indices)
-        job.board.train_iou(found.mean_iou(job.data.classes.background), job.state.standing.step)
-        job.confusion = None
+def _train_iou(job: Job) -> float:
+    """The mean IoU of the training patches since the last validation, pooled; NaN before any."""
+    if job.confusion is None:
+        return math.nan
+    count = len(job.data.classes.indices)
+    matrix = torch.zeros(count, count + 1, dtype=torch.int64)
+    matrix[:, :count] = job.confusion.cpu().view(count, count)
+    job.confusion = None
+    return scores(matrix.numpy(), job.data.classes.indices).mean_iou(job.data.classes.background)
 
 
 def _end(job: Job, reason: str) -> Iterator[Event]:
@@ -322,7 +329,8 @@ def _keep_unmeasured(job: Job) -> Iterator[Event]:
 
 def _throw_away(run: RunFolder) -> None:
     """Remove what a run has learnt; its data and events stay until its folder is deleted."""
-    run.last.unlink(missing_ok=True)
+    for file in (run.last, run.validation, run.report):
+        file.unlink(missing_ok=True)
     if run.best.is_dir():
         for path in run.best.iterdir():
             path.unlink()

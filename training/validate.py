@@ -13,15 +13,23 @@ from training.freeze import FrozenData, FrozenSample
 from training.losses import IGNORE, Loss
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.events import Validated
-from unet_studio.core.metrics import Evaluation
+from unet_studio.core.metrics import Evaluation, Scores
+from unet_studio.core.pixels import Pixels
 from unet_studio.model.calibration import Evidence
 from unet_studio.model.predict import Model
 
+Labels = NDArray[np.uint8]
 EVIDENCE = 50_000  # pixels to calibrate with, of all images together: plenty for one number
+# Is shown every sample: its name, image, truth and labels (uint8 (H, W) both) and scores.
+Look = Callable[[str, Pixels, Labels, Labels, Scores], None]
 
 
 def evaluate(
-    model: Model, data: FrozenData, samples: Sequence[FrozenSample], check: Callable[[], None]
+    model: Model,
+    data: FrozenData,
+    samples: Sequence[FrozenSample],
+    check: Callable[[], None],
+    look: Look | None = None,
 ) -> tuple[Evaluation, Evidence]:
     """Predict every sample and compare. check: called once a tile; may raise to end the work.
 
@@ -33,8 +41,11 @@ def evaluate(
         check()
         truth = data.read_truth(sample)
         looked_at = _Lookout(truth, data.classes, most)
-        prediction = model.predict(data.read_image(sample), lambda _fraction: check(), watch=looked_at.see)
-        evaluation.add(sample.name, truth, prediction.labels)
+        image = data.read_image(sample)
+        prediction = model.predict(image, lambda _fraction: check(), watch=looked_at.see)
+        scores = evaluation.add(sample.name, truth, prediction.labels)
+        if look is not None:
+            look(sample.name, image, truth, prediction.labels, scores)
         looked_at.tell(evidence)
     return evaluation, evidence
 

@@ -21,6 +21,14 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Freezing:
+    """The data of the run are being looked at. Counts of samples; said now and then while that takes long."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Froze:
     """The data of the run are copied and fixed. Counts of samples; pixels: known pixels by class name."""
 
@@ -47,7 +55,8 @@ class Validated:
     """The model was tried on the validation images. All scores are means over images.
 
     iou, dice: by class name. mean_iou, mean_dice: over the classes without the background. best: whether
-    it is the best model so far, which is kept.
+    it is the best model so far, which is kept. train_iou: mean_iou of the training patches since the last
+    validation, pooled.
     """
 
     step: int
@@ -59,6 +68,7 @@ class Validated:
     mean_dice: float
     best: bool
     seconds: float = 0.0
+    train_iou: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class Failed:
 
 Event = (
     Started
+    | Freezing
     | Froze
     | Progress
     | Validated

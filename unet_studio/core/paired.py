@@ -1,11 +1,12 @@
 """How sure a difference is: two models on the same images, the mean difference and its bootstrap interval.
 
-Bradley Efron, Robert J. Tibshirani: "An Introduction to the Bootstrap", Chapman & Hall 1993, chapter 13: the
-percentile interval. What is drawn again and again is the *difference on an image*, so that how hard an image is
-for both models drops out. The pixels of an image are no independent samples and are never drawn one by one.
+Bradley Efron, Robert J. Tibshirani: "An Introduction to the Bootstrap", Chapman & Hall 1993, chapter 13:
+the percentile interval. What is drawn again and again is the *difference on an image*, so that how hard an
+image is for both models drops out. The pixels of an image are no independent samples and are never drawn one
+by one.
 
-Of few images the interval is too narrow: of ten, 0.85 times as wide as Student's for normal differences (0.95 for
-30 images). Of one there is none.
+Of few images the interval is too narrow: of ten, 0.85 times as wide as Student's for normal differences (0.95
+for 30 images). Of one there is none.
 """
 
 import math

@@ -4,7 +4,8 @@ config.json   the settings                      owner.json   pid, its start time
 data/         frozen masks, samples.json        control/     requests, one empty file each
 events.jsonl  one event a line, append-only     log.txt      what the process printed
 best/         the best model so far             last.pt      state to resume from
-tensorboard/  scalars
+tensorboard/  scalars and pictures              report.html  all of it to look at, made at the end
+validation.json   figures and small pictures of the best validation
 """
 
 import os
@@ -62,6 +63,8 @@ class RunFolder:
         self.last = self.path / "last.pt"
         self.log = self.path / "log.txt"
         self.tensorboard = self.path / "tensorboard"
+        self.validation = self.path / "validation.json"
+        self.report = self.path / "report.html"
         self._events = self.path / "events.jsonl"
         self._owner = self.path / "owner.json"
         self._control = self.path / "control"
