@@ -219,7 +219,7 @@ def test_a_full_disk_is_made_room_on_once_then_said_and_the_answer_is_shown(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(project, "write_prediction", full)
-    queue.set_up(lambda: 0, lambda _project, need: asked_for.append(need) or 1)
+    queue.set_up(lambda: 0, lambda _project, need: asked_for.append(need) or 1, lambda _name: False)
     queue.unstored.connect(lambda asked, error: unstored.append((asked.name, error.message)))
     queue.predicted.connect(lambda asked, _: found.append((asked.name, asked.store)))
     queue.submit(request(project, 0), request(project, 1))
@@ -241,6 +241,23 @@ def test_what_is_stored_under_painted_pixels_is_replaced_only_when_asked_for(pro
     assert project.read_prediction("small", "0.png").labels.all()
     queue.submit(request(project, 0, replace=True))
     qtbot.waitUntil(lambda: not project.read_prediction("small", "0.png").labels.any(), timeout=20_000)
+
+
+def test_what_somebody_has_begun_to_correct_is_not_replaced_before_it_is_saved(project, queue, slow, qtbot):
+    slow.go.set()
+    queue.set_up(lambda: 0, lambda _project, _need: 0, lambda name: name == "0.png")
+    labels = np.ones((8, 8), np.uint8)
+    for number in (0, 1):
+        project.write_prediction(f"{number}.png", Prediction(labels, labels, "small", {"mode": "fast"}))
+    queue.submit(request(project, 0), request(project, 1), request(project, 0, CURRENT, replace=True))
+    queue.submit(request(project, 1))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert project.read_prediction("small", "1.png").labels.max() == 0
+    assert project.read_prediction("small", "0.png").labels.max() == 0  # somebody asked for it
+    project.write_prediction("0.png", Prediction(labels, labels, "small", {"mode": "fast"}))
+    queue.submit(request(project, 0))
+    qtbot.waitUntil(lambda: not queue.active, timeout=20_000)
+    assert project.read_prediction("small", "0.png").labels.max() == 1
 
 
 def test_the_same_work_twice_is_done_once(project, queue, slow, qtbot):

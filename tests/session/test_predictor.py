@@ -104,6 +104,24 @@ def test_an_old_prediction_stays_and_is_told_from_a_new_one(session, qtbot):
     assert told == [True, False]
 
 
+def test_an_image_opened_anew_shows_what_another_model_said_until_it_is_predicted(session, qtbot):
+    predict(qtbot, session, "one")
+    name = session.current
+    folder = session.project.image_root
+    session.predictor.set_model("two")
+    session.open_folder(folder)
+    shown(qtbot, session, name)
+    assert session.predictor.model_name == "two"
+    assert session.document.prediction.model == "one"
+    assert session.predictor.stale_because == "by one"
+    session.editor.approve()
+    assert not session.document.approved
+    session.predictor.set_model(None)
+    session.open_folder(folder)
+    shown(qtbot, session, name)
+    assert session.document.prediction is None
+
+
 def test_one_made_less_carefully_than_wished_is_old_too(session, qtbot):
     predict(qtbot, session, "one")
     assert session.document.prediction.made["mode"] == "fast"

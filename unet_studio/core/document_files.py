@@ -85,10 +85,16 @@ def _set_truth(
 
 
 def _stored_prediction(project: Project, document: Document, model: str | None) -> Prediction | None:
-    """The prediction that belongs under the annotation, if it is stored and of these very pixels."""
+    """The prediction that belongs under the annotation, if it is stored and of these very pixels.
+
+    Where nobody painted and the chosen model has none, the newest one by another model: better than nothing
+    until it is replaced.
+    """
     corrected = document.facts.get(MODEL) if document.painted else None
-    for name in (corrected, model):
-        found = project.read_prediction(name, document.name) if name else None
+    wanted = [name for name in (corrected, model) if name]
+    others = [] if document.painted or model is None else project.predicted_by(document.name)
+    for name in (*wanted, *(other for other in others if other not in wanted)):
+        found = project.read_prediction(name, document.name)
         if found is not None and fits(found, document):
             return found
     return None

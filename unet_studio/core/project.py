@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -481,6 +481,15 @@ class Project:
         """Painted pixels and finished mask, None where there are none, as settled() leaves them."""
         stored = stored_layer(self.annotation_path(name)), stored_layer(self.approved_path(name))
         return settled(*stored, self.classes.successors())
+
+    def predicted_by(self, name: str) -> list[str]:
+        """The models of which a prediction of an image is stored, the newest prediction first."""
+        found = []
+        with suppress(FileNotFoundError):
+            for home in (self.folder / "predictions").iterdir():
+                with suppress(OSError):  # there is none, or it is gone again
+                    found.append((self.prediction_path(home.name, name).stat().st_mtime, home.name))
+        return [home for _, home in sorted(found, reverse=True)]
 
     def read_prediction(self, model: str, name: str) -> Prediction | None:
         """What a model says of an image, if it is stored and whole; a broken file counts as none."""

@@ -126,12 +126,15 @@ class PredictionQueue(QObject):
             self._worker.clear()
         self._reset()
 
-    def set_up(self, threads: Callable[[], int], make_room: MakeRoom) -> None:
+    def set_up(
+        self, threads: Callable[[], int], make_room: MakeRoom, is_painted: Callable[[str], bool]
+    ) -> None:
         """threads(): CPU threads to use, 0 for all. make_room: what is asked when the disk is full.
 
-        Both are called in the prediction thread.
+        is_painted(image): whether somebody corrects it, saved or not. All are called in other threads.
         """
-        self._worker.threads, self._worker.make_room = threads, make_room
+        worker = self._worker
+        worker.threads, worker.make_room, worker.is_painted = threads, make_room, is_painted
 
     def stop(self) -> None:
         """Cancel, and wait for the thread to end."""

@@ -117,6 +117,7 @@ class PredictionWorker(QObject):
         self.generation = 0
         self.threads: Callable[[], int] = lambda: 0
         self.make_room: MakeRoom = lambda _project, _need: 0
+        self.is_painted: Callable[[str], bool] = lambda _name: False
         self._model: tuple[Path, float, str, Model] | None = None
         self._ahead = ReadingAhead()
         self._writer: ThreadPoolExecutor | None = None  # of one thread
@@ -301,7 +302,7 @@ class PredictionWorker(QObject):
 
     def _store(self, request: Request, prediction: Prediction) -> Request:
         """Write it where it may be written; a full disk is made room on once. Returns what came of it."""
-        if not (request.store and _may_be_written(request)):
+        if not (request.store and self._may_be_written(request)):
             return replace(request, store=False)
         try:
             try:
@@ -315,6 +316,21 @@ class PredictionWorker(QObject):
             self.unstored.emit(request, as_studio_error(error))
             return replace(request, store=False)
         return request
+
+    def _may_be_written(self, request: Request) -> bool:
+        """Whether the project can be written to, and no one else's correction rests on what is stored there.
+
+        A correction may not be saved yet.
+        """
+        project = request.project
+        if project.read_only is not None:
+            return False
+        untouched = project.status(request.name) is Status.UNLABELLED and not self.is_painted(request.name)
+        return (
+            untouched
+            or request.replace
+            or not project.prediction_path(request.model.name, request.name).is_file()
+        )
 
     def _usable(self, request: Request) -> "Model":
         try:
@@ -383,16 +399,3 @@ def _ensure_room(request: Request) -> None:
             f"{path} needs {amount(need)} of memory to be predicted; {amount(free)} are free.",
             "Close other programs and try again, or cut it into smaller images.",
         )
-
-
-def _may_be_written(request: Request) -> bool:
-    """Whether the project can be written to, and no one else's correction rests on what is stored there."""
-    project = request.project
-    if project.read_only is not None:
-        return False
-    untouched = project.status(request.name) is Status.UNLABELLED
-    return (
-        untouched
-        or request.replace
-        or not project.prediction_path(request.model.name, request.name).is_file()
-    )

@@ -86,7 +86,7 @@ class Predictor(QObject):
         self._reader = TaskThread("stored predictions")
         self._reader.done.connect(self._read)
         self._queue = PredictionQueue()
-        self._queue.set_up(self._threads, self._make_room)
+        self._queue.set_up(self._threads, self._make_room, self._is_painted)
         self._queue.changed.connect(self._announce)
         self._queue.progressed.connect(self._progressed)
         self._queue.predicted.connect(self._answered)
@@ -392,6 +392,11 @@ class Predictor(QObject):
     def _threads(self) -> int:
         """One CPU thread while a training runs beside, else all."""
         return 1 if self._session.trainer.state == "running" else 0
+
+    def _is_painted(self, name: str) -> bool:
+        """Whether an image in memory has painted pixels. Runs in other threads."""
+        document = self._session.in_memory(name)
+        return document is not None and (document.editing or document.painted)
 
     def _mapping(self) -> tuple[NDArray[np.uint8] | None, str]:
         """The look-up table from the model's classes to the project's, or why there is none."""
