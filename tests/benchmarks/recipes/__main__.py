@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.recipes import by_split, few_shot, partial_labels, persons
+from tests.benchmarks.recipes import by_split, camvid, few_shot, partial_labels, persons, throughput
 from tests.benchmarks.recipes.book import Book, Options
 from tests.benchmarks.recipes.by_split import Trial
 from tests.benchmarks.recipes.processes import ROOT, adopt_orphans
@@ -45,6 +45,7 @@ FIGURES = {
     "human-seg": Figure(
         partial(by_split.run, trial=Trial("human_seg")), "human_seg, its split, default recipe", 15, (0, 1, 2)
     ),
+    "camvid": Figure(camvid.run, "street_camvid, recipe camvid, beside plain SMP", 20),
     "em-vnc": Figure(
         partial(by_split.run, trial=Trial("em_vnc", sets=("augmentation=microscopy",))),
         "em_vnc, its split, default recipe with the microscopy preset",
@@ -54,6 +55,7 @@ FIGURES = {
         partial(by_split.run, trial=Trial("facade_ccby")), "facade_ccby, its split, default recipe", 10
     ),
     "partial-labels": Figure(partial_labels.run, "strokes on 20 images, beside them finished", 3, (0, 1, 2)),
+    "throughput": Figure(throughput.run, "the engine beside a bare PyTorch loop, in turns", 3),
     "few-shot": Figure(few_shot.run, "human_seg with 5, 10, 20 images, beside naive training", 3, (0, 1, 2)),
 }
 
