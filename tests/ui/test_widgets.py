@@ -5,6 +5,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QSpinBox, QVBoxLayout, QWidget
 
+from unet_studio.ui.section import Section
 from unet_studio.ui.widgets import scrolling
 
 
@@ -76,3 +77,23 @@ def test_the_wheel_passes_over_a_control_that_nobody_chose(qtbot, kind, late):
     qtbot.waitUntil(control.hasFocus)
     assert turn_wheel(control)
     assert value(control) != before
+
+
+def test_what_is_unfolded_comes_into_view(qtbot):
+    content, inside = QWidget(), QWidget()
+    layout = QVBoxLayout(content)
+    above = QWidget()
+    above.setFixedHeight(190)
+    inside.setMinimumHeight(100)
+    section = Section("More", "What else there is", inside)
+    layout.addWidget(above)
+    layout.addWidget(section)
+    area = scrolling(content)
+    qtbot.addWidget(area)
+    area.resize(200, 240)
+    area.show()
+    qtbot.waitExposed(area)
+    section.set_open(True)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().value() > 0)
+    bottom = section.mapTo(area.viewport(), section.rect().bottomLeft()).y()
+    assert bottom <= area.viewport().height()

@@ -1,8 +1,8 @@
 """A part of a form that is folded away until somebody wants it, and a line that ends with dots."""
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from unet_studio.ui.icons import icons
 from unet_studio.ui.widgets import row
@@ -90,3 +90,14 @@ class Section(QWidget):
     def _toggle(self, on: bool) -> None:
         self._holder.setVisible(on)
         self._folded_icon()
+        if on:
+            QTimer.singleShot(0, self, self._into_view)  # once it has its place
+
+    @Slot()
+    def _into_view(self) -> None:
+        """Scroll what is around it until what was unfolded is seen."""
+        above = self.parentWidget()
+        while above is not None and not isinstance(above, QScrollArea):
+            above = above.parentWidget()
+        if above is not None:
+            above.ensureWidgetVisible(self)

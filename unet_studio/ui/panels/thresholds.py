@@ -1,8 +1,8 @@
 """Confidence thresholds: from when on what the model says is shown, moved while one looks at the mask."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QColor, QIcon, QPixmap
-from PySide6.QtWidgets import QComboBox, QScrollArea, QSlider, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.session import Session
@@ -40,7 +40,7 @@ class ThresholdsBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.section)
         self.section.head.toggled.connect(session.thresholds.watch)
-        self.section.head.toggled.connect(self._opened)
+        self.section.head.toggled.connect(self.refresh_effect)
         for signal in (session.projectChanged, session.classesChanged):
             signal.connect(self.refresh_classes)
         session.thresholds.changed.connect(self.refresh)
@@ -161,21 +161,6 @@ class ThresholdsBox(QWidget):
 
     def _name(self, index: int) -> str:
         return "unlabelled" if index == UNLABELLED else self._session.classes.get(index).name
-
-    @Slot(bool)
-    def _opened(self, on: bool) -> None:
-        """Bring what was unfolded into view, once it has its place."""
-        self.refresh_effect()
-        if on:
-            QTimer.singleShot(0, self, self._into_view)
-
-    @Slot()
-    def _into_view(self) -> None:
-        above = self.parentWidget()
-        while above is not None and not isinstance(above, QScrollArea):
-            above = above.parentWidget()
-        if above is not None:
-            above.ensureWidgetVisible(self)
 
     # -- what a person does -------------------------------------------------------------------------------
 
