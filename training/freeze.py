@@ -1,146 +1,136 @@
-"""Freezing: a run copies the masks that it learns from and notes its images, so that it can be repeated.
+"""Freezing: a run keeps the masks that it learns from and notes its images, so that it can be repeated.
 
-data/samples.json         classes, and every sample with its image, hash, size, split and pixel counts
-data/masks/<name>.png     the truth, class indices, 255 unknown, of the image's size
-data/painted/<name>.png   255 but where a person changed pixels, where that is known
+Masks of projects and of folders of masks are copied, as people go on working on them. Masks of data sets in
+their original layout are referred to by path and hash where they have their images' size; see frozen.py.
+Nothing counts before samples.json is written: a start that was interrupted before is begun anew.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources import Candidate, automatic_part, open_source
+from training.candidates import Candidate, NumberMask, Source
+from training.frozen import (
+    SAMPLES_FILE,
+    SPLIT_FILE,
+    FrozenData,
+    FrozenSample,
+    Reference,
+    read_frozen,
+    stamp_of,
+)
+from training.parts import Rule, assign_parts, group_names
+from training.sources import open_source
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.core.image_io import file_hash, read_image, read_info
+from unet_studio.core.events import Freezing
+from unet_studio.core.image_io import file_hash, pixel_hash, read_image, read_info
 from unet_studio.core.run_folder import RunFolder
-from unet_studio.core.storage import read_index_png, read_json, write_index_png, write_json
+from unet_studio.core.storage import write_index_png
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.formats.ahead import ahead
 from unet_studio.model.preprocess import resize_mask
 
+__all__ = [
+    "SAMPLES_FILE",
+    "SPLIT_FILE",
+    "FrozenData",
+    "FrozenSample",
+    "freeze",
+    "freezing",
+    "read_frozen",
+]
+
 Labels = NDArray[np.uint8]
-SAMPLES_FILE = "samples.json"
 ASPECT_TOLERANCE = 0.02  # a mask of another size than its image may differ so much in its aspect
 INDICATIVE = 5  # with fewer validation images, a score is only a hint
-
-
-@dataclass(frozen=True)
-class FrozenSample:
-    """One sample. image: absolute path; mask, painted: relative to data/. pixels: count by class index.
-
-    stamp: size and modification time (ns) of the image's file when it was hashed.
-    """
-
-    name: str
-    image: str
-    image_hash: str
-    stamp: tuple[int, int]
-    height: int
-    width: int
-    channels: int
-    dtype: str
-    mask: str
-    painted: str | None
-    part: str
-    pixels: Mapping[int, int]
-
-
-@dataclass(frozen=True)
-class FrozenData:
-    """What a run learns from and is measured on. classes: those it learns, in the order of its outputs."""
-
-    folder: Path
-    classes: ClassTable
-    samples: tuple[FrozenSample, ...]
-    notes: tuple[str, ...] = ()
-
-    def part(self, name: str) -> list[FrozenSample]:
-        """The samples of train, val or test."""
-        return [sample for sample in self.samples if sample.part == name]
-
-    def pixels(self, part: str = "train") -> dict[int, int]:
-        """Known pixels of a part, by class index."""
-        total: Counter[int] = Counter()
-        for sample in self.part(part):
-            total.update(sample.pixels)
-        return {index: total[index] for index in self.classes.indices}
-
-    def read_truth(self, sample: FrozenSample) -> Labels:
-        """The truth of a sample: class indices, uint8 (H, W), 255 unknown."""
-        return read_index_png(self.folder / sample.mask)[0]
-
-    def read_painted(self, sample: FrozenSample) -> Labels | None:
-        """255 but where a person changed pixels; None where that is not known."""
-        return None if sample.painted is None else read_index_png(self.folder / sample.painted)[0]
-
-    def read_image(self, sample: FrozenSample) -> NDArray[Any]:
-        """The image. Raises StudioError where its file is gone or no longer what it was."""
-        path = Path(sample.image)
-        try:
-            same = _stamp(path) == sample.stamp or file_hash(path) == sample.image_hash
-        except OSError as error:
-            raise StudioError(
-                f"The image {path} can't be read: {error}.", "Put it back, or start another run."
-            ) from error
-        if not same:
-            raise StudioError(
-                f"The image {path} has changed since this run began.", "Put it back, or start another run."
-            )
-        return read_image(path)
+TELL_SECONDS = 2.0  # between two words on how far freezing is
+ENOUGH_ERRORS = 10  # samples that can't be used, after which no more are looked at
+BYTE = 256  # numbers that a mask of 8 bit can hold
 
 
 def freeze(run: RunFolder, config: TrainingConfig, check: Callable[[], None]) -> FrozenData:
+    """freezing() to its end, silently."""
+    steps = freezing(run, config, check)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            data: FrozenData = end.value
+            return data
+
+
+def freezing(
+    run: RunFolder, config: TrainingConfig, check: Callable[[], None]
+) -> Generator[Freezing, None, FrozenData]:
     """Copy and note everything the run learns from; or read what an earlier start has frozen.
 
-    check: called once a sample; may raise to end the work. Raises StudioError where nothing can be learnt.
+    Yields now and then how far it is. check: called once a sample; may raise to end the work. A few images
+    are in memory at a time. Raises StudioError where nothing can be learnt, or samples can't be read: of
+    several, their number and the first.
     """
     if (run.data / SAMPLES_FILE).is_file():
         return read_frozen(run.data)
+    shutil.rmtree(run.data, ignore_errors=True)  # what a start that was interrupted has left
+    check()
     source = open_source(config)
     classes, lut = _choose_classes(source.classes, config.classes)
-    notes = list(source.notes)
-    samples = []
-    for candidate in source.candidates:
+    freezer = _Freezer(run, source.classes, classes, lut)
+    count, told = len(source.candidates), time.monotonic()
+    samples: list[FrozenSample] = []
+    errors: list[StudioError] = []
+    for sample in freezer.freeze_all(source):
         check()
-        samples.append(_freeze_one(run.data, candidate, source.classes, classes, lut, notes))
-    samples, said = _assign_parts(samples)
-    data = FrozenData(run.data, classes, tuple(samples), (*_brief(notes), *said))
-    data = replace(data, notes=(*data.notes, *_check_content(data)))
-    write_json(
-        run.data / SAMPLES_FILE,
-        {
-            "classes": classes.to_json(),
-            "notes": list(data.notes),
-            "samples": [asdict(sample) for sample in samples],
-        },
-    )
+        if isinstance(sample, StudioError):
+            errors.append(sample)
+            if len(errors) == ENOUGH_ERRORS:
+                break
+        else:
+            samples.append(sample)
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            yield Freezing(len(samples), count)
+    if errors:
+        raise _joined(errors, count)
+    data = _finish(run, config, source, freezer, samples)
+    data.write()
     return data
 
 
-def read_frozen(folder: Path) -> FrozenData:
-    """The inverse of freeze. Raises StudioError where samples.json is broken."""
-    value = read_json(folder / SAMPLES_FILE)
-    try:
-        samples = tuple(
-            FrozenSample(
-                **{
-                    **entry,
-                    "stamp": tuple(entry["stamp"]),
-                    "pixels": {int(index): count for index, count in entry["pixels"].items()},
-                }
-            )
-            for entry in value["samples"]
-        )
-        return FrozenData(folder, ClassTable.from_json(value["classes"]), samples, tuple(value["notes"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudioError(
-            f"{folder / SAMPLES_FILE} can't be understood ({error!r}).", "Start another run."
-        ) from error
+def _finish(
+    run: RunFolder,
+    config: TrainingConfig,
+    source: Source,
+    freezer: "_Freezer",
+    samples: Sequence[FrozenSample],
+) -> FrozenData:
+    """The samples with their parts of the split, and what a person should know of all that."""
+    notes = [*source.notes, *_told(freezer.told)]
+    groups = {one.name: one.group for one in source.candidates if one.group is not None}
+    if config.group_by and not source.own_split:
+        groups, said = group_names([one.name for one in source.candidates], config.group_by)
+        notes += said
+    kept = [sample for sample in samples if sample.pixels]
+    if len(kept) < len(samples):
+        empty = next(sample.name for sample in samples if not sample.pixels)
+        count = len(samples) - len(kept)
+        notes.append(f"{count} images have no labelled pixel and are left out, {empty} first.")
+    placed, said = assign_parts(kept, groups, Rule.of(config))
+    data = FrozenData(run.data, freezer.classes, tuple(placed), (*notes, *said), freezer.tables)
+    return replace(data, notes=(*data.notes, *_check_content(data)))
+
+
+def _joined(errors: Sequence[StudioError], count: int) -> StudioError:
+    """One error of several samples that can't be used."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    many = f"{len(errors)} of {count}" if len(errors) < ENOUGH_ERRORS else f"{len(errors)} or more of {count}"
+    return StudioError(f"{many} images can't be learnt from; the first: {first.message}", first.remedy)
 
 
 def _choose_classes(table: ClassTable, names: tuple[str, ...]) -> tuple[ClassTable, Labels]:
@@ -169,54 +159,110 @@ def _choose_classes(table: ClassTable, names: tuple[str, ...]) -> tuple[ClassTab
     return ClassTable(kept, table.background), lut
 
 
-def _freeze_one(
-    folder: Path, candidate: Candidate, known: ClassTable, classes: ClassTable, lut: Labels, notes: list[str]
-) -> FrozenSample:
-    info = read_info(candidate.image)
-    shape = info.height, info.width
-    truth = _fit(candidate.name, candidate.truth(), shape, notes)
-    _refuse_strangers(candidate.name, truth, known)
-    painted = candidate.painted()
-    if painted is not None:
-        painted = _fit(candidate.name, painted, shape, notes)
-    truth = lut[truth]
-    palette = classes.palette()
-    mask = f"masks/{candidate.name}.png"
-    write_index_png(folder / mask, truth, palette)
-    changed = None
-    if painted is not None and (painted != UNLABELLED).any() and (truth != UNLABELLED).any():
-        changed = f"painted/{candidate.name}.png"
-        write_index_png(folder / changed, lut[painted], palette)
-    counts = np.bincount(truth.ravel(), minlength=256)
-    return FrozenSample(
-        name=candidate.name,
-        image=str(candidate.image.absolute()),
-        image_hash=file_hash(candidate.image),
-        stamp=_stamp(candidate.image),
-        height=info.height,
-        width=info.width,
-        channels=info.channels,
-        dtype=info.dtype,
-        mask=mask,
-        painted=changed,
-        part=candidate.part or "",
-        pixels={index: int(counts[index]) for index in classes.indices if counts[index]},
-    )
+@dataclass
+class _Freezer:
+    """Freezes one sample at a time, in several threads.
 
+    known: the classes of the source; classes, lut: those to learn, and how indices become theirs.
+    told: what happened to masks, once a mask; tables: the tables by which masks that are not copied are read.
+    """
 
-def _fit(name: str, labels: Labels, shape: tuple[int, int], notes: list[str]) -> Labels:
-    """A mask of its image's size (H, W): as it is, scaled where only the scale differs, or refused."""
-    if labels.shape == shape:
-        return labels
-    ratio = (labels.shape[0] / labels.shape[1]) / (shape[0] / shape[1])
-    if not 1 / (1 + ASPECT_TOLERANCE) <= ratio <= 1 + ASPECT_TOLERANCE:
-        raise StudioError(
-            f"The mask of {name} is {labels.shape[1]} x {labels.shape[0]} px, "
-            f"its image {shape[1]} x {shape[0]} px: another shape.",
-            "Make the mask again from this image, or turn the mask as the image is turned.",
+    run: RunFolder
+    known: ClassTable
+    classes: ClassTable
+    lut: Labels
+    told: list[str] = field(default_factory=list)
+    tables: tuple[tuple[int, ...], ...] = ()
+    _numbers: dict[int, int] = field(default_factory=dict)  # of tables, by the identity of what they mean
+
+    def freeze_all(self, source: Source) -> Iterator[FrozenSample | StudioError]:
+        """Each sample frozen, or why it can't be, in order."""
+        for candidate in source.candidates:
+            if candidate.stored is not None:
+                self._table_of(candidate.stored)  # before the threads begin, so that they only look it up
+        if source.parallel:
+            yield from (result for _, result in ahead(source.candidates, self._freeze))
+            return
+        for candidate in source.candidates:
+            try:
+                yield self._freeze(candidate)
+            except StudioError as error:
+                yield error
+
+    def _freeze(self, candidate: Candidate) -> FrozenSample:
+        info = read_info(candidate.image)
+        shape = info.height, info.width
+        stamp, content = stamp_of(candidate.image), file_hash(candidate.image)
+        stored = candidate.truth()
+        truth = self._fit(candidate.name, stored, shape)
+        _refuse_strangers(candidate.name, truth, self.known)
+        truth = self.lut[truth]
+        mask, reference = self._keep(candidate, truth, stored.shape == shape)
+        counts = np.bincount(truth.ravel(), minlength=256)
+        return FrozenSample(
+            name=candidate.name,
+            image=str(candidate.image.absolute()),
+            image_hash=content,
+            stamp=stamp,
+            height=info.height,
+            width=info.width,
+            channels=info.channels,
+            dtype=info.dtype,
+            mask=mask,
+            painted=self._keep_painted(candidate, truth),
+            part=candidate.part or "",
+            pixels={index: int(counts[index]) for index in self.classes.indices if counts[index]},
+            reference=reference,
+            pixel_hash=pixel_hash(read_image(candidate.image)),
         )
-    notes.append("scaled")
-    return resize_mask(labels, shape)
+
+    def _keep(self, candidate: Candidate, truth: Labels, as_stored: bool) -> tuple[str, Reference | None]:
+        """Copy a mask, or refer to it; returns its path and the reference."""
+        stored = candidate.stored
+        if stored is not None and as_stored and not stored.meaning.known[BYTE:].any():
+            reference = Reference(
+                file_hash(stored.path), stamp_of(stored.path), self._table_of(stored), stored.channel
+            )
+            return str(stored.path.absolute()), reference
+        path = f"masks/{candidate.name}.png"
+        write_index_png(self.run.data / path, truth, self.classes.palette())
+        return path, None
+
+    def _keep_painted(self, candidate: Candidate, truth: Labels) -> str | None:
+        """Copy which pixels a person changed, where that is known and says something; returns its path."""
+        painted = candidate.painted()
+        if painted is None:
+            return None
+        painted = self._fit(candidate.name, painted, (truth.shape[0], truth.shape[1]))
+        if not ((painted != UNLABELLED) & (truth != UNLABELLED)).any():
+            return None
+        path = f"painted/{candidate.name}.png"
+        write_index_png(self.run.data / path, self.lut[painted], self.classes.palette())
+        return path
+
+    def _table_of(self, stored: NumberMask) -> int:
+        """The number of the table by which a mask is read."""
+        key = id(stored.meaning)
+        if key not in self._numbers:
+            table = tuple(self.lut[stored.meaning.lut[:BYTE]].tolist())
+            if table not in self.tables:
+                self.tables = (*self.tables, table)
+            self._numbers[key] = self.tables.index(table)
+        return self._numbers[key]
+
+    def _fit(self, name: str, labels: Labels, shape: tuple[int, int]) -> Labels:
+        """A mask of its image's size (H, W): as it is, scaled where only the scale differs, or refused."""
+        if labels.shape == shape:
+            return labels
+        ratio = (labels.shape[0] / labels.shape[1]) / (shape[0] / shape[1])
+        if not 1 / (1 + ASPECT_TOLERANCE) <= ratio <= 1 + ASPECT_TOLERANCE:
+            raise StudioError(
+                f"The mask of {name} is {labels.shape[1]} x {labels.shape[0]} px, "
+                f"its image {shape[1]} x {shape[0]} px: another shape.",
+                "Make the mask again from this image, or turn the mask as the image is turned.",
+            )
+        self.told.append("scaled")
+        return resize_mask(labels, shape)
 
 
 def _refuse_strangers(name: str, truth: Labels, table: ClassTable) -> None:
@@ -230,47 +276,24 @@ def _refuse_strangers(name: str, truth: Labels, table: ClassTable) -> None:
         )
 
 
-def _brief(notes: list[str]) -> list[str]:
-    """The notes, with the scaled masks counted in one sentence."""
-    scaled = notes.count("scaled")
-    told = [note for note in notes if note != "scaled"]
-    if scaled:
-        told.append(f"{scaled} masks had another size than their image and were scaled to it.")
-    return told
-
-
-def _assign_parts(samples: list[FrozenSample]) -> tuple[list[FrozenSample], list[str]]:
-    """Give every sample without a place one, and keep copies of one image out of two parts.
-
-    Where the copies were put into different parts by a person, they stay there and a note says so.
-    """
-    unsaid = [sample for sample in samples if not sample.part]
-    parts = {sample.image_hash: automatic_part(sample.image_hash) for sample in unsaid}
-    alone = len(set(parts.values())) == 1
-    if alone and (len(parts) > 1 or "val" in parts.values()):
-        # Too few for chance: one of them is moved, the same one in whatever order they come.
-        moved = min(parts)
-        parts[moved] = "train" if parts[moved] == "val" else "val"
-    placed = [sample if sample.part else replace(sample, part=parts[sample.image_hash]) for sample in samples]
-    where: dict[str, set[str]] = {}
-    for sample in placed:
-        where.setdefault(sample.image_hash, set()).add(sample.part)
-    leaks = sum(1 for found in where.values() if len(found) > 1)
-    if not leaks:
-        return placed, []
-    return placed, [f"{leaks} images are byte for byte the same in two parts of the split."]
+def _told(told: Sequence[str]) -> list[str]:
+    """What happened to masks, counted."""
+    scaled = list(told).count("scaled")
+    if not scaled:
+        return []
+    return [f"{scaled} masks had another size than their image and were scaled to it."]
 
 
 def _check_content(data: FrozenData) -> list[str]:
     """What a person should know of the data. Raises StudioError where nothing can be learnt from them."""
-    counts = data.pixels("train")
-    if not data.part("train"):
-        raise StudioError("No image is in the training part of the split.", "Put some there.")
-    known = {index for index, count in counts.items() if count}
-    if not known:
+    if not data.samples:
         raise StudioError(
             "No pixel of the training images is labelled.", "Approve images, or paint, and try again."
         )
+    if not data.part("train"):
+        raise StudioError("No image is in the training part of the split.", "Put some there.")
+    counts = data.pixels("train")
+    known = {index for index, count in counts.items() if count}
     if len(known) == 1:
         only = data.classes.get(next(iter(known))).name
         raise StudioError(
@@ -278,19 +301,26 @@ def _check_content(data: FrozenData) -> list[str]:
             "Label pixels of another class too.",
         )
     missing = [data.classes.get(index).name for index, count in counts.items() if not count]
-    notes = [f"No training pixel shows {name}: it can't be learnt." for name in missing]
-    validation = sum(1 for sample in data.part("val") if sample.pixels)
+    return [*_missing(missing), *_validation(data)]
+
+
+def _missing(names: Sequence[str]) -> list[str]:
+    """A note on classes that no training pixel shows."""
+    if not names:
+        return []
+    if len(names) == 1:
+        return [f"No training pixel shows {names[0]}: it can't be learnt."]
+    return [f"No training pixel shows {', '.join(names)}: these {len(names)} classes can't be learnt."]
+
+
+def _validation(data: FrozenData) -> list[str]:
+    """A note where there are few validation images, or none."""
+    validation = len(data.part("val"))
     if not validation:
-        notes.append(
+        return [
             "There are no validation images: scores are taken on the training images, and only indicative."
-        )
-    elif validation < INDICATIVE:
-        notes.append(
-            f"Scores on {validation} validation image{'s' if validation > 1 else ''} are only indicative."
-        )
-    return notes
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+        ]
+    if validation < INDICATIVE:
+        images = "image" if validation == 1 else "images"
+        return [f"Scores on {validation} validation {images} are only indicative."]
+    return []

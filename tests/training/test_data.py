@@ -13,13 +13,14 @@ from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_
 from training.augment import AUGMENTATIONS
 from training.data import Batches, Sample, Samples, cut_window, middle_patches, place_patch
 from training.freeze import FrozenData, freeze, read_frozen
+from training.order import MOST_TIMES, Order, times_by_rarity
 from training.plan import choose_preprocessing, make_plan
-from training.sources import automatic_part
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import file_hash
 from unet_studio.core.model_card import Preprocessing
 from unet_studio.core.project import Project
+from unet_studio.core.split import stable_part
 from unet_studio.core.storage import read_json
 from unet_studio.core.training_config import TrainingConfig, TrainingSource
 from unet_studio.model.preprocess import to_array
@@ -67,7 +68,7 @@ def test_without_a_split_each_image_has_one_place_whatever_the_order_and_company
     parts = {sample.name: sample.part for sample in data.samples}
     assert {"train", "val"} == set(parts.values())
     assert 2 <= list(parts.values()).count("val") <= 10
-    assert all(automatic_part(sample.image_hash) == sample.part for sample in data.samples)
+    assert all(stable_part(sample.image_hash) == sample.part for sample in data.samples)
 
 
 def test_copies_of_an_image_never_lie_on_both_sides(tmp_path):
@@ -86,7 +87,7 @@ def test_a_leak_that_a_person_made_is_told(tmp_path):
     source = write_folders(tmp_path, split={"train": numbered(0, 1), "val": numbered(2)})
     (tmp_path / "images" / "2.png").write_bytes((tmp_path / "images" / "0.png").read_bytes())
     data = frozen(tmp_path, source)
-    assert any("byte for byte" in note for note in data.notes)
+    assert any("pixel for pixel" in note for note in data.notes)
 
 
 def test_a_name_in_two_parts_is_refused(tmp_path):
@@ -116,7 +117,7 @@ def test_void_is_unknown_and_a_stranger_is_refused(tmp_path):
     mask = disc_image(0)[1]
     mask[:4] = 11
     Image.fromarray(mask).save(tmp_path / "masks" / "0.png")
-    with pytest.raises(StudioError, match=r"no class: \[11\]"):
+    with pytest.raises(StudioError, match=r"no classes: \[11\]"):
         frozen(tmp_path, source)
     value = read_json(tmp_path / "classes.json")
     (tmp_path / "classes.json").write_text(json.dumps({**value, "ignore_index": 11}))
@@ -238,7 +239,7 @@ def test_every_patch_lies_right_and_holds_a_known_pixel(height, width, size, see
     random = np.random.default_rng(seed)
     target = np.full((height, width), 255)
     target[random.integers(height), random.integers(width)] = seed % 2
-    top, left = place_patch(sample_of(target), size, random)
+    top, left = place_patch(sample_of(target), (size, size), random)
     assert top >= 0 or height <= size
     assert top + size <= height or height <= size
     part = target[max(0, top) : top + size, max(0, left) : left + size]
@@ -250,7 +251,7 @@ def test_every_patch_lies_right_and_holds_a_known_pixel(height, width, size, see
 def test_a_window_is_the_image_inside_and_mirrored_and_unknown_outside(height, width, top, left, size):
     target = np.arange(height * width).reshape(height, width) % 7
     sample = sample_of(target)
-    image, mask = cut_window(sample, top, left, size)
+    image, mask = cut_window(sample, top, left, (size, size))
     for row in range(size):
         for column in range(size):
             y, x = top + row, left + column
@@ -271,7 +272,7 @@ def test_a_third_of_the_patches_shows_foreground_and_a_third_what_was_painted():
     painted = np.zeros((400, 400), bool)
     painted[390:393, 390:393] = True
     sample, random = sample_of(target, painted), np.random.default_rng(0)
-    corners = [place_patch(sample, 32, random) for _ in range(600)]
+    corners = [place_patch(sample, (32, 32), random) for _ in range(600)]
     front = np.mean([top < 8 and left < 8 for top, left in corners])
     changed = np.mean([top + 32 > 390 and left + 32 > 390 for top, left in corners])
     assert front == pytest.approx(1 / 3, abs=0.06)
@@ -280,7 +281,7 @@ def test_a_third_of_the_patches_shows_foreground_and_a_third_what_was_painted():
 
 def batches(data: FrozenData, preset: str = "photos", seed: int = 0, limit: int | None = None) -> Batches:
     samples = Samples(data, data.part("train"), PLAIN, limit)
-    return Batches(samples, PLAIN, 32, 2, AUGMENTATIONS[preset], seed, torch.device("cpu"))
+    return Batches(samples, PLAIN, (32, 32), 2, AUGMENTATIONS[preset], seed, torch.device("cpu"))
 
 
 def test_a_batch_depends_on_seed_and_step_alone(tmp_path):
@@ -294,11 +295,12 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path):
     assert not torch.equal(in_memory.draw(5)[0], in_memory.draw(6)[0])
 
 
-def test_every_sample_comes_once_before_any_comes_again(tmp_path):
-    data = frozen(tmp_path, write_folders(tmp_path, split=SPLIT))
-    drawn = [index for step in range(10) for index in batches(data)._turn(step)]
-    for start in range(0, 20, 5):
-        assert sorted(drawn[start : start + 5]) == [0, 1, 2, 3, 4]
+def test_every_sample_comes_once_before_any_comes_again():
+    order = Order(np.ones(5, np.int64), 0)
+    drawn = [order[position] for position in range(20)]
+    assert all(sorted(drawn[start : start + 5]) == [0, 1, 2, 3, 4] for start in range(0, 20, 5))
+    assert [order[position] for position in (17, 2, 9)] == [drawn[17], drawn[2], drawn[9]]
+    assert [Order(np.ones(5, np.int64), 1)[position] for position in range(20)] != drawn
 
 
 def test_images_outside_of_the_training_part_are_never_drawn(tmp_path):
@@ -332,8 +334,8 @@ def test_large_objects_shrink_and_small_ones_stay(tmp_path):
     chosen = choose_preprocessing(config, large)
     # A disc of radius 160 is as large as a square of 284 px: 800 * 128 / 284 = 361, in steps of 32.
     assert (chosen.resize, chosen.size) == ("long_side", (352.0,))
-    assert make_plan(config, large, "cpu", chosen, True).patch == 256
-    assert make_plan(config, data, "cpu", None, True).patch == 32
+    assert make_plan(config, large, "cpu", chosen, True).patch == (256, 256)
+    assert make_plan(config, data, "cpu", None, True).patch == (32, 32)
     assert chosen.mean == (0.5, 0.5, 0.5)
 
 
@@ -385,7 +387,7 @@ def test_a_model_sees_the_same_values_in_training_as_in_prediction(tmp_path, sha
     data = frozen(tmp_path, TrainingSource.of_folders(tmp_path / "images", tmp_path / "masks"))
     preprocessing = Preprocessing(channels=channels, mean=(0.4,) * channels, std=(0.2,) * channels)
     samples = Samples(data, data.samples, preprocessing)
-    (seen, _), *_ = middle_patches(samples, preprocessing, 20)
+    (seen, _), *_ = middle_patches(samples, preprocessing, (20, 20))
     expected = to_array(pixels, preprocessing)[:, 2:22]
     assert torch.allclose(seen[0], torch.from_numpy(expected), atol=1e-6)
 
@@ -398,7 +400,7 @@ def test_a_single_image_is_learnt_from_whatever_its_hash(tmp_path):
         image, mask = disc_image(seed)
         Image.fromarray(image).save(folder / "images" / "0.png")
         Image.fromarray(mask).save(folder / "masks" / "0.png")
-        if automatic_part(file_hash(folder / "images" / "0.png")) == "val":
+        if stable_part(file_hash(folder / "images" / "0.png")) == "val":
             break
     data = frozen(folder, TrainingSource.of_folders(folder / "images", folder / "masks"))
     assert [sample.part for sample in data.samples] == ["train"]

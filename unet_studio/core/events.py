@@ -11,13 +11,17 @@ from unet_studio.core.errors import StudioError
 
 @dataclass(frozen=True)
 class Started:
-    """The process is up. step: where it begins, 0 unless resumed. steps: where it will end at the latest."""
+    """The training is up. step: where it begins, 0 unless resumed. steps: where it will end at the latest.
+
+    threads: of each of the processes.
+    """
 
     device: str
     threads: int
     step: int
     steps: int
     resumed: bool = False
+    processes: int = 1
 
 
 @dataclass(frozen=True)

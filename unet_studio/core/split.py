@@ -1,7 +1,8 @@
-"""Which finished images are for training, validation and testing: split.json."""
+"""Which images are for training, validation and testing: split.json, and how a new split is made."""
 
+import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,70 @@ Split = Literal["train", "val", "test"]
 PARTS: tuple[Split, ...] = ("train", "val", "test")
 _GROUP = 6  # one of so many images validates
 _BATCH = 500  # parts written at once where many are given
+
+
+def read_split(path: Path) -> dict[str, Split]:
+    """The part of every name in a split.json. Raises StudioError where that is malformed."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not all(isinstance(value.get(part, []), list) for part in PARTS):
+        raise StudioError(f"{path} is not a valid split.", 'Write {"train": [names], "val": [], "test": []}.')
+    parts: dict[str, Split] = {}
+    for part in PARTS:
+        for name in value.get(part, []):
+            if parts.setdefault(str(name), part) != part:
+                raise StudioError(f"{path} puts {name} into two parts.", "Leave it in one of them.")
+    return parts
+
+
+def write_split(path: Path, parts: Mapping[str, Split]) -> None:
+    """Write a split.json, in the order of the names given."""
+    lists: dict[str, list[str]] = {part: [] for part in PARTS}
+    for name, part in parts.items():
+        lists[part].append(name)
+    write_json(path, lists)
+
+
+def stable_part(key: str, seed: int = 0) -> Split:
+    """train, or val for one key in six: by the key and the seed alone, whatever else there is."""
+    return "val" if int.from_bytes(_drawn(key, seed)) % _GROUP == 0 else "train"
+
+
+def divide(units: Mapping[str, int], shares: Sequence[float], seed: int = 0) -> dict[str, Split]:
+    """A part for every unit, by shares of train, val and maybe test, in an order drawn by the seed.
+
+    units: key -> how many images it stands for; they stay together. As exact as the units allow: single
+    images come out to the image. The same for the same units, shares and seed, in whatever order they are
+    given. Where there are enough units, no part with a share is empty.
+    """
+    order = sorted(units, key=lambda key: (_drawn(key, seed), key))
+    total = sum(units.values())
+    wanted = [part for part, share in zip(PARTS, shares, strict=False) if share > 0]
+    ends = [sum(shares[: PARTS.index(part) + 1]) * total for part in wanted]
+    parts: dict[str, Split] = {}
+    before = 0
+    for key in order:
+        middle = before + units[key] / 2
+        place = next((index for index, end in enumerate(ends) if middle < end), len(ends) - 1)
+        parts[key] = wanted[place]
+        before += units[key]
+    for part in wanted:
+        if part not in parts.values():
+            _fill(parts, part, units)
+    return parts
+
+
+def _fill(parts: dict[str, Split], part: Split, units: Mapping[str, int]) -> None:
+    """Give an empty part the smallest unit of the parts that have several, if there is one."""
+    held = list(parts.values())
+    spare = [key for key, where in parts.items() if held.count(where) > 1]
+    if spare:
+        parts[min(spare, key=lambda key: units[key])] = part
+
+
+def _drawn(key: str, seed: int) -> bytes:
+    """Four bytes that look random, from a key and a seed."""
+    text = f"{seed}:{key}" if seed else key
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=4).digest()
 
 
 class SplitFile:
@@ -83,10 +148,7 @@ class SplitFile:
                 self._parts = {}
 
     def _write(self, parts: dict[str, Split]) -> None:
-        lists: dict[str, list[str]] = {part: [] for part in PARTS}
-        for name, part in parts.items():
-            lists[part].append(name)
-        write_json(self._path, lists)
+        write_split(self._path, parts)
         self._parts = parts
 
     def _read(self) -> dict[str, Split]:
