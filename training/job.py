@@ -13,7 +13,7 @@ from training.augment import AUGMENTATIONS
 from training.board import Board
 from training.data import Batches, Samples, middle_patches
 from training.freeze import FrozenData, FrozenSample
-from training.losses import Loss, choose_loss
+from training.losses import Loss, choose_loss, class_weights
 from training.network import choose_architecture, find_origin, make_network, model_classes
 from training.plan import Plan, make_plan
 from training.state import Average, Standing, State, make_optimiser
@@ -158,7 +158,9 @@ def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: to
             config.seed,
             device,
         ),
-        loss=choose_loss(config.loss, architecture.out_channels),
+        loss=choose_loss(
+            config, architecture.out_channels, class_weights(config, data.classes, data.pixels())
+        ),
         background=_background_channel(data),
         judged=judged,
         loss_patches=middle_patches(limited, plan.preprocessing, plan.patch),
