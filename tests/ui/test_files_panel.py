@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 
-from tests.helpers import SHAPE, make_folder
+from tests.helpers import SHAPE, make_folder, make_model
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.catalogue import Wish
 from unet_studio.core.files import find_images
@@ -196,6 +196,21 @@ def test_several_images_are_selected_without_opening_any(opened, panel, qtbot):
     assert session.current == "2.png"
     assert view.chosen_names() == ["2.png"]
     assert not panel.model.index(0, 0).data(OPEN_ROLE)
+
+
+def test_the_selected_images_are_predicted_from_their_menu(opened, panel, monkeypatch):
+    asked, predictor = [], opened.session.predictor
+    make_model(opened.session.project.models_folder / "small")
+    predictor.auto = False
+    predictor.refresh()
+    predictor.set_model("small")
+    monkeypatch.setattr(predictor, "predict_these", asked.append)
+    choose(panel, "1.png")["Predict Again"].trigger()
+    panel.view.selectAll()
+    menu_of(panel)["Predict 4 Images Again"].trigger()
+    assert asked == [["1.png"], ["0.png", "1.png", "2.png", "3.png"]]
+    predictor.set_model(None)
+    assert not menu_of(panel)["Predict 4 Images Again"].isEnabled()
 
 
 def test_images_are_put_into_parts_of_the_split(opened, panel, qtbot):

@@ -34,6 +34,12 @@ def file_menu(session: Session, names: Sequence[str], parent: QWidget) -> QMenu:
         menu.addAction("Show in &Folder", partial(show_in_folder, session, one))
     menu.addAction("&Copy Path" if one else f"&Copy {len(names):,} Paths", partial(copy, session, names))
     menu.addSeparator()
+    predict = menu.addAction(
+        "&Predict Again" if one else f"&Predict {len(names):,} Images Again",
+        partial(session.predictor.predict_these, names),
+    )
+    predict.setToolTip("In the background; what somebody painted or approved keeps its prediction")
+    predict.setEnabled(session.predictor.model is not None)
     _add_split(menu, session, names, writable)
     if one is None:
         return menu
