@@ -7,6 +7,7 @@ from unet_studio.core.sheet import FAINT, INK, RULE, Box, Sheet, Text, shortened
 
 BLUE = "#0072b2"
 NOTHING = "no class"  # the column of predictions that are none of the classes
+_ABOVE = "predicted, in % of the true pixels"
 _LARGE, _MIDDLE, _SMALL = 46, 22, 10  # px of a cell: numbers fit in, labels are easy, labels can be read
 _FEW, _SOME = 14, 40  # classes up to which cells are large, and middling
 _LONGEST = 150  # px of a label
@@ -27,8 +28,9 @@ def confusion_sheet(matrix: Matrix, names: Sequence[str]) -> Sheet:
     label = max((text_width(text, size) for text in labels), default=0) + 10
     left, top = label + 20, label + 20
     title = f"Confusion matrix of {count} classes: rows are true classes, columns predicted ones"
-    sheet = Sheet(left + cell * len(columns) + 10, top + cell * count + 10, title)
-    sheet.items.append(Text(left, 10, "predicted, in % of the true pixels", 11, FAINT))
+    width = max(cell * len(columns), text_width(_ABOVE, 11))
+    sheet = Sheet(left + width + 10, top + cell * count + 10, title)
+    sheet.items.append(Text(left, 10, _ABOVE, 11, FAINT))
     sheet.items.append(Text(8, top + cell * count / 2, "true", 11, FAINT, "middle", upright=True))
     for number, text in enumerate(labels):
         middle = left + cell * (number + 0.5)
