@@ -19,7 +19,7 @@ def open_source(config: TrainingConfig) -> Source:
     if given.project:
         source = _open_project(given, config)
     elif given.dataset and given.root:
-        source = _with_split(DATASETS[given.dataset](Path(given.root), config), config)
+        source = _with_split(_open_data_set(given.dataset, Path(given.root), config), config)
     elif given.images and given.masks:
         source = _with_split(open_folders(given, config.values), config)
     else:
@@ -81,6 +81,18 @@ def _open_project(given: TrainingSource, config: TrainingConfig) -> Source:
     if config.shares or config.group_by:
         notes = ("A project keeps its own split: shares and group_by are not used.",)
     return Source(project.classes, tuple(approved + started), notes, parallel=False, own_split=True)
+
+
+def _open_data_set(name: str, root: Path, config: TrainingConfig) -> Source:
+    source = DATASETS[name](root, config)
+    files = (file for one in (*source.candidates[:1], *source.candidates[-1:]) for file in _files(one))
+    if all(file.is_relative_to(root) for file in files):
+        return source
+    return replace(source, notes=(f"The data set was found around {root}.", *source.notes))
+
+
+def _files(candidate: Candidate) -> tuple[Path, ...]:
+    return (candidate.image,) if candidate.stored is None else (candidate.image, candidate.stored.path)
 
 
 def _with_split(source: Source, config: TrainingConfig) -> Source:

@@ -36,6 +36,7 @@ LAYOUT = Layout(
 def read_apolloscape(folder: Path) -> Source:
     """All records that are there; those of one record are frames of one drive and stay together."""
     root = LAYOUT.root(folder)
+    root = root.parent if root.name in (IMAGES, LABELS) else root
     places = [path.parent for depth in ("", "*/") for path in sorted(root.glob(f"{depth}{IMAGES}"))]
     places = [place for place in places if (place / LABELS).is_dir()]
     if not places:

@@ -30,9 +30,13 @@ from unet_studio.formats.sample import Incoming
 
 VOID = 11  # of SegNet's version
 ANNOTATIONS = "annot"  # what a folder of masks is called after that of its images
+ORIGINALS = ("701_StillsRaw_full", "LabeledApproved_full")
 LABEL = "_L"  # what a mask of the original is called after its image
 SEGNET = Layout(
-    "CamVid in SegNet's layout", ("train", f"train{ANNOTATIONS}"), "Name the folder that holds trainannot."
+    "CamVid in SegNet's layout",
+    ("train", f"train{ANNOTATIONS}"),
+    "Name the folder that holds trainannot.",
+    tuple(f"{part}{kind}" for part in PARTS for kind in ("", ANNOTATIONS)),
 )
 ORIGINAL = Layout(
     "CamVid",
@@ -87,7 +91,8 @@ def _listed(root: Path, path: Path, part: Split, meaning: Meaning) -> tuple[list
 
 def _read_original(root: Path) -> Source:
     """32 labels in colours."""
-    pictures = list(walk_pictures(root)) or list(walk_pictures(root.parent))
+    around = root.name in ORIGINALS
+    pictures = list(walk_pictures(root.parent if around else root))
     folders = sorted({path.parent for path in pictures if path.stem.endswith(LABEL)})
     if not folders:
         raise ORIGINAL.refusal(root, f"masks called X{LABEL}.png, nor a folder train{ANNOTATIONS}")

@@ -30,10 +30,10 @@ LAYOUT = Layout(
 def read_carla(folder: Path) -> Source:
     """All sets that are there. None (0) is the background, which classes that are not chosen become."""
     root = LAYOUT.root(folder)
-    sets = _sets(root) or _sets(root.parent)
+    top = root.parent if root.name in (VIEWS, LABELS) else root
+    sets = _sets(top)
     if not sets:
         raise LAYOUT.refusal(root, f"{VIEWS} beside {LABELS}")
-    top = root if sets[0].is_relative_to(root) else root.parent
     meaning = Meaning.of({number: number for number in range(len(NAMES))})
     portions = [
         Portion(place / VIEWS, place / LABELS, None, (place / VIEWS).relative_to(top).as_posix())

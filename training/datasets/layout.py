@@ -20,22 +20,26 @@ SHOWN = 6  # entries of a wrong folder that are named
 class Layout:
     """How the folder of a data set is known. title: what the set is called.
 
-    marks: paths that must all be there; of alternatives "a|b" one. remedy: a sentence on what to do.
+    marks: paths that must all be there; of alternatives "a|b" one. parts: other folders in it, by which it
+    is known from within. remedy: a sentence on what to do.
     """
 
     title: str
     marks: tuple[str, ...]
     remedy: str
+    parts: tuple[str, ...] = ()
 
     def root(self, given: Path) -> Path:
-        """The folder given, or the one above or below it that has the layout.
+        """The folder given; one in it that has the layout; or the one around it, where it is a part of that.
 
         Raises StudioError that says what was looked for, and what was found instead.
         """
         if not given.is_dir():
             raise StudioError(f"There is no folder {given}.", f"Name the folder of {self.title}.")
         below = [path for path in sorted(given.iterdir()) if path.is_dir() and path.name[0] not in "._"]
-        for place in (given, *below, given.parent):
+        parts = {*self.parts, *(one.split("/")[0] for mark in self.marks for one in mark.split("|"))}
+        above = [given.parent] if given.name in parts else []
+        for place in (given, *below, *above):
             if self._fits(place):
                 return place
         raise self.refusal(given, " and ".join(mark.replace("|", " or ") for mark in self.marks))

@@ -1,5 +1,6 @@
-"""Train or fine-tune a model on a project, or on a folder of images and one of masks. The training is a
-process of its own; Ctrl-C stops it and keeps its best model, a second Ctrl-C leaves it running."""
+"""Train or fine-tune a model on a project, on a folder of images and one of masks, or on a data set as it is
+published. The training is a process of its own; Ctrl-C stops it and keeps its best model, a second Ctrl-C
+leaves it running."""
 
 import argparse
 import math
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from unet_studio.core.events import Event
     from unet_studio.core.model_card import ModelEntry
     from unet_studio.core.run_folder import RunFolder
+    from unet_studio.core.training_config import TrainingSource
 
 POLL_SECONDS = 0.3
 INTERRUPTED = 130
@@ -30,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help="a project to learn from")
     parser.add_argument("--images", metavar="DIR", type=Path, help="a folder of images; needs --masks")
     parser.add_argument("--masks", metavar="DIR", type=Path, help="masks of the same stems")
+    parser.add_argument(
+        "--dataset",
+        metavar=("NAME", "DIR"),
+        nargs=2,
+        help="a data set as it is published; see docs/datasets.md",
+    )
     parser.add_argument("--classes", metavar="FILE", type=Path, help="a classes.json; else the masks' own")
     parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json")
     parser.add_argument("--out", metavar="RUN", type=Path, help="the run's folder; else a new one")
@@ -62,17 +70,28 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Raise StudioError where the arguments contradict each other."""
     pair = arguments.images is not None, arguments.masks is not None
-    if arguments.folder is not None and any((*pair, arguments.classes, arguments.split)):
+    ways = (arguments.folder is not None, any(pair), arguments.dataset is not None)
+    if sum(ways) > 1:
         raise StudioError(
-            "FOLDER and --images are two ways to say what to learn from.",
-            "Give FOLDER, or --images and --masks.",
+            "FOLDER, --images and --dataset are different ways to say what to learn from.",
+            "Give FOLDER, or --images and --masks, or --dataset.",
+        )
+    if arguments.folder is not None and (arguments.classes or arguments.split):
+        raise StudioError(
+            "--classes and --split belong to --images and --masks; a project has its own.", "Leave them out."
+        )
+    if arguments.dataset is not None and arguments.classes:
+        raise StudioError(
+            "A known data set has its own classes.", "Choose among them with --set classes=NAME,NAME."
         )
     if pair[0] != pair[1]:
         raise StudioError("--images and --masks belong together.", "Give both.")
     if arguments.resume and (arguments.set or arguments.init):
         raise StudioError("The settings of a run are fixed.", "Resume without --set and --init.")
-    if arguments.folder is None and not pair[0] and not (arguments.resume and arguments.out):
-        raise StudioError("It isn't said what to learn from.", "Give FOLDER, or --images and --masks.")
+    if not any(ways) and not (arguments.resume and arguments.out):
+        raise StudioError(
+            "It isn't said what to learn from.", "Give FOLDER, or --images and --masks, or --dataset."
+        )
 
 
 def _resumed(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
@@ -102,14 +121,11 @@ def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
     """A new run's folder, and where its model goes: to a project's models, or nowhere but the run."""
     from unet_studio.core.resources import resources
     from unet_studio.core.run_folder import RunFolder
-    from unet_studio.core.training_config import TrainingConfig, TrainingSource, recipe
+    from unet_studio.core.training_config import TrainingConfig, recipe
 
     bundled = resources() / "models"
     if arguments.folder is None:
-        masks = arguments.masks.absolute()
-        classes = arguments.classes or _beside(masks, "classes.json")
-        source = TrainingSource.of_folders(arguments.images, masks, classes, arguments.split)
-        config = replace(recipe(), source=source)
+        config = replace(recipe(), source=_source(arguments))
         config = TrainingConfig.from_json(_settings(arguments, [bundled]), config)
         path = arguments.out or _unused(Path("runs") / config.name)
         return RunFolder.create(path, config), None
@@ -119,6 +135,18 @@ def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
         used = next((entry for entry in project.models() if entry.name == project.model), None)
         settings = _settings(arguments, [project.models_folder, bundled])
         return make_run(project, used, settings, arguments.out), project.models_folder
+
+
+def _source(arguments: argparse.Namespace) -> "TrainingSource":
+    """The source that --images and --masks, or --dataset, name."""
+    from unet_studio.core.training_config import TrainingSource
+
+    if arguments.dataset is not None:
+        name, folder = arguments.dataset
+        return TrainingSource.of_data_set(name, Path(folder), arguments.split)
+    masks = arguments.masks.absolute()
+    classes = arguments.classes or _beside(masks, "classes.json")
+    return TrainingSource.of_folders(arguments.images, masks, classes, arguments.split)
 
 
 def _settings(arguments: argparse.Namespace, models: list[Path]) -> dict[str, Any]:
@@ -222,15 +250,21 @@ class _Follower:
         from unet_studio.core import events
 
         if isinstance(event, events.Progress):
-            self.meter.advance(event.step, max(event.steps, 1), f"loss {event.loss:.3f}")
+            self._advance("Training", "steps", event.step, event.steps, f"loss {event.loss:.3f}")
         elif isinstance(event, events.Validated):
             best = ", the best so far" if event.best else ""
             scores = f"Dice {event.mean_dice:.4f}, IoU {event.mean_iou:.4f}"
             self.terminal.note(f"Step {event.step}: {scores}{best}")
+        elif isinstance(event, events.Freezing):
+            self._advance("Looking at", "images", event.done, event.total)
         elif isinstance(event, events.Froze):
             self.terminal.note(f"Learning from {event.train} images, validating on {event.val}")
         elif isinstance(event, events.Note):
             self.terminal.note(event.text)
+
+    def _advance(self, what: str, unit: str, done: int, total: int, detail: str = "") -> None:
+        self.meter.what, self.meter.unit = what, unit
+        self.meter.advance(done, max(total, 1), detail)
 
 
 @contextmanager
