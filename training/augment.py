@@ -1,10 +1,12 @@
-"""Varying patches: one affine warp and a few intensity changes for a whole batch, on the training's device.
+"""Varying patches: one warp and a few intensity changes for a whole batch, on the training's device.
 
-Written on torch alone: it costs a quarter of torchvision's or kornia's time, and works on any number of
-channels and with masks whose 255 means unknown.
+Written on torch alone: it costs a fraction of torchvision's or kornia's time (tests/benchmarks), and works on
+any number of channels and with masks whose 255 means unknown. What is drawn for a patch depends on its own
+seed alone, not on the batch that it comes in.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,16 +15,22 @@ from torch.nn import functional
 
 from unet_studio.core.classes import UNLABELLED
 
+NUMBERS = 24  # random numbers a patch takes at most, beside one a channel and the elastic grid's
+ELASTIC_POINTS = 4  # a side of the coarse grid; smooth in between
+FAINTEST_BLUR = 0.1  # px of sigma; less changes nothing
+
 
 @dataclass(frozen=True)
 class Augmentation:
     """How far patches are varied.
 
-    mirror, upside_down: whether to flip along each axis (half of the patches). quarter_turns: any of the four
-    directions. rotation: degrees either way. zoom: factor either way, 1.25 means 0.8 to 1.25. stretch: the
-    same for the ratio of height to width. brightness, contrast, tint (a channel's gain), noise: relative to
-    the patch's own contrast (standard deviation). gamma: factor either way. grey: share of patches that lose
-    most of their colour. blur: largest sigma, px, for a quarter of the patches.
+    mirror, upside_down: whether to flip along each axis (half of the patches, one axis independent of the
+    other). quarter_turns: any of the four directions. rotation: degrees either way. zoom: factor either way,
+    1.25 means 0.8 to 1.25. stretch: the same for the ratio of height to width. elastic: how far points of a
+    coarse grid move at most, as a share of the patch's longer side, for half of the patches. brightness,
+    contrast, tint (a channel's gain), noise: relative to the patch's own contrast (standard deviation).
+    gamma: factor either way. grey: share of patches that lose most of their colour. blur: largest sigma, px,
+    for a quarter of the patches.
     """
 
     mirror: bool = False
@@ -31,6 +39,7 @@ class Augmentation:
     rotation: float = 0.0
     zoom: float = 1.0
     stretch: float = 1.0
+    elastic: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     tint: float = 0.0
@@ -39,11 +48,25 @@ class Augmentation:
     noise: float = 0.0
     blur: float = 0.0
 
-    @property
-    def margin(self) -> float:
-        """How much wider than the patch a window must be, to fill the patch whatever is drawn (up to 2)."""
-        angle = math.radians(45.0 if self.rotation >= 45 else self.rotation)
-        return min(2.0, self.zoom * math.sqrt(self.stretch) * (math.cos(angle) + math.sin(angle)))
+    def window(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """How large a window must be to fill a patch (height, width) whatever is drawn; up to twice as large.
+
+        It grows evenly on all sides, so that the patch lies in its middle.
+        """
+        angle = math.radians(min(45.0, self.rotation))
+        height, width = [max(shape)] * 2 if self.quarter_turns else shape
+        grown = self.zoom * math.sqrt(self.stretch)
+        bent = 2 * self.elastic * max(shape)
+        needed = (
+            grown * (height * math.cos(angle) + width * math.sin(angle) + bent),
+            grown * (width * math.cos(angle) + height * math.sin(angle) + bent),
+        )
+        most = 2 * max(shape)
+        high, wide = (
+            side + 2 * math.ceil(max(0.0, min(most, need) - side) / 2)
+            for side, need in zip(shape, needed, strict=True)
+        )
+        return high, wide
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -70,6 +93,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         rotation=45,
         zoom=1.3,
         stretch=1.1,
+        elastic=0.04,
         brightness=0.4,
         contrast=0.4,
         gamma=1.5,
@@ -96,32 +120,48 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 
 def augment(
-    images: Tensor, masks: Tensor, size: int, preset: Augmentation, generator: torch.Generator
+    images: Tensor, masks: Tensor, shape: tuple[int, int], preset: Augmentation, seeds: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Patches of size x size px out of windows.
+    """Patches of shape (h, w) out of the middle of windows.
 
-    images: float32 (N, C, S, S); masks: uint8 (N, S, S), 255 unknown; S at least size. generator: on the CPU;
-    it alone decides what is drawn. Returns float32 (N, C, size, size) and int64 (N, size, size).
+    images: float32 (N, C, H, W); masks: uint8 (N, H, W), 255 unknown; H and W at least h and w. seeds: one a
+    patch; it alone decides what is drawn. Returns float32 (N, C, h, w) and int64 (N, h, w).
     """
-    patches, targets = _warp(images, masks, size, preset, generator)
-    return _change_intensities(patches, preset, generator), targets
+    numbers = _Numbers(seeds, images.shape[1])
+    patches, targets = _warp(images, masks, shape, preset, numbers)
+    return _change_intensities(patches, preset, numbers, seeds), targets
 
 
-def _uniform(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """(N, 1) numbers in -1..1."""
-    return (2 * torch.rand(count, 1, generator=generator) - 1).to(device)
+class _Numbers:
+    """Random numbers in -1..1 for every patch, by its seed, taken in order. They lie on the CPU."""
+
+    def __init__(self, seeds: Sequence[int], channels: int) -> None:
+        count = NUMBERS + channels + 2 * ELASTIC_POINTS**2
+        rows = [torch.rand(count, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        self._rows = 2 * torch.stack(rows) - 1
+        self._taken = 0
+
+    def take(self, width: int) -> Tensor:
+        """The next numbers of every patch, (N, width)."""
+        self._taken += width
+        return self._rows[:, self._taken - width : self._taken]
+
+    def one(self) -> Tensor:
+        """The next number of every patch, (N,)."""
+        return self.take(1)[:, 0]
+
+
+# Geometry
 
 
 def _warp(
-    images: Tensor, masks: Tensor, size: int, preset: Augmentation, generator: torch.Generator
+    images: Tensor, masks: Tensor, shape: tuple[int, int], preset: Augmentation, numbers: _Numbers
 ) -> tuple[Tensor, Tensor]:
-    theta = _matrices(len(images), preset, generator) * (size / images.shape[-1])
-    plain = torch.eye(2).expand_as(theta) * (size / images.shape[-1])
-    if torch.equal(theta, plain):
-        return _centre(images, size), _centre(masks, size).long()
-    theta = torch.cat([theta, torch.zeros(len(images), 2, 1)], dim=2).to(images.device)
-    shape = [len(images), images.shape[1], size, size]
-    grid = functional.affine_grid(theta, shape, align_corners=False)
+    matrices = _matrices(preset, numbers)
+    shifts = _shifts(preset, numbers, shape)
+    if shifts is None and torch.equal(matrices, torch.eye(2).expand_as(matrices)):
+        return _centre(images, shape), _centre(masks, shape).long()
+    grid = _grid(matrices, shifts, shape, (images.shape[-2], images.shape[-1]), images.device)
     patches = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
@@ -131,33 +171,70 @@ def _warp(
     return patches, (targets[:, 0] + UNLABELLED).round().long()
 
 
-def _centre(windows: Tensor, size: int) -> Tensor:
-    start = (windows.shape[-1] - size) // 2
-    return windows[..., start : start + size, start : start + size]
+def _centre(windows: Tensor, shape: tuple[int, int]) -> Tensor:
+    top, left = (windows.shape[-2] - shape[0]) // 2, (windows.shape[-1] - shape[1]) // 2
+    return windows[..., top : top + shape[0], left : left + shape[1]]
 
 
-def _matrices(count: int, preset: Augmentation, generator: torch.Generator) -> Tensor:
-    """(N, 2, 2): from a patch's coordinates (x, y) to the window's, both in units of half the patch."""
-    cpu = torch.device("cpu")
-    angle = _uniform(count, generator, cpu)[:, 0] * math.radians(preset.rotation)
+def _grid(
+    matrices: Tensor,
+    shifts: Tensor | None,
+    shape: tuple[int, int],
+    window: tuple[int, int],
+    device: torch.device,
+) -> Tensor:
+    """Where in its window every pixel of a patch comes from, (N, h, w, 2) in grid_sample's units."""
+    sides, sizes = torch.tensor(shape[::-1]), torch.tensor(window[::-1])
+    theta = matrices * (sides.view(1, 1, 2) / sizes.view(1, 2, 1))
+    theta = torch.cat([theta, torch.zeros(len(theta), 2, 1)], dim=2).to(device)
+    grid = functional.affine_grid(theta, [len(theta), 1, *shape], align_corners=False)
+    if shifts is None:
+        return grid
+    scaled = (2 * shifts / sizes.view(1, 2, 1, 1)).to(device)
+    field = functional.interpolate(scaled, shape, mode="bicubic", align_corners=True)
+    return grid + field.permute(0, 2, 3, 1)
+
+
+def _matrices(preset: Augmentation, numbers: _Numbers) -> Tensor:
+    """(N, 2, 2): from a place (x, y) in the patch to one in the window, both in px from the middle."""
+    angle = numbers.one() * math.radians(preset.rotation)
+    turn = torch.floor(2 * numbers.one() + 2).clamp(max=3)
     if preset.quarter_turns:
-        angle = angle + torch.randint(0, 4, (count,), generator=generator) * (math.pi / 2)
-    scale = torch.exp(_uniform(count, generator, cpu)[:, 0] * math.log(preset.zoom))
-    ratio = torch.exp(_uniform(count, generator, cpu)[:, 0] * math.log(preset.stretch) / 2)
-    flip = 1 - 2 * torch.randint(0, 2, (count, 2), generator=generator)
-    mirror = flip[:, 0] if preset.mirror else torch.ones(count)
-    upside_down = flip[:, 1] if preset.upside_down else torch.ones(count)
+        angle = angle + turn * (math.pi / 2)
+    scale = torch.exp(numbers.one() * math.log(preset.zoom))
+    ratio = torch.exp(numbers.one() * math.log(preset.stretch) / 2)
+    flips = torch.where(numbers.take(2) < 0, -1.0, 1.0)
+    mirror = flips[:, 0] if preset.mirror else torch.ones_like(angle)
+    upside_down = flips[:, 1] if preset.upside_down else torch.ones_like(angle)
     cosine, sine = torch.cos(angle), torch.sin(angle)
     wide, high = scale * ratio * mirror, scale / ratio * upside_down
     return torch.stack([cosine * wide, -sine * high, sine * wide, cosine * high], dim=1).view(-1, 2, 2)
 
 
-def _change_intensities(patches: Tensor, preset: Augmentation, generator: torch.Generator) -> Tensor:
-    count, channels, device = len(patches), patches.shape[1], patches.device
+def _shifts(preset: Augmentation, numbers: _Numbers, shape: tuple[int, int]) -> Tensor | None:
+    """How far (x, y), px, the points of the coarse grid move, (N, 2, p, p); None where nothing bends.
+
+    As the first U-Net's authors did: "random displacement vectors on a coarse 3 by 3 grid ... per-pixel
+    displacements are then computed using bicubic interpolation" (O. Ronneberger et al., MICCAI 2015, 3.1).
+    """
+    if not preset.elastic:
+        return None
+    bent = (numbers.one() > 0).float()
+    points = numbers.take(2 * ELASTIC_POINTS**2).view(-1, 2, ELASTIC_POINTS, ELASTIC_POINTS)
+    return points * bent.view(-1, 1, 1, 1) * (preset.elastic * max(shape))
+
+
+# Intensities
+
+
+def _change_intensities(
+    patches: Tensor, preset: Augmentation, numbers: _Numbers, seeds: Sequence[int]
+) -> Tensor:
+    channels, device = patches.shape[1], patches.device
 
     def draw(width: int = 1) -> Tensor:
-        """(N, width, 1, 1) numbers in -1..1."""
-        return (2 * torch.rand(count, width, 1, 1, generator=generator) - 1).to(device)
+        """(N, width, 1, 1) numbers in -1..1 on the device."""
+        return numbers.take(width)[..., None, None].to(device, non_blocking=True)
 
     mean = patches.mean(dim=(1, 2, 3), keepdim=True)
     spread = patches.std(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
@@ -173,10 +250,10 @@ def _change_intensities(patches: Tensor, preset: Augmentation, generator: torch.
         chosen = (draw().abs() < preset.grey).to(patches.dtype)
         patches = torch.lerp(patches, patches.mean(dim=1, keepdim=True), 0.9 * chosen)
     if preset.blur:
-        patches = _blur(patches, preset.blur * draw().abs() * (draw() > 0.5))
+        sigma, chance = numbers.one().abs() * preset.blur, numbers.one()
+        patches = _blur(patches, sigma * (chance > 0.5))
     if preset.noise:
-        noise = torch.randn(patches.shape, generator=generator).to(device)
-        patches = patches + noise * preset.noise * spread * draw().abs()
+        patches = patches + _noise(patches, seeds) * (preset.noise * spread * draw().abs())
     return patches
 
 
@@ -187,16 +264,27 @@ def _gamma(patches: Tensor, exponent: Tensor) -> Tensor:
     return low + span * ((patches - low) / span).clamp(0, 1) ** exponent
 
 
+def _noise(patches: Tensor, seeds: Sequence[int]) -> Tensor:
+    """Gaussian noise of variance 1, (N, C, h, w), each patch's by its seed, drawn where the patches are."""
+    noise = torch.empty_like(patches)
+    generator = torch.Generator(patches.device)
+    for one, seed in zip(noise, seeds, strict=True):
+        one.normal_(generator=generator.manual_seed(seed))
+    return noise
+
+
 def _blur(patches: Tensor, sigma: Tensor) -> Tensor:
-    """A Gaussian of each patch's own sigma (N, 1, 1, 1), px; 0 leaves it as it is."""
-    chosen = torch.nonzero(sigma.flatten() > 0.1).flatten()
-    if not len(chosen):
+    """A Gaussian of each patch's own sigma (N,), px, on the CPU; 0 leaves it as it is."""
+    wanted = torch.nonzero(sigma > FAINTEST_BLUR).flatten()
+    if not len(wanted):
         return patches
+    chosen = wanted.to(patches.device)
     some = patches[chosen]
     radius = 3
-    place = torch.arange(-radius, radius + 1, device=patches.device, dtype=patches.dtype)
-    kernel = torch.exp(-0.5 * (place / sigma[chosen].view(-1, 1)) ** 2)
+    place = torch.arange(-radius, radius + 1, dtype=patches.dtype)
+    kernel = torch.exp(-0.5 * (place / sigma[wanted].view(-1, 1)) ** 2)
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(some.shape[1], dim=0)
+    kernel = kernel.to(patches.device)
     flat = some.reshape(1, -1, *some.shape[2:])
     flat = functional.pad(flat, (radius, radius, radius, radius), mode="replicate")
     flat = functional.conv2d(flat, kernel[:, None, None, :], groups=len(kernel))

@@ -1,11 +1,12 @@
 """From frozen samples to batches: scaled once, kept in memory up to a bound, patches drawn where labels are.
 
-Every batch depends on the seed and the number of its step alone, so that a resumed run draws what an
-uninterrupted one would have drawn.
+Every patch depends on the seed and its position in the training alone, so that a resumed run draws what an
+uninterrupted one would have drawn, and a batch split over processes or steps is the same batch.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,19 @@ from torch import Tensor
 
 from training.augment import Augmentation, augment
 from training.freeze import FrozenData, FrozenSample
+from training.order import Order, times_by_rarity
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.model_card import Preprocessing
+from unet_studio.model.devices import available_cores
 from unet_studio.model.preprocess import resize, resize_mask, scale
 
 Labels = NDArray[np.uint8]
+Shape = tuple[int, int]  # height, width, px
 PLACES = 2048  # positions kept of each kind and class; drawing among them is as good as among all
+BAND = 1 << 20  # pixels searched for positions at a time: their numbers take eight bytes each
 TRIES = 10  # crops looked at before one is centred on a known pixel
 MEMORY_SHARE = 0.25  # of the free memory, for scaled samples
+MOST_WORKERS = 8  # threads that read images, on half the cores: decoding and scaling don't hold Python's lock
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,11 @@ class Sample:
 
 
 class Samples:
-    """The samples of a part of the data, scaled on first use and kept while they fit into `limit` bytes."""
+    """The samples of a part of the data, scaled on first use and kept while they fit into `limit` bytes.
+
+    May be read from several threads at once. Where not all fit, those kept stay: with every sample equally
+    likely to come next, none is better kept than another.
+    """
 
     def __init__(
         self,
@@ -64,8 +74,9 @@ class Samples:
         self._samples = list(samples)
         self._preprocessing = preprocessing
         self._limit = int(psutil.virtual_memory().available * MEMORY_SHARE) if limit is None else limit
-        self._kept: OrderedDict[int, Sample] = OrderedDict()
+        self._kept: dict[int, Sample] = {}
         self._held = 0
+        self._lock = threading.Lock()
         indices = data.classes.indices
         self._channel_of = np.full(256, UNLABELLED, dtype=np.uint8)
         self._channel_of[list(indices)] = np.arange(len(indices))
@@ -76,140 +87,185 @@ class Samples:
         return len(self._samples)
 
     def __getitem__(self, index: int) -> Sample:
-        if index not in self._kept:
-            sample = self._load(index)
-            if self._held + sample.size > self._limit:
-                return sample
-            self._held += sample.size
-            self._kept[index] = sample
-        return self._kept[index]
+        kept = self._kept.get(index)
+        if kept is not None:
+            return kept
+        sample = self._load(index)
+        with self._lock:
+            if index not in self._kept and self._held + sample.size <= self._limit:
+                self._held += sample.size
+                self._kept[index] = sample
+        return sample
+
+    def name(self, index: int) -> str:
+        """A sample's name."""
+        return self._samples[index].name
+
+    def times(self, rare: float, seed: int) -> NDArray[np.int64]:
+        """How often each is drawn in a turn, see times_by_rarity."""
+        pixels = [sample.pixels for sample in self._samples]
+        return times_by_rarity(pixels, self._data.classes.background, rare, seed)
 
     def _load(self, index: int) -> Sample:
         frozen = self._samples[index]
         image = resize(self._data.read_image(frozen), self._preprocessing)
         shape = image.shape[:2]
         target = self._channel_of[resize_mask(self._data.read_truth(frozen), shape)]
-        painted = self._data.read_painted(frozen)
-        changed = (
-            np.zeros(shape, dtype=bool) if painted is None else resize_mask(painted, shape) != UNLABELLED
-        )
         known = target != UNLABELLED
         random = np.random.default_rng([index, len(self._samples)])
-        classes = [int(channel) for channel in np.unique(target[known]) if channel != self._background]
+        present = {
+            int(channel)
+            for _, band in _bands(target)
+            for channel in np.flatnonzero(np.bincount(band.ravel()))
+        }
+        classes = sorted(present - {UNLABELLED, self._background})
         return Sample(
             image=np.ascontiguousarray(image),
             target=target,
             foreground=tuple(_places(target == channel, random) for channel in classes),
-            painted=_places(changed & known, random),
+            painted=self._changed(frozen, known, random),
             known=_places(known, random),
         )
 
+    def _changed(
+        self, frozen: FrozenSample, known: NDArray[np.bool_], random: np.random.Generator
+    ) -> NDArray[np.int32]:
+        painted = self._data.read_painted(frozen)
+        if painted is None:
+            return np.empty((0, 2), dtype=np.int32)
+        return _places((resize_mask(painted, known.shape) != UNLABELLED) & known, random)
+
+
+def _bands(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Consecutive rows of (H, W), about BAND pixels at a time, with the number of the first."""
+    rows = max(1, BAND // array.shape[1])
+    for top in range(0, array.shape[0], rows):
+        yield top, array[top : top + rows]
+
 
 def _places(where: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.int32]:
-    """At most PLACES positions, int32 (n, 2), of the pixels that are true."""
-    flat = np.flatnonzero(where)
-    if len(flat) > PLACES:
-        flat = random.choice(flat, PLACES, replace=False)
-    return np.stack(np.divmod(flat, where.shape[1]), axis=1).astype(np.int32)
+    """Positions, int32 (n, 2), of pixels that are true: all, or PLACES of them spread evenly, with jitter."""
+    total = int(np.count_nonzero(where))
+    count = min(total, PLACES)
+    ranks = ((np.arange(count) + random.random(count)) * (total / max(1, count))).astype(np.int64)
+    found, passed = [], 0
+    for top, band in _bands(where):
+        flat = np.flatnonzero(band)
+        first, last = np.searchsorted(ranks, [passed, passed + len(flat)])
+        found.append(flat[ranks[first:last] - passed] + top * where.shape[1])
+        passed += len(flat)
+    return np.stack(np.divmod(np.concatenate(found), where.shape[1]), axis=1).astype(np.int32)
 
 
 class Batches:
-    """Batches of varied patches. size: side of a patch, px; count: patches a batch."""
+    """Batches of varied patches. shape: of a patch, px; count: patches a batch.
+
+    rare: see times_by_rarity; 0 draws all samples equally often.
+    """
 
     def __init__(
         self,
         samples: Samples,
         preprocessing: Preprocessing,
-        size: int,
+        shape: Shape,
         count: int,
         preset: Augmentation,
         seed: int,
         device: torch.device,
+        rare: float = 0.0,
     ) -> None:
         self._samples = samples
         self._preprocessing = preprocessing
-        self._size = size
+        self._shape = shape
         self.count = count
         self._preset = preset
         self._seed = seed
         self._device = device
-        self._window = size + 2 * int(np.ceil(size * (preset.margin - 1) / 2))
+        self._order = Order(samples.times(rare, seed), seed)
+        self._window = preset.window(shape)
+        workers = min(MOST_WORKERS, available_cores() // 2)
+        self._workers = ThreadPoolExecutor(workers, "patches") if workers > 1 else None
 
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """The batch of a step, from 0: float32 (N, C, size, size) and int64 (N, size, size), 255 unknown."""
-        random = np.random.default_rng([self._seed, step])
-        windows = [self._cut(self._samples[index], random) for index in self._turn(step)]
-        images = torch.from_numpy(np.stack([image for image, _ in windows])).to(self._device)
-        masks = torch.from_numpy(np.stack([mask for _, mask in windows])).to(self._device)
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        return augment(images, masks, self._size, self._preset, generator)
+    def draw(self, step: int, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """The batch of a step, from 0: float32 (N, C, h, w) and int64 (N, h, w), 255 unknown.
 
-    def _turn(self, step: int) -> list[int]:
-        """Which samples a step takes: each once before any comes again, in a new order every time."""
-        count = len(self._samples)
-        chosen = []
-        for position in range(step * self.count, (step + 1) * self.count):
-            order = np.random.default_rng([self._seed, position // count, 1]).permutation(count)
-            chosen.append(int(order[position % count]))
-        return chosen
+        part: which of its patches, as they would be in the whole batch.
+        """
+        positions = range(step * self.count, (step + 1) * self.count)[part]
+        taken = self._workers.map(self._take, positions) if self._workers else map(self._take, positions)
+        windows = list(taken)
+        images = self._send(np.stack([image for image, _, _ in windows]))
+        masks = self._send(np.stack([mask for _, mask, _ in windows]))
+        return augment(images, masks, self._shape, self._preset, [seed for _, _, seed in windows])
 
-    def _cut(self, sample: Sample, random: np.random.Generator) -> tuple[NDArray[np.float32], Labels]:
-        top, left = place_patch(sample, self._size, random)
-        margin = (self._window - self._size) // 2
-        image, mask = cut_window(sample, top - margin, left - margin, self._window)
-        return scale(image, self._preprocessing), mask
+    def _send(self, values: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(values)
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)
+
+    def _take(self, position: int) -> tuple[NDArray[np.float32], Labels, int]:
+        """The window of a position, and the seed of how it is varied."""
+        random = np.random.default_rng([self._seed, position])
+        sample = self._samples[self._order[position]]
+        top, left = place_patch(sample, self._shape, random)
+        down, across = ((wide - narrow) // 2 for wide, narrow in zip(self._window, self._shape, strict=True))
+        image, mask = cut_window(sample, top - down, left - across, self._window)
+        return scale(image, self._preprocessing), mask, int(random.integers(2**62))
 
 
-def place_patch(sample: Sample, size: int, random: np.random.Generator) -> tuple[int, int]:
+def place_patch(sample: Sample, shape: Shape, random: np.random.Generator) -> tuple[int, int]:
     """The top left corner (row, column) of a patch, by thirds: on foreground, on painted pixels, anywhere.
 
-    Anywhere still means with known pixels. An image smaller than the patch lies in its middle.
+    Foreground: each class of the image is as likely as any other, however few its pixels. Anywhere still
+    means with known pixels. An image smaller than the patch lies in its middle.
     """
     kind = random.integers(3)
     if kind == 0 and sample.foreground:
-        return _around(sample.foreground[random.integers(len(sample.foreground))], sample, size, random)
+        return _around(sample.foreground[random.integers(len(sample.foreground))], sample, shape, random)
     if kind == 1 and len(sample.painted):
-        return _around(sample.painted, sample, size, random)
-    height, width = sample.target.shape
+        return _around(sample.painted, sample, shape, random)
     for _ in range(TRIES):
-        top = _offset(int(random.integers(max(1, height - size + 1))), height, size)
-        left = _offset(int(random.integers(max(1, width - size + 1))), width, size)
-        part = sample.target[max(0, top) : top + size, max(0, left) : left + size]
+        top, left = (
+            _offset(int(random.integers(max(1, length - side + 1))), length, side)
+            for length, side in zip(sample.target.shape, shape, strict=True)
+        )
+        part = sample.target[max(0, top) : top + shape[0], max(0, left) : left + shape[1]]
         if (part != UNLABELLED).any():
             return top, left
-    return _around(sample.known, sample, size, random)
+    return _around(sample.known, sample, shape, random)
 
 
 def _around(
-    places: NDArray[np.int32], sample: Sample, size: int, random: np.random.Generator
+    places: NDArray[np.int32], sample: Sample, shape: Shape, random: np.random.Generator
 ) -> tuple[int, int]:
     """A patch that has one of the places in its middle half, kept inside the image."""
-    if not len(places):
-        height, width = sample.target.shape
-        return _offset((height - size) // 2, height, size), _offset((width - size) // 2, width, size)
-    row, column = places[random.integers(len(places))]
-    down, across = random.integers(size // 4, size - size // 4, size=2)
-    height, width = sample.target.shape
-    return _offset(int(row - down), height, size), _offset(int(column - across), width, size)
+    lengths = sample.target.shape
+    if len(places):
+        place = places[random.integers(len(places))]
+        shifts = [random.integers(side // 4, side - side // 4) for side in shape]
+        starts = [int(at - shift) for at, shift in zip(place, shifts, strict=True)]
+    else:
+        starts = [(length - side) // 2 for length, side in zip(lengths, shape, strict=True)]
+    top, left = map(_offset, starts, lengths, shape)
+    return top, left
 
 
-def _offset(start: int, length: int, size: int) -> int:
+def _offset(start: int, length: int, side: int) -> int:
     """A patch's start along one side, inside the image; the image in the middle of a larger patch."""
-    return (length - size) // 2 if length <= size else min(max(0, start), length - size)
+    return (length - side) // 2 if length <= side else min(max(0, start), length - side)
 
 
-def cut_window(sample: Sample, top: int, left: int, size: int) -> tuple[NDArray[Any], Labels]:
-    """(size, size, C) and uint8 (size, size); outside of the image it is mirrored, and unknown."""
+def cut_window(sample: Sample, top: int, left: int, shape: Shape) -> tuple[NDArray[Any], Labels]:
+    """(h, w, C) and uint8 (h, w); outside of the image it is mirrored, and unknown."""
     height, width = sample.target.shape
-    rows, columns = np.arange(top, top + size), np.arange(left, left + size)
-    image = sample.image.take(_mirrored(rows, height), axis=0).take(_mirrored(columns, width), axis=1)
-    mask = np.full((size, size), UNLABELLED, dtype=np.uint8)
-    inside_rows = (rows >= 0) & (rows < height)
-    inside_columns = (columns >= 0) & (columns < width)
-    mask[np.ix_(inside_rows, inside_columns)] = sample.target[
-        max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)
-    ]
-    return image, mask
+    rows, columns = np.arange(top, top + shape[0]), np.arange(left, left + shape[1])
+    inside = np.ix_((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
+    mask = np.full(shape, UNLABELLED, dtype=np.uint8)
+    mask[inside] = sample.target[max(0, top) : max(0, top + shape[0]), max(0, left) : max(0, left + shape[1])]
+    down, across = _mirrored(rows, height), _mirrored(columns, width)
+    part = sample.image[:, across.min() : across.max() + 1]
+    return part.take(down, axis=0).take(across - across.min(), axis=1), mask
 
 
 def _mirrored(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -221,15 +277,20 @@ def _mirrored(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     return np.asarray(np.where(folded >= length, period - folded, folded))
 
 
-def middle_patches(samples: Samples, preprocessing: Preprocessing, size: int) -> list[tuple[Tensor, Tensor]]:
-    """One patch of every sample as it is, (1, C, size, size) and int64 (1, size, size): in the middle."""
+def middle_patches(
+    samples: Samples, preprocessing: Preprocessing, shape: Shape
+) -> list[tuple[Tensor, Tensor]]:
+    """One patch of every sample as it is, (1, C, h, w) and int64 (1, h, w): in the middle."""
     found = []
     for index in range(len(samples)):
-        sample = samples[index]
-        height, width = sample.target.shape
-        corner = (height - size) // 2, (width - size) // 2
-        image, mask = cut_window(sample, *corner, size)
+        image, mask = middle_patch(samples[index], shape)
         found.append(
             (torch.from_numpy(scale(image, preprocessing))[None], torch.from_numpy(mask).long()[None])
         )
     return found
+
+
+def middle_patch(sample: Sample, shape: Shape) -> tuple[NDArray[Any], Labels]:
+    """The patch in the middle of a sample, as cut_window gives it."""
+    top, left = ((length - side) // 2 for length, side in zip(sample.target.shape, shape, strict=True))
+    return cut_window(sample, top, left, shape)

@@ -23,6 +23,7 @@ from training.frozen import (
     read_frozen,
     stamp_of,
 )
+from training.overfit import few
 from training.parts import Rule, assign_parts, group_names
 from training.sources import open_source
 from unet_studio.core.classes import UNLABELLED, ClassTable
@@ -78,6 +79,8 @@ def freezing(
     shutil.rmtree(run.data, ignore_errors=True)  # what a start that was interrupted has left
     check()
     source = open_source(config)
+    if config.overfit:
+        source = few(source, config.overfit)
     classes, lut = _choose_classes(source.classes, config.classes)
     freezer = _Freezer(run, source.classes, classes, lut)
     count, told = len(source.candidates), time.monotonic()

@@ -12,17 +12,24 @@ from training.freeze import FrozenData, FrozenSample
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import Preprocessing
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.model.efficientnet_lite import IMAGENET_MEAN, IMAGENET_STD
+from unet_studio.model.encoders import ENCODERS, input_statistics
 from unet_studio.model.preprocess import checked, fit_percentiles, resized_shape, scale
 
 LARGE_OBJECT = 128.0  # px; larger objects are recognised as well, and faster, in a smaller image
 LONG_SIDES = (192, 512)  # limits of the automatic long side, px
 SPECK = 64  # px; smaller pieces of a mask are no objects
 LOOKED_AT = 50  # training images looked at, evenly spread
+COARSE = 2048  # px; of longer masks, every n-th pixel is looked at for the size of objects
 PATCHES = {"cpu": 256}  # largest automatic side of a patch, px, by kind of device
 BATCHES = {"cpu": 8}
 OTHER_PATCH, OTHER_BATCH = 384, 16
 VALIDATIONS = 8  # of an automatic interval
+SHORTEST_INTERVAL = 15  # steps between two of them
+TIMED = 4  # times the automatic steps that a run with a time limit may take, if there is time
+# A step goes forward and, at twice that cost, backward; a prediction forward, over tiles that overlap.
+STEP_COST, PREDICTION_COST = 3.0, 1.3
+VALIDATION_SHARE = 0.15  # of the time of all steps that automatic validations may take
+FEWEST_VALIDATED = 8  # images, where there are so many
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,18 @@ STEP_RULES = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What the run does, nothing left open. patch in px; evaluate_every in steps."""
+    """What the run does, nothing left open.
+
+    patch: height and width in px; evaluate_every in steps; validation_images: at most so many are used, 0 for
+    all of them.
+    """
 
     preprocessing: Preprocessing
-    patch: int
+    patch: tuple[int, int]
     batch: int
     steps: int
     evaluate_every: int
+    validation_images: int = 0
 
 
 def make_plan(
@@ -65,25 +77,64 @@ def make_plan(
 ) -> Plan:
     """kind: of device, such as "cpu". given: the preprocessing of the model that the run starts from."""
     preprocessing = given or choose_preprocessing(config, data)
-    train = data.part("train")
-    sizes = [resized_shape((sample.height, sample.width), preprocessing) for sample in train]
-    largest = max(max(size) for size in sizes)
-    patch = config.patch or min(PATCHES.get(kind, OTHER_PATCH), _up_to_32(largest))
-    batch = config.batch or BATCHES.get(kind, OTHER_BATCH)
-    plan = Plan(preprocessing, patch, batch, 0, 0)
-    return _with_steps(plan, config, len(train), STEP_RULES[kind == "cpu", pretrained])
+    patch = _patch(config, data, kind, preprocessing)
+    usual = PATCHES.get(kind, OTHER_PATCH) ** 2
+    batch = config.batch or max(1, round(BATCHES.get(kind, OTHER_BATCH) * min(1.0, usual / _area(patch))))
+    plan = Plan(preprocessing, patch, batch, 0, 0, config.validation_images)
+    return _with_steps(plan, config, data, STEP_RULES[kind == "cpu", pretrained])
 
 
-def _with_steps(plan: Plan, config: TrainingConfig, images: int, rule: StepRule) -> Plan:
-    """The plan with its length, for so many training images and the plan's batch.
+def _with_steps(plan: Plan, config: TrainingConfig, data: FrozenData, rule: StepRule) -> Plan:
+    """The plan with its length and validations, for the plan's batch.
 
-    steps and epochs: whichever ends first; neither: the rule. A pass shows a patch an image.
+    steps and epochs: whichever ends first; neither: the rule, or where there is a time limit, more, as far as
+    the time goes. A pass shows a patch an image.
     """
+    images = len(data.part("train"))
     passes = math.ceil(config.epochs * images / (plan.batch * config.accumulate)) if config.epochs else 0
     given = [count for count in (config.steps, passes) if count]
-    steps = min(given) if given else rule.steps(images)
-    every = config.evaluate_every or max(1, min(steps, max(15, -(-steps // VALIDATIONS))))
-    return replace(plan, steps=steps, evaluate_every=every)
+    expected = min(given) if given else rule.steps(images)
+    steps = expected if given or not config.minutes else TIMED * expected
+    if config.evaluate_every:
+        return replace(plan, steps=steps, evaluate_every=config.evaluate_every)
+    return _with_validations(replace(plan, steps=steps), data, expected)
+
+
+def _patch(
+    config: TrainingConfig, data: FrozenData, kind: str, preprocessing: Preprocessing
+) -> tuple[int, int]:
+    """The side that is set; else whole images, or squares no larger than the images and the device's limit.
+
+    Whole images of several sizes lie in the middle of a patch that holds the largest.
+    """
+    shapes = [resized_shape((sample.height, sample.width), preprocessing) for sample in data.part("train")]
+    height, width = (max(sides) for sides in zip(*shapes, strict=True))
+    alike = preprocessing.resize == "stretch" and not config.patch and max(height, width) <= LONG_SIDES[1]
+    if config.sampling == "whole" or (config.sampling == "auto" and alike):
+        return height, width
+    side = config.patch or min(PATCHES.get(kind, OTHER_PATCH), _up_to_32(max(height, width)))
+    return side, side
+
+
+def _with_validations(plan: Plan, data: FrozenData, steps: int) -> Plan:
+    """So often, and on so many images, that a person sees how it goes and little of the time is spent on it.
+
+    steps: how many the run is expected to take.
+    """
+    every = max(1, min(steps, max(SHORTEST_INTERVAL, -(-steps // VALIDATIONS))))
+    samples = data.part("val") or data.part("train")
+    areas = [_area(resized_shape((one.height, one.width), plan.preprocessing)) for one in samples]
+    step = STEP_COST * plan.batch * _area(plan.patch)
+    each = PREDICTION_COST * float(np.mean(areas)) / step  # steps that one image costs
+    affordable = max(FEWEST_VALIDATED, int(VALIDATION_SHARE * every / each))
+    limit = plan.validation_images or len(samples)
+    if affordable >= min(limit, len(samples)):
+        return replace(plan, evaluate_every=every)
+    return replace(plan, evaluate_every=every, validation_images=min(limit, affordable))
+
+
+def _area(shape: tuple[int, int]) -> int:
+    return shape[0] * shape[1]
 
 
 def choose_preprocessing(config: TrainingConfig, data: FrozenData) -> Preprocessing:
@@ -94,8 +145,11 @@ def choose_preprocessing(config: TrainingConfig, data: FrozenData) -> Preprocess
     if any(sample.dtype != "uint8" for sample in some):
         low, high = fit_percentiles((data.read_image(sample) for sample in some), channels)
         base = replace(base, scaling="percentile", low=low, high=high)
-    if config.init == "imagenet":
-        mean, std = _imagenet_statistics(channels)
+    encoder = config.network.removeprefix("unet-")
+    if config.scaling == "unit":
+        mean, std = (0.0,) * channels, (1.0,) * channels
+    elif config.init == "imagenet" and encoder in ENCODERS:
+        mean, std = input_statistics(encoder, channels)
     else:
         mean, std = _statistics(data, some, base)
     resize, size = _size(config, data, some)
@@ -114,12 +168,6 @@ def _channels(data: FrozenData) -> int:
     raise StudioError(
         f"The images have different numbers of channels: {sorted(found)}.", "Train on images of one kind."
     )
-
-
-def _imagenet_statistics(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What the pretrained encoder expects, for any number of channels."""
-    places = [channel % len(IMAGENET_MEAN) for channel in range(channels)]
-    return tuple(IMAGENET_MEAN[place] for place in places), tuple(IMAGENET_STD[place] for place in places)
 
 
 def _statistics(
@@ -143,9 +191,10 @@ def _size(config: TrainingConfig, data: FrozenData, samples: list[FrozenSample])
         return config.resize, config.size if config.resize != "none" else ()
     objects = list(_object_sizes(data, samples))
     side = float(np.median([max(sample.height, sample.width) for sample in samples]))
-    if not objects or float(np.median(objects)) <= LARGE_OBJECT:
+    small = not objects or float(np.median(objects)) <= LARGE_OBJECT
+    if small and config.sampling != "whole":
         return "none", ()
-    wanted = side * LARGE_OBJECT / float(np.median(objects))
+    wanted = side if small else side * LARGE_OBJECT / float(np.median(objects))
     long_side = int(np.clip(round(wanted / 32) * 32, *LONG_SIDES))
     return ("long_side", (float(long_side),)) if long_side < side else ("none", ())
 
@@ -156,12 +205,14 @@ def _object_sizes(data: FrozenData, samples: list[FrozenSample]) -> Iterator[flo
 
     for sample in samples:
         truth = data.read_truth(sample)
+        step = max(1, max(truth.shape) // COARSE)
+        truth = truth[::step, ::step]
         for index in data.classes.foreground:
-            piece: NDArray[np.uint8] = (truth == index).astype(np.uint8)
-            if not piece.any():
+            if not sample.pixels.get(index):
                 continue
+            piece: NDArray[np.uint8] = (truth == index).astype(np.uint8)
             _, _, statistics, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
-            areas = statistics[1:, cv2.CC_STAT_AREA]
+            areas = statistics[1:, cv2.CC_STAT_AREA] * step**2
             yield from np.sqrt(areas[areas >= SPECK]).tolist()
 
 

@@ -13,7 +13,7 @@ from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_
 from training.augment import AUGMENTATIONS
 from training.data import Batches, Sample, Samples, cut_window, middle_patches, place_patch
 from training.freeze import FrozenData, freeze, read_frozen
-from training.order import MOST_TIMES, Order, times_by_rarity
+from training.order import Order
 from training.plan import choose_preprocessing, make_plan
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
