@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.commands.conftest import Run
 from unet_studio.commands import predict, prediction_folder
 from unet_studio.commands.terminal import Meter
-from unet_studio.core import image_io
+from unet_studio.core import classes, image_io
 from unet_studio.core.errors import Cancelled
 from unet_studio.core.image_io import read_image
 from unet_studio.core.prediction import UNCERTAIN
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
+from unet_studio.core.words import count
 from unet_studio.model import Model, load_model
 
 
@@ -265,6 +267,41 @@ def test_what_a_model_remarks_is_said_once(
     assert done.value["images"]["b.jpg"]["notes"] == ["out of memory: batch 4"]
 
 
+def test_of_several_pages_only_the_first_is_predicted_and_that_is_said(
+    run: Run, words: list[Any], images: Path
+) -> None:
+    pages = np.random.default_rng(0).integers(0, 256, (4, 24, 32), dtype=np.uint8)
+    for name in ("many.tif", "as many.tif"):
+        tifffile.imwrite(images / name, pages, photometric="minisblack")
+    tifffile.imwrite(images / "one.tif", pages[0], photometric="minisblack")
+    done = run(*words)
+    note = "only the first of 4 pages is predicted"
+    assert done.status == 0
+    assert done.value["notes"] == {note: ["as many.tif", "many.tif"]}
+    assert done.value["images"]["many.tif"]["notes"] == [note]
+    assert "notes" not in done.value["images"]["one.tif"]
+    assert f"unet-studio: as many.tif: {note}" in done.err
+
+
+def test_how_many_is_said_in_words_that_fit(run: Run, images: Path, out: Path, model: Path) -> None:
+    words = ["predict", images / "a.png", "--out", out, "--model", model, "--device", "cpu"]
+    assert run(*words).out.startswith(f"1 mask written to {out}\n")
+    assert run(*words).out == f"0 masks written to {out}, 1 was done already\n"
+
+
+def test_a_full_disk_is_named_when_not_even_the_classes_fit(
+    run: Run, words: list[Any], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(classes, "write_classes_file", full)
+    done = run(*words)
+    assert done.status == 1
+    assert done.value["error"] == f"classes.json can't be written to {out}: No space left on device."
+    assert "goes on" in done.value["remedy"]
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_no_more_ends_it_with_what_was_done(
     run: Run, words: list[Any], out: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -282,7 +319,7 @@ def test_a_disk_that_takes_no_more_ends_it_with_what_was_done(
     assert done.status == 1
     assert os.strerror(number) in done.value["error"]
     assert "goes on" in done.value["remedy"]
-    assert f"{len(list(out.rglob('*.png')))} masks written" in done.err
+    assert f"{count(len(list(out.rglob('*.png'))), 'mask')} written" in done.err
     assert (out / "a.png").is_file()
     assert "b.jpg" in run(*words).value["written"]
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from unet_studio.core.prediction import Prediction, Thresholds
     from unet_studio.model import Model, PredictSettings
     from unet_studio.model.predict import Prepared
+
+    # Before it was read, what was read, the same for the network, and what is to be said about it.
+    _Read = tuple[Source, NDArray[Any], Prepared, list[str]]
 
 DEVICES = "auto (default), cpu, cuda, cuda:N or mps"
 SMALLEST_TILE = 64
@@ -272,7 +275,10 @@ def _predict_all(
 
     model = load_model(chosen.entry.folder, arguments.device)
     settings = PredictSettings(arguments.mode, tile=arguments.tile, tta=arguments.tta)
-    write_classes_file(arguments.out / "classes.json", chosen.card.name, chosen.table, UNLABELLED)
+    try:
+        write_classes_file(arguments.out / "classes.json", chosen.card.name, chosen.table, UNLABELLED)
+    except OSError as error:
+        raise _refused("classes.json", arguments.out, error) from error
     begun = time.perf_counter()
     try:
         with (
@@ -297,7 +303,7 @@ def _predict_each(
             if isinstance(read, StudioError):
                 writer.report.fail(item, read)
                 continue
-            source, image, prepared = read
+            source, image, prepared, remarks = read
             try:
                 found = model.predict(prepared, report, settings)
             except StudioError as error:
@@ -305,7 +311,15 @@ def _predict_each(
             except (RuntimeError, ValueError) as error:  # what PyTorch raises of an image it can't cope with
                 writer.report.fail(item, _unexpected(item, error))
             else:
-                writer.put(item, source, image, found)
+                notes = [*remarks, *found.made.get("notes", ())]
+                writer.put(item, source, image, replace(found, made={**found.made, "notes": notes}))
+
+
+def _refused(what: str, out: Path, error: OSError) -> StudioError:
+    return StudioError(
+        f"{what} can't be written to {out}: {error.strerror or error}.",
+        "Make room, or mend the permissions; the same command goes on.",
+    )
 
 
 def _unexpected(item: "Item", error: Exception) -> StudioError:
@@ -313,16 +327,18 @@ def _unexpected(item: "Item", error: Exception) -> StudioError:
     return StudioError(f"{item.path} can't be predicted: {reason}.", "Please report this with the image.")
 
 
-def _read(model: "Model", item: "Item") -> "tuple[Source, NDArray[Any], Prepared]":
+def _read(model: "Model", item: "Item") -> "_Read":
     """The image and what of its prediction needs no network."""
     from unet_studio.commands.prediction_folder import source_of
-    from unet_studio.core.image_io import read_image
+    from unet_studio.core.image_io import read_image, read_info
 
     source, image = source_of(item.path), read_image(item.path)
-    return source, image, model.prepare(image)
+    pages = read_info(item.path).pages
+    remarks = [f"only the first of {pages} pages is predicted"] if pages > 1 else []
+    return source, image, model.prepare(image), remarks
 
 
-def _size(read: "tuple[Source, NDArray[Any], Prepared]") -> int:
+def _size(read: "_Read") -> int:
     return int(read[1].nbytes + read[2].pixels.nbytes)
 
 
@@ -372,10 +388,7 @@ class _Writer:
         except StudioError as error:
             self.report.fail(item, error)
         except OSError as error:
-            told = StudioError(
-                f"The mask of {item.name} can't be written to {self.folder.out}: {error.strerror or error}.",
-                "Make room, or mend the permissions; the same command goes on.",
-            )
+            told = _refused(f"The mask of {item.name}", self.folder.out, error)
             if error.errno in HOPELESS:
                 raise told from error
             self.report.fail(item, told)

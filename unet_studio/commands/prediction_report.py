@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unet_studio.commands.prediction_folder import MEAN, UNCERTAIN_SHARE, Item
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
+from unet_studio.core.words import count
 
 if TYPE_CHECKING:
     from unet_studio.core.prediction import Prediction
@@ -95,11 +96,12 @@ class Report:
     def show(self, out: str) -> None:
         """What was done, and what failed and why."""
         written, skipped = self.with_status("written"), self.with_status("skipped")
-        line = f"{len(written)} masks written to {out}"
-        self.terminal.say(f"{line}, {len(skipped)} were done already" if skipped else line)
+        line = f"{count(len(written), 'mask')} written to {out}"
+        were = "was" if len(skipped) == 1 else "were"
+        self.terminal.say(f"{line}, {len(skipped):,} {were} done already" if skipped else line)
         rate = self.rate()
         if rate is not None:
-            devices = " and ".join(f"{device} ({count})" for device, count in self.devices.items())
+            devices = " and ".join(f"{device} ({number})" for device, number in self.devices.items())
             where = devices if len(self.devices) > 1 else next(iter(self.devices))
             self.terminal.say(f"{rate:.3g} images/s on {where}")
         sure = [(facts["mean_confidence"], name) for name, facts in written.items()]
