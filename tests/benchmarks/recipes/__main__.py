@@ -23,7 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.recipes import by_split, camvid, few_shot, partial_labels, persons, throughput
+from tests.benchmarks.recipes import (
+    by_split,
+    camvid,
+    few_shot,
+    partial_labels,
+    persons,
+    substitutes,
+    throughput,
+)
 from tests.benchmarks.recipes.book import Book, Options
 from tests.benchmarks.recipes.by_split import Trial
 from tests.benchmarks.recipes.processes import ROOT, adopt_orphans
@@ -56,6 +64,9 @@ FIGURES = {
     ),
     "partial-labels": Figure(partial_labels.run, "strokes on 20 images, beside them finished", 3, (0, 1, 2)),
     "throughput": Figure(throughput.run, "the engine beside a bare PyTorch loop, in turns", 3),
+    "overfit-150": Figure(substitutes.overfit, "150 generated classes learnt by heart", 10),
+    "carla-like": Figure(substitutes.carla_like, "generated streets, 13 of 23 classes, Dice loss", 15),
+    "pets-like": Figure(substitutes.pets_like, "generated dogs with trimaps, two passes", 30),
     "few-shot": Figure(few_shot.run, "human_seg with 5, 10, 20 images, beside naive training", 3, (0, 1, 2)),
 }
 

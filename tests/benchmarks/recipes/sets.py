@@ -59,9 +59,10 @@ class ImageSet:
         names = self.names(part)
         for name in names:
             if not (folder / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.images / name, folder / name)
-        for path in folder.iterdir():
-            if path.name not in names:
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            if path.relative_to(folder).as_posix() not in names:
                 raise FileExistsError(f"{path} is of another split; choose another --out.")
         return folder
 

@@ -63,9 +63,14 @@ class Studio:
         value: dict[str, Any] = json.loads(done.stdout)
         return value
 
-    def score(self, model: str | Path, images: ImageSet, part: str) -> dict[str, Any]:
-        """Predict a part of a set and evaluate that: the scores that the tables need."""
-        predicted = self.predict(model, images.part_folder(part, self.folder.parent / "images"))
+    def score(
+        self, model: str | Path, images: ImageSet, part: str, home: Path | None = None
+    ) -> dict[str, Any]:
+        """Predict a part of a set and evaluate that: the scores that the tables need.
+
+        home: where copies of the images go; by default where those of all parts of the figure are.
+        """
+        predicted = self.predict(model, images.part_folder(part, home or self.folder.parent / "images"))
         return figures(self.evaluate(predicted, images, part))
 
     def run(self, command: Sequence[str | Path], limit: float) -> Done:
