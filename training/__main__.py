@@ -29,17 +29,40 @@ def main(arguments: list[str]) -> int:
         _say("usage: python -m training RUN")
         return USAGE
     run = RunFolder(Path(arguments[0]))
+    leads = int(os.environ.get("RANK", "0")) == 0  # torchrun sets it; the others write nothing
     try:
-        config = run.config()
-        if run.pid != os.getpid():
-            _take(run)
-    except StudioError as error:
-        _say(str(error))
+        config = _begin(run) if leads else run.config()
+    except (StudioError, OSError) as error:
+        _say(str(error) if isinstance(error, StudioError) else _unwritable(run, error))
         return FAILED
-    run.mend_events()
     _share_the_machine(config)
-    _heed_signals(run)
-    return _train(run)
+    _heed_signals(run, leads)
+    status = _train(run, leads)
+    run.release_reserve()
+    return status
+
+
+def _begin(run: RunFolder) -> TrainingConfig:
+    """Become the owner of the run, mend what an earlier owner left, and read the settings.
+
+    Settings that can't be used end the run as Failed: whoever watches it must be told.
+    """
+    if not run.exists():
+        return run.config()
+    if run.pid != os.getpid():
+        _take(run)
+    run.mend()
+    run.keep_reserve()
+    try:
+        return run.config()
+    except StudioError as error:
+        run.emit(Failed(error.message, error.remedy))
+        run.release_reserve()
+        raise
+
+
+def _unwritable(run: RunFolder, error: OSError) -> str:
+    return f"{run.path} can't be written to: {error}. Choose another folder, or mend its permissions or disk."
 
 
 def _take(run: RunFolder) -> None:
@@ -64,36 +87,55 @@ def _share_the_machine(config: TrainingConfig) -> None:
             process.nice(NICENESS)
 
 
-def _heed_signals(run: RunFolder) -> None:
+def _heed_signals(run: RunFolder, leads: bool) -> None:
+    """Make requests of signals. torchrun sends them to all processes: the others are told by the first."""
     meanings: dict[signal.Signals, Request] = {signal.SIGTERM: "stop", signal.SIGINT: "interrupt"}
 
     def heed(number: int, _frame: FrameType | None) -> None:
-        run.request(meanings[signal.Signals(number)])
+        if leads:
+            run.request(meanings[signal.Signals(number)])
 
     for number in meanings:
         signal.signal(number, heed)
 
 
-def _train(run: RunFolder) -> int:
+def _train(run: RunFolder, leads: bool) -> int:
     try:
-        from training.engine import Interrupted, train
+        from training.engine import Interrupted, failure, train
 
-        failed = False
+        failed: Failed | None = None
         try:
             for event in train(run):
-                run.emit(event)
-                _log(event)
-                failed = isinstance(event, Failed)
+                failed = event if isinstance(event, Failed) else None
+                if leads and failed is None:
+                    run.emit(event)
+                if leads or failed is not None:
+                    _log(event)
         except Interrupted:
             _say("Interrupted; it can be resumed.")
             return INTERRUPTED
-        return FAILED if failed else DONE
+        except OSError as error:
+            failed = failure(error)
+            _log(failed)
+        if failed is not None and leads:
+            _tell_failure(run, failed)
+        return DONE if failed is None else FAILED
     except Exception as error:
         # The border of the process: whatever happened, whoever watches the run must be told.
         traceback.print_exc()
         message = f"Training failed unexpectedly: {type(error).__name__}: {error}."
-        run.emit(Failed(message, f"See {run.log}, and report it."))
+        if leads:
+            _tell_failure(run, Failed(message, f"See {run.log}, and report it."))
         return FAILED
+
+
+def _tell_failure(run: RunFolder, failed: Failed) -> None:
+    """Say how the run ended, on a full disk too; where even that fails, it has been printed."""
+    run.release_reserve()
+    try:
+        run.emit(failed)
+    except OSError as error:
+        _say(_unwritable(run, error))
 
 
 def _log(event: Event) -> None:

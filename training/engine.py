@@ -8,17 +8,19 @@ import errno
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
-from training.freeze import FrozenData, freeze
+from training.distributed import Team, join, local_place, own_device, place
+from training.freeze import FrozenData, freeze, freezing
 from training.gallery import Gallery
 from training.job import ENDING, Job, prepare
-from training.losses import IGNORE
+from training.reading import Pending, Reading
 from training.schedule import factor
+from training.state import not_finite
+from training.step import learn
 from training.validate import evaluate, mean_loss, metrics, report
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.events import (
@@ -37,10 +39,13 @@ from unet_studio.core.events import (
 )
 from unet_studio.core.metrics import scores
 from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.devices import available_cores, choose_device, set_threads
 
 PAUSE_POLL = 0.2  # seconds between two looks at the requests while paused
 SAVE_SECONDS = 120.0  # at most so long between two saved states
+REASONS = ("", "steps", "patience", "minutes")
+REQUESTS = ("stop", "discard", "interrupt", "pause")
 
 
 class Interrupted(Exception):
@@ -50,51 +55,84 @@ class Interrupted(Exception):
 def train(run: RunFolder) -> Iterator[Event]:
     """Train, or resume, a run. The last event says how it ended; what can be mended ends as Failed.
 
-    Raises Interrupted where the run was asked to leave as it is.
+    Under torchrun every process does so, and the events of the first are the run's. Raises Interrupted where
+    the run was asked to leave as it is.
     """
     try:
         yield from _train(run)
-    except StudioError as error:
-        yield Failed(error.message, error.remedy)
-    except torch.OutOfMemoryError:
-        yield Failed(
+    except (StudioError, torch.OutOfMemoryError, OSError) as error:
+        end = failure(error)
+        if run.validation.is_file() and place()[0] == 0:
+            yield from _report(run, end)
+        yield end
+
+
+def failure(error: Exception) -> Failed:
+    """What is said of an error that a person can mend."""
+    if isinstance(error, StudioError):
+        return Failed(error.message, error.remedy)
+    if isinstance(error, torch.OutOfMemoryError):
+        return Failed(
             "There is not enough memory on the device.", "Choose a smaller patch or batch, or the cpu."
         )
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        yield Failed(
-            "The disk is full." if full else f"A file can't be read or written: {error}.",
-            "Free some space, then resume the run." if full else "Mend that, then resume the run.",
-        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failed("The disk is full.", "Free some space, then resume the run.")
+    return Failed(f"A file can't be read or written: {error}.", "Mend that, then resume the run.")
 
 
 def _train(run: RunFolder) -> Iterator[Event]:
     config = run.config()
-    device = choose_device(config.device)
-    threads = config.threads or max(1, available_cores() - 1)
+    device = own_device(choose_device(config.device))
+    threads = config.threads or max(1, (available_cores() - 1) // local_place()[1])
     set_threads(threads)
+    team = join(device, lambda error: run.emit(failure(error)) if place()[0] == 0 else None)
+    try:
+        yield from _with_team(run, config, device, threads, team)
+    finally:
+        team.leave()
+
+
+def _with_team(
+    run: RunFolder, config: TrainingConfig, device: torch.device, threads: int, team: Team
+) -> Iterator[Event]:
+    job = yield from _make_job(run, config, device, team)
+    if job is None:
+        if team.leads:
+            yield from _end_early(run)
+        return
+    try:
+        standing = job.state.standing
+        yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0, team.size)
+        yield _froze(job.data)
+        yield from map(Note, job.data.notes)
+        if job.fine_tuned and standing.step == 0 and team.leads:
+            yield from _measure_start(job)
+        reason = yield from _loop(job)
+        job.level()
+        team.wait()
+        team.leave()
+        if team.leads:
+            yield from _end(job, reason)
+    finally:
+        job.close()
+
+
+def _make_job(
+    run: RunFolder, config: TrainingConfig, device: torch.device, team: Team
+) -> Generator[Event, None, Job | None]:
+    """The run made ready, its data frozen by the first process; None where it was asked to end meanwhile."""
 
     def check() -> None:
         if run.requested() & ENDING:
             raise Cancelled
 
-    try:
-        data = freeze(run, config, check)
-        job = prepare(run, config, data, device)
-    except Cancelled:
-        yield from _end_early(run)
-        return
-    standing = job.state.standing
-    yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0)
-    yield _froze(data)
-    yield from map(Note, data.notes)
-    try:
-        if job.fine_tuned and standing.step == 0:
-            yield from _measure_start(job)
-        reason = yield from _loop(job)
-        yield from _end(job, reason)
-    finally:
-        job.board.close()
+    data = None
+    with suppress(Cancelled):
+        if team.leads:
+            data = yield from freezing(run, config, check)
+    if not team.agree([data is not None])[0]:
+        return None
+    return prepare(run, config, data or freeze(run, config, check), device, team)
 
 
 def _froze(data: FrozenData) -> Froze:
@@ -119,26 +157,48 @@ def _end_early(run: RunFolder) -> Iterator[Event]:
 # The loop
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What is done next, the same in every process. done: the share of the training that is over, 0..1."""
+
+    asked: frozenset[str]
+    reason: str
+    done: float
+    save: bool
+
+
+def _order(job: Job) -> _Order:
+    """What the first process decides, by its requests and its clock."""
+    asked = job.run.requested() if job.team.leads else set()
+    late = time.monotonic() - job.saved > SAVE_SECONDS
+    told = [REASONS.index(_reason(job)), _done(job), late, *(name in asked for name in REQUESTS)]
+    reason, done, save, *named = job.team.agree(told)
+    requests = frozenset(name for name, there in zip(REQUESTS, named, strict=True) if there)
+    return _Order(requests, REASONS[int(reason)], done, bool(save))
+
+
 def _loop(job: Job) -> Generator[Event, None, str]:
     """Steps and validations until something ends them; returns what."""
     standing = job.state.standing
     while True:
-        asked = job.run.requested()
-        if asked & ENDING:
+        order = _order(job)
+        if order.asked & ENDING:
+            yield from _tell(job, 0)
+            job.asked = set(order.asked)
             return "request"
-        if "pause" in asked:
+        if "pause" in order.asked:
             yield from _pause(job)
             continue
-        reason = _reason(job)
-        if reason:
-            if reason == "minutes" and standing.step % job.plan.evaluate_every:
+        if order.reason:
+            if order.reason == "minutes" and standing.step % job.plan.evaluate_every:
                 yield from _validate(job)
-            return reason
-        yield from _step(job)
+            yield from _tell(job, 0)
+            return order.reason
+        yield from _step(job, order.done)
         if standing.step % job.plan.evaluate_every == 0 or standing.step == job.plan.steps:
             yield from _validate(job)
-        elif time.monotonic() - job.saved > SAVE_SECONDS:
-            job.save()
+        elif order.save:
+            yield from _save(job)
 
 
 def _reason(job: Job) -> str:
@@ -149,95 +209,88 @@ def _reason(job: Job) -> str:
     if job.config.patience and standing.stale >= job.config.patience:
         return "patience"
     limit = job.config.minutes * 60
-    if limit and standing.step and job.seconds + job.validation_seconds >= limit:
+    if limit and standing.step and job.seconds + standing.validation_seconds >= limit:
         return "minutes"
     return ""
 
 
-def _pause(job: Job) -> Iterator[Event]:
+def _done(job: Job) -> float:
+    """The share of the training that is over, by steps or by the clock, whichever is further.
+
+    Of a time limit, the last validation's time is taken off: the learning rate has fallen when it begins.
+    """
+    done = job.state.standing.step / job.plan.steps
+    if job.config.minutes:
+        limit = job.config.minutes * 60
+        left = max(limit - job.state.standing.validation_seconds, limit / 2)
+        done = max(done, job.seconds / left)
+    return min(1.0, done)
+
+
+def _save(job: Job) -> Iterator[Event]:
+    """Write last.pt, once every loss up to here is known to be a number."""
+    yield from _tell(job, 0)
+    job.level()
     job.save()
+
+
+def _pause(job: Job) -> Iterator[Event]:
+    yield from _save(job)
     yield Paused(job.state.standing.step)
-    while "pause" in (asked := job.run.requested()) and not asked & ENDING:
+    while True:
+        asked = _order(job).asked
+        if "pause" not in asked or asked & ENDING:
+            break
         time.sleep(PAUSE_POLL)
     job.started = time.monotonic()
     yield Continued(job.state.standing.step)
 
 
-def _step(job: Job) -> Iterator[Event]:
-    """One step and its Progress; with half the patches where memory runs out."""
+def _step(job: Job, done: float) -> Iterator[Event]:
+    """One step and the Progress of what is known to be done; in smaller pieces where memory runs out."""
     standing = job.state.standing
-    rate = _set_learning_rate(job)
-    torch.manual_seed((job.config.seed * 1_000_003 + standing.step) % 2**63)
+    rate = _set_learning_rate(job, done)
+    images, target = job.batches.take(standing.step)
     while True:
         try:
-            value = _optimise(job, *job.batches.draw(standing.step))
+            value = learn(job, images, target)
             break
         except torch.OutOfMemoryError:
-            if standing.batch == 1:
+            if standing.batch == 1 or job.team.size > 1:
                 raise
-            standing.batch = job.batches.count = standing.batch // 2
-        yield Note(f"The device's memory is full: {standing.batch} patches a step from here on.")
+            standing.batch = -(-standing.batch // 2)
+        yield Note(f"The device's memory is full: {standing.batch} patches at once from here on.")
         torch.cuda.empty_cache()
-    if not math.isfinite(value):
-        raise StudioError(
-            f"The loss is not a number at step {standing.step + 1}.",
-            "Lower the learning rate, or set amp=off; the best model so far is kept.",
-        )
     standing.step += 1
     if job.state.average is not None:
         job.state.average.update(job.state.network, standing.step)
-    yield _progress(job, value, rate)
+    job.pending.append(Pending(standing.step, Reading(value), rate, job.seconds))
+    yield from _tell(job, job.lag)
 
 
-def _set_learning_rate(job: Job) -> float:
+def _set_learning_rate(job: Job, done: float) -> float:
     """Set every group's learning rate for the coming step; returns the decoder's."""
-    standing, config = job.state.standing, job.config
-    done = standing.step / job.plan.steps
-    if config.minutes:
-        done = max(done, job.seconds / (config.minutes * 60))
+    config = job.config
     warmup = min(config.warmup_steps, job.plan.steps // 4)
-    rate = config.learning_rate * factor(config.schedule, standing.step, warmup, done)
+    rate = config.learning_rate * factor(config.schedule, job.state.standing.step, warmup, done)
     for group in job.state.optimiser.param_groups:
         group["lr"] = rate * group["share"]
     return rate
 
 
-def _optimise(job: Job, images: Tensor, target: Tensor) -> float:
-    """One update of the weights; returns the loss."""
-    state = job.state
-    state.network.train()
-    state.optimiser.zero_grad(set_to_none=True)
-    images = images.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(job.device.type, dtype=job.dtype, enabled=job.dtype is not None):
-        logits = state.network(images)
-    loss = job.loss(logits.float(), target, job.background)
-    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-    if job.config.clip:
-        state.scaler.unscale_(state.optimiser)
-        clip_grad_norm_(state.network.parameters(), job.config.clip)
-    state.scaler.step(state.optimiser)
-    state.scaler.update()
-    _count(job, logits.detach(), target)
-    return float(loss.item())
-
-
-def _count(job: Job, logits: Tensor, target: Tensor) -> None:
-    """Add a training batch to the confusion matrix since the last validation, (K, K) on the device."""
-    classes = max(2, logits.shape[1])
-    labels = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
-    known = target != IGNORE
-    cells = torch.bincount(target[known] * classes + labels[known], minlength=classes**2)
-    job.confusion = cells if job.confusion is None else job.confusion + cells
-
-
-def _progress(job: Job, loss: float, rate: float) -> Progress:
-    standing, spent = job.state.standing, job.seconds
-    left = (job.plan.steps - standing.step) * spent / standing.step
-    if job.config.minutes:
-        left = min(left, max(0.0, job.config.minutes * 60 - spent))
-    event = Progress(standing.step, job.plan.steps, loss, rate, round(spent, 3), round(left, 1))
-    job.board.record(event)
-    return event
+def _tell(job: Job, most: int) -> Iterator[Event]:
+    """The Progress of all steps but the last `most`; fails where a loss is no number."""
+    while len(job.pending) > most:
+        step = job.pending.popleft()
+        loss = step.loss.get()
+        if not math.isfinite(loss):
+            raise not_finite("The loss", step.step)
+        left = (job.plan.steps - step.step) * step.seconds / step.step
+        if job.config.minutes:
+            left = min(left, max(0.0, job.config.minutes * 60 - step.seconds))
+        event = Progress(step.step, job.plan.steps, loss, step.rate, round(step.seconds, 3), round(left, 1))
+        job.record(event)
+        yield event
 
 
 # Validation and the end
@@ -245,7 +298,9 @@ def _progress(job: Job, loss: float, rate: float) -> Progress:
 
 def _measure_start(job: Job) -> Iterator[Event]:
     """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best."""
+    began = time.monotonic()
     event = _score(job, math.inf)
+    job.state.standing.validation_seconds = time.monotonic() - began
     if event is not None:
         yield event
 
@@ -261,15 +316,32 @@ def _score(job: Job, best: float) -> Validated | None:
     step = job.state.standing.step
     event = report(evaluation, job.data.classes, step, loss, best, round(job.seconds, 3))
     event = replace(event, train_iou=_train_iou(job))
-    job.board.record(event)
-    job.board.show(step, evaluation, gallery)
+    if job.board is not None:
+        job.board.record(event)
+        job.board.show(step, evaluation, gallery)
     if event.best:
         gallery.save(job.run.validation, step, evaluation)
     return event
 
 
 def _validate(job: Job) -> Iterator[Event]:
-    """Score the averaged weights; keep them where they are the best. A request to end cuts it short."""
+    """Score the averaged weights; keep them where they are the best. A request to end cuts it short.
+
+    The best is kept, then it is told, then the state is saved: a run that is killed in between comes by here
+    again when it is resumed, finds the same, and tells it again.
+    """
+    yield from _tell(job, 0)
+    job.state.check_finite()
+    job.level()
+    if job.state.confusion is not None:
+        job.state.confusion = job.team.add(job.state.confusion)
+    if job.team.leads:
+        yield from _judge(job)
+    else:
+        job.state.confusion = None
+
+
+def _judge(job: Job) -> Iterator[Event]:
     began = time.monotonic()
     standing = job.state.standing
     job.judge.network.load_state_dict(job.state.weights())
@@ -282,24 +354,24 @@ def _validate(job: Job) -> Iterator[Event]:
         job.save_best()
     else:
         standing.stale += 1
-    job.validation_seconds = time.monotonic() - began
-    job.save()
+    standing.validation_seconds = time.monotonic() - began
     yield event
+    job.save()
 
 
 def _train_iou(job: Job) -> float:
     """The mean IoU of the training patches since the last validation, pooled; NaN before any."""
-    if job.confusion is None:
+    if job.state.confusion is None:
         return math.nan
     count = len(job.data.classes.indices)
     matrix = torch.zeros(count, count + 1, dtype=torch.int64)
-    matrix[:, :count] = job.confusion.cpu().view(count, count)
-    job.confusion = None
+    matrix[:, :count] = job.state.confusion[:-1].cpu().view(count, count)
+    job.state.confusion = None
     return scores(matrix.numpy(), job.data.classes.indices).mean_iou(job.data.classes.background)
 
 
 def _end(job: Job, reason: str) -> Iterator[Event]:
-    asked = job.run.requested() if reason == "request" else set()
+    asked = job.asked if reason == "request" else set()
     step = job.state.standing.step
     if "discard" in asked:
         _throw_away(job.run)
@@ -309,15 +381,25 @@ def _end(job: Job, reason: str) -> Iterator[Event]:
             yield from _keep_unmeasured(job)
         job.save()
         seconds, model = round(job.seconds, 3), str(job.run.best)
-        if asked:
-            yield Stopped(step, seconds, model, job.metrics)
-        else:
-            yield Finished(reason, step, seconds, model, job.metrics)
+        last = Finished(reason, step, seconds, model, job.metrics)
+        end = Stopped(step, seconds, model, job.metrics) if asked else last
+        yield from _report(job.run, end)
+        yield end
     else:
         job.save()
         job.run.clear_requests()
         raise Interrupted
     job.run.clear_requests()
+
+
+def _report(run: RunFolder, last: Event) -> Iterator[Event]:
+    """Write what a person reads of the run; last: how it ends. Whatever goes wrong there, the run is done."""
+    from training.report import write_report
+
+    try:
+        write_report(run, last)
+    except Exception as error:
+        yield Note(f"The report can't be written: {error or type(error).__name__}.")
 
 
 def _keep_unmeasured(job: Job) -> Iterator[Event]:

@@ -2,6 +2,8 @@
 
 import copy
 import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +14,18 @@ from torch import Tensor
 from training.augment import AUGMENTATIONS
 from training.board import Board
 from training.data import Batches, Samples, middle_patches
+from training.distributed import Team
 from training.freeze import FrozenData, FrozenSample
 from training.losses import Loss, choose_loss, class_weights
 from training.network import choose_architecture, find_origin, make_network, model_classes
 from training.plan import Plan, make_plan
+from training.prefetch import Prefetch
+from training.reading import Pending
+from training.room import largest_batch, memory_share
 from training.state import Average, Standing, State, make_optimiser
 from training.validate import metrics
 from unet_studio.core.errors import Cancelled, StudioError
-from unet_studio.core.events import Validated
+from unet_studio.core.events import Event, Validated
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
@@ -34,7 +40,11 @@ ENDING = {"stop", "discard", "interrupt"}  # requests that end the loop
 
 @dataclass
 class Job:
-    """A run with everything it works with. fine_tuned: whether it started from a model."""
+    """A run with everything it works with. fine_tuned: whether it started from a model.
+
+    team: the processes that share it. batches: see Prefetch. asked: the requests that ended it. pending:
+    steps that are not told yet; lag: how many may be, so that a graphics card need not be waited for at each.
+    """
 
     run: RunFolder
     config: TrainingConfig
@@ -43,19 +53,21 @@ class Job:
     device: torch.device
     state: State
     judge: Model
-    batches: Batches
+    batches: Prefetch
     loss: Loss
     background: int | None
     judged: list[FrozenSample]
     loss_patches: list[tuple[Tensor, Tensor]]
-    board: Board
+    board: Board | None
     dtype: torch.dtype | None
+    team: Team = field(default_factory=Team)
     fine_tuned: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
-    confusion: Tensor | None = None
+    asked: set[str] = field(default_factory=set)
+    pending: deque[Pending] = field(default_factory=deque)
+    lag: int = 0
     evidence: Evidence = field(default_factory=Evidence)
     saved: float = 0.0
-    validation_seconds: float = 0.0
     started: float = 0.0
 
     @property
@@ -68,9 +80,29 @@ class Job:
         self.state.standing.seconds = self.seconds
         self.started = time.monotonic()
 
+    def record(self, event: Event) -> None:
+        """Write the numbers of an event for TensorBoard."""
+        if self.board is not None:
+            self.board.record(event)
+
+    def close(self) -> None:
+        """End what works beside the loop."""
+        self.batches.close()
+        if self.board is not None:
+            self.board.close()
+
+    def level(self) -> None:
+        """Bring together what every process has of its own patches alone. All must call it."""
+        if self.team.size > 1:
+            self.team.level(self.state.network)
+            if self.state.average is not None:
+                self.state.average.copy_buffers(self.state.network)
+
     def save(self) -> None:
         """Write last.pt."""
         self.hold_clock()
+        if not self.team.leads:
+            return
         self.state.save(self.run.last)
         self.saved = time.monotonic()
 
@@ -80,7 +112,7 @@ class Job:
             raise Cancelled
 
     def save_best(self) -> None:
-        """Write the judge's weights as the run's best model."""
+        """Write the judge's weights as the run's best model, whole or not at all."""
         validated = self.judged[0].part == "val"
         kind = "validation" if validated else "training"
         # Images that a model learnt from say nothing of how sure it may be of others.
@@ -107,10 +139,13 @@ class Job:
                 "config": self.config.to_json(),
             },
         )
-        save_model(self.run.best, self.judge.network, card)
+        with self.run.fresh_best() as folder:
+            save_model(folder, self.judge.network, card)
 
 
-def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: torch.device) -> Job:
+def prepare(
+    run: RunFolder, config: TrainingConfig, data: FrozenData, device: torch.device, team: Team
+) -> Job:
     """Everything that the loop works with; where the run has a last.pt, as it was then."""
     origin = find_origin(config)
     given = origin.card.preprocessing if origin else None
@@ -120,15 +155,26 @@ def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: to
     network = make_network(config, architecture, classes, origin)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = _precision(config.amp, device)
+    loss = choose_loss(config, architecture.out_channels, class_weights(config, data.classes, data.pixels()))
     state = State(
         network,
         Average(network, config.ema) if config.ema else None,
         make_optimiser(network, config),
         torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
-        Standing(batch=plan.batch),
+        Standing(),
     )
     if run.last.is_file():
         state.load(run.last)
+    if config.batch == 0:
+        trial = memory_share(
+            copy.deepcopy(network), loss, plan.preprocessing.channels, plan.patch, device, dtype
+        )
+        found = _automatic_batch(state.standing, plan, device, team, trial)
+        plan = make_plan(
+            replace(config, batch=found), data, device.type, plan.preprocessing, config.init != "random"
+        )
+    if state.standing.planned != plan.batch:
+        state.standing.planned = state.standing.batch = plan.batch
     card = ModelCard(
         name=config.name,
         architecture=architecture,
@@ -138,7 +184,7 @@ def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: to
         parent=origin.card.name if origin else None,
         base=origin.card.name if origin else None if config.init == "random" else config.init,
     )
-    judged = _judged(data, config.validation_images)
+    judged = _judged(data, plan.validation_images)
     few = judged[:: -(-len(judged) // LOSS_PATCHES)]
     limited = Samples(data, few, plan.preprocessing, 0)
     return Job(
@@ -149,28 +195,47 @@ def prepare(run: RunFolder, config: TrainingConfig, data: FrozenData, device: to
         device=device,
         state=state,
         judge=Model(card, copy.deepcopy(network), device),
-        batches=Batches(
-            Samples(data, data.part("train"), plan.preprocessing),
-            plan.preprocessing,
-            plan.patch,
-            state.standing.batch,
-            AUGMENTATIONS[config.augmentation],
-            config.seed,
-            device,
-        ),
-        loss=choose_loss(
-            config, architecture.out_channels, class_weights(config, data.classes, data.pixels())
-        ),
+        batches=_batches(config, data, plan, device, team),
+        loss=loss,
         background=_background_channel(data),
         judged=judged,
         loss_patches=middle_patches(limited, plan.preprocessing, plan.patch),
-        board=Board(run.tensorboard, state.standing.step),
+        board=Board(run.tensorboard, state.standing.step, config) if team.leads else None,
         dtype=dtype,
+        team=team,
+        lag=1 if device.type == "cuda" else 0,
         fine_tuned=origin is not None,
         metrics=_metrics_of(run),
         started=time.monotonic(),
         saved=time.monotonic(),
     )
+
+
+def _automatic_batch(
+    standing: Standing, plan: Plan, device: torch.device, team: Team, share: Callable[[int], float]
+) -> int:
+    """Patches computed at once: as a run began, else what a graphics card holds, else the plan's."""
+    if standing.planned or device.type != "cuda":
+        return standing.planned or plan.batch
+    return team.least(largest_batch(share)) * team.size
+
+
+def _batches(
+    config: TrainingConfig, data: FrozenData, plan: Plan, device: torch.device, team: Team
+) -> Prefetch:
+    """This process's part of every step's patches."""
+    whole = Batches(
+        Samples(data, data.part("train"), plan.preprocessing),
+        plan.preprocessing,
+        plan.patch,
+        plan.batch * config.accumulate,
+        AUGMENTATIONS["none" if config.overfit else config.augmentation],
+        config.seed,
+        device,
+        config.rare_classes,
+    )
+    part = team.part(plan.batch * config.accumulate)
+    return Prefetch(lambda step: whole.draw(step, part), device, plan.steps)
 
 
 def _judged(data: FrozenData, limit: int) -> list[FrozenSample]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.distributed import total
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.training_config import TrainingConfig
@@ -225,7 +226,8 @@ def _mean(each: Tensor, answers: Answers, options: LossOptions) -> Tensor:
     weight = answers.known.to(each.dtype)
     if options.weights:
         weight = weight * _as_tensor(options.weights, each.device).to(each.dtype)[answers.truth]
-    return _ratio((each * weight).sum(), weight.sum())
+    weighted, weights = total(torch.stack([(each * weight).sum(), weight.sum()]))
+    return _ratio(weighted, weights)
 
 
 def _overlap(answers: Answers) -> tuple[Tensor, Tensor, Tensor]:
@@ -239,7 +241,7 @@ def _overlap(answers: Answers) -> tuple[Tensor, Tensor, Tensor]:
     sums = [(share * members).sum(dim=(0, 2, 3)), (share * known).sum(dim=(0, 2, 3))]
     sums.append(members.sum(dim=(0, 2, 3)).to(share.dtype))
     counted = _counted(answers)
-    common, said, true = (value[counted] for value in sums)
+    common, said, true = total(torch.stack(sums)[:, counted])
     return common, said, true
 
 

@@ -15,19 +15,38 @@ from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.network import Network
 
 VERSION = 1
+# What comes of a file that is cut off, of something else, or of another network.
+BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
+MOST_TOLD = 300  # characters of an error that go into a message
+BETA = 0.999  # Adam's second
+# Of the groups of parameters, the weight decay and the momentum.
 OPTIMISERS: dict[str, Any] = {
-    "adamw": lambda groups, decay: AdamW(groups, weight_decay=decay),
-    "adam": lambda groups, decay: Adam(groups, weight_decay=decay),
-    "sgd": lambda groups, decay: SGD(groups, momentum=0.9, nesterov=True, weight_decay=decay),
-    "rmsprop": lambda groups, decay: RMSprop(groups, weight_decay=decay),
+    "adamw": lambda groups, decay, momentum: AdamW(groups, betas=(momentum, BETA), weight_decay=decay),
+    "adam": lambda groups, decay, momentum: Adam(groups, betas=(momentum, BETA), weight_decay=decay),
+    "sgd": lambda groups, decay, momentum: SGD(
+        groups, momentum=momentum, nesterov=momentum > 0, weight_decay=decay
+    ),
+    "rmsprop": lambda groups, decay, momentum: RMSprop(groups, momentum=momentum, weight_decay=decay),
 }
+MOMENTUM = {"rmsprop": 0.0}  # as usual, where it is not USUAL_MOMENTUM
+USUAL_MOMENTUM = 0.9
 
 
 @dataclass
 class Standing:
     """How far a run is. step: steps done. seconds: spent. best: highest score so far, below 0 for none.
 
-    stale: validations since then. batch: patches a step, less than planned once memory ran out.
+    stale: validations since then. planned: patches computed at once; batch: the same, less once memory ran
+    out. validation_seconds: what the last one took.
     """
 
     step: int = 0
@@ -35,6 +54,8 @@ class Standing:
     best: float = -1.0
     stale: int = 0
     batch: int = 0
+    planned: int = 0
+    validation_seconds: float = 0.0
 
 
 class Average:
@@ -59,6 +80,13 @@ class Average:
             else:
                 self.weights[key].copy_(value)
 
+    @torch.no_grad()
+    def copy_buffers(self, network: Network) -> None:
+        """Take over what is no parameter, where it has changed since the last update."""
+        for key, value in network.state_dict().items():
+            if key not in self._learnt:
+                self.weights[key].copy_(value)
+
 
 def make_optimiser(network: Network, config: TrainingConfig) -> Optimizer:
     """The optimiser, a pretrained encoder's parameters in a group of their own.
@@ -73,26 +101,33 @@ def make_optimiser(network: Network, config: TrainingConfig) -> Optimizer:
             parameter.requires_grad_(False)
     else:
         groups.append({"params": encoder, "share": share, "lr": config.learning_rate * share})
-    made: Optimizer = OPTIMISERS[config.optimiser](groups, config.weight_decay)
+    usual = MOMENTUM.get(config.optimiser, USUAL_MOMENTUM)
+    momentum = usual if config.momentum < 0 else config.momentum
+    made: Optimizer = OPTIMISERS[config.optimiser](groups, config.weight_decay, momentum)
     return made
 
 
 @dataclass
 class State:
-    """All of it. scaler: of the gradients, for float16; it does nothing otherwise."""
+    """All of it. scaler: of the gradients, for float16; it does nothing otherwise.
+
+    confusion: of the training patches since the last validation, int64 (K * K + 1,), the last for unknown.
+    """
 
     network: Network
     average: Average | None
     optimiser: Optimizer
     scaler: torch.amp.GradScaler
     standing: Standing
+    confusion: Tensor | None = None
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that make the model: the average, where there is one."""
         return self.network.state_dict() if self.average is None else self.average.weights
 
     def save(self, path: Path) -> None:
-        """Write last.pt, atomically."""
+        """Write last.pt, atomically. Raises StudioError rather than keep weights that are no numbers."""
+        self.check_finite()
         content = {
             "version": VERSION,
             "network": self.network.state_dict(),
@@ -100,9 +135,15 @@ class State:
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "standing": asdict(self.standing),
+            "confusion": self.confusion,
         }
         with atomic_write(path) as stream:
             torch.save(content, stream)
+
+    def check_finite(self) -> None:
+        """Raise StudioError where a weight is no number, as after an update that was too large."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.network.parameters()):
+            raise not_finite("A weight", self.standing.step)
 
     def load(self, path: Path) -> None:
         """Continue from a last.pt. Raises StudioError where it is broken or of another network."""
@@ -117,7 +158,18 @@ class State:
             self.optimiser.load_state_dict(content["optimiser"])
             self.scaler.load_state_dict(content["scaler"])
             self.standing = Standing(**content["standing"])
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            confusion, device = content.get("confusion"), next(self.network.parameters()).device
+            self.confusion = None if confusion is None else confusion.to(device)
+        except BROKEN as error:
+            why = " ".join(str(error).split())[:MOST_TOLD]
             raise StudioError(
-                f"{path} can't be continued from: {error}.", "Start another run; the best model is kept."
+                f"{path} can't be continued from: {why}.", "Start another run; the best model is kept."
             ) from error
+
+
+def not_finite(what: str, step: int) -> StudioError:
+    """What is said of a loss or weight that is no number."""
+    return StudioError(
+        f"{what} is not a number at step {step}.",
+        "Lower the learning rate, or set amp=off; the best model so far is kept.",
+    )

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_folders
 from training import __main__ as process
-from training import engine, state
+from training import engine, state, step
 from training.engine import Interrupted, train
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.events import (
@@ -256,7 +256,7 @@ def test_patience_ends_the_run(tmp_path, source):
 
 def test_a_loss_that_is_no_number_fails_and_keeps_the_best(tmp_path, source, monkeypatch):
     run = make_run(tmp_path / "run", source)
-    monkeypatch.setattr(engine, "_optimise", poisoned(engine._optimise, 6))
+    monkeypatch.setattr(engine, "learn", poisoned(engine.learn, 6))
     events = follow(run)
     assert isinstance(events[-1], Failed)
     assert "at step 7" in events[-1].message
@@ -265,12 +265,12 @@ def test_a_loss_that_is_no_number_fails_and_keeps_the_best(tmp_path, source, mon
     assert run.state() == "failed"
 
 
-def poisoned(optimise, good_steps: int):
+def poisoned(learn, good_steps: int):
     calls = []
 
     def step(*arguments):
-        calls.append(optimise(*arguments))
-        return calls[-1] if len(calls) <= good_steps else math.nan
+        calls.append(learn(*arguments))
+        return calls[-1] if len(calls) <= good_steps else torch.tensor(math.nan)
 
     return step
 
@@ -290,22 +290,27 @@ def test_a_full_disk_fails_with_its_remedy_and_leaves_no_half_file(tmp_path, sou
     assert not list(run.path.glob(".*.tmp"))
 
 
-def test_memory_that_runs_out_halves_the_batch(tmp_path, source, monkeypatch):
-    run = make_run(tmp_path / "run", source, batch=4)
-    optimise = engine._optimise
-    sizes = []
+def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(tmp_path, source, monkeypatch):
+    whole = losses(follow(make_run(tmp_path / "whole", source, batch=4, normalisation="none")))
+    forward, sizes = step._forward, []
 
-    def limited(job, images, target):
+    def limited(job, images, piece):
         sizes.append(len(images))
         if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return optimise(job, images, target)
+        return forward(job, images, piece)
 
-    monkeypatch.setattr(engine, "_optimise", limited)
+    monkeypatch.setattr(step, "_forward", limited)
+    run = make_run(tmp_path / "run", source, batch=4, normalisation="none")
+    with pytest.raises(Interrupted):
+        follow(run, 5, "interrupt")
+    assert sizes[:5] == [4, 2, 2, 2, 2]
+    sizes.clear()
     events = follow(run)
     assert isinstance(events[-1], Finished)
-    assert sizes[:3] == [4, 2, 2]
-    assert any("2 patches a step" in event.text for event in of(Note, events))
+    assert set(sizes) == {2}
+    assert sum("2 patches at once" in event.text for event in of(Note, run.events()[0])) == 1
+    assert losses(run.events()[0]) == pytest.approx(whole, abs=1e-4)
 
 
 def test_without_validation_images_the_training_images_are_measured_and_it_is_said(tmp_path):
@@ -392,7 +397,7 @@ def test_the_default_network_starts_from_imagenet_with_frozen_statistics(tmp_pat
         evaluate_every=2,
     )
     assert isinstance(follow(run)[-1], Finished)
-    from unet_studio.model.architectures import build_network, load_imagenet
+    from unet_studio.model import build_network, load_imagenet
 
     original = build_network(read_card(run.best).architecture)
     load_imagenet(original)
@@ -490,7 +495,7 @@ def test_an_unexpected_error_is_told_to_whoever_watches(tmp_path, source, monkey
     run = make_run(tmp_path / "run", source)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(process, "_share_the_machine", lambda config: None)
-    monkeypatch.setattr(engine, "_optimise", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(engine, "learn", lambda *arguments: 1 / 0)
     try:
         assert process.main([str(run.path)]) == 1
     finally:

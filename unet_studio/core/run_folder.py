@@ -8,6 +8,7 @@ tensorboard/  scalars and pictures              report.html  all of it to look a
 validation.json   figures and small pictures of the best validation
 """
 
+import errno
 import os
 import platform
 import shutil
@@ -15,7 +16,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +37,7 @@ from unet_studio.core.events import (
     from_line,
     to_line,
 )
-from unet_studio.core.storage import read_json, write_json
+from unet_studio.core.storage import HALF_WRITTEN, read_json, write_json
 from unet_studio.core.training_config import TrainingConfig
 
 Request = Literal["stop", "pause", "resume", "discard", "interrupt"]
@@ -50,6 +52,7 @@ ENDS: dict[type[Event], State] = {
 START_TOLERANCE = 2.0  # seconds; process start times are rounded differently by different calls
 AWAKE = (Started, Continued, Progress)
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
+RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
 SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
 
 
@@ -68,6 +71,7 @@ class RunFolder:
         self._events = self.path / "events.jsonl"
         self._owner = self.path / "owner.json"
         self._control = self.path / "control"
+        self._reserve = self.path / ".reserve"
 
     @classmethod
     def create(cls, path: Path, config: TrainingConfig) -> "RunFolder":
@@ -77,6 +81,10 @@ class RunFolder:
             raise StudioError(f"{run.path} holds a run already.", "Resume it, or choose another folder.")
         write_json(run._config, config.to_json())
         return run
+
+    def exists(self) -> bool:
+        """Whether there are settings, so that this is a run."""
+        return self._config.is_file()
 
     @property
     def name(self) -> str:
@@ -98,9 +106,19 @@ class RunFolder:
     # Events
 
     def emit(self, event: Event) -> None:
-        """Append an event; it is on its way to disk when this returns."""
-        with self._events.open("ab") as stream:
-            stream.write((to_line(event) + "\n").encode())
+        """Append an event; it is on its way to disk when this returns.
+
+        Raises OSError, and leaves no half line, where the disk is full.
+        """
+        with self._events.open("ab", buffering=0) as stream:
+            whole, line = stream.seek(0, os.SEEK_END), (to_line(event) + "\n").encode()
+            try:
+                written = stream.write(line)
+                if written != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._events))
+            except OSError:
+                stream.truncate(whole)
+                raise
 
     def events(self, offset: int = 0) -> tuple[list[Event], int]:
         """The events from a byte offset on, and the offset to go on from.
@@ -120,7 +138,17 @@ class RunFolder:
                 found.append(from_line(line.decode("utf-8", "replace")))
         return found, offset + len(complete)
 
-    def mend_events(self) -> None:
+    def mend(self) -> None:
+        """Clear away what a crash left half-done. For the owner alone, before it begins."""
+        if self._old_best.is_dir() and not self.best.is_dir():
+            os.replace(self._old_best, self.best)  # noqa: PTH105 - as in fresh_best
+        for folder in (self._old_best, self._new_best):
+            shutil.rmtree(folder, ignore_errors=True)
+        for half in (*self.path.glob(HALF_WRITTEN), *self.best.glob(HALF_WRITTEN)):
+            half.unlink(missing_ok=True)
+        self._mend_events()
+
+    def _mend_events(self) -> None:
         """End a line that a crash left half-written, so that the next event starts on its own line."""
         if not self._events.is_file() or not self._events.stat().st_size:
             return
@@ -128,6 +156,53 @@ class RunFolder:
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":
                 stream.write(b"\n")
+
+    def keep_reserve(self) -> None:
+        """Take a little of the disk, so that a run that fills it can still say so."""
+        with self._reserve.open("wb") as stream:
+            stream.write(os.urandom(RESERVE))
+
+    def release_reserve(self) -> None:
+        """Give it back."""
+        with suppress(OSError):
+            self._reserve.unlink()
+
+    # The best model
+
+    @property
+    def _new_best(self) -> Path:
+        return self.path / ".best.new"
+
+    @property
+    def _old_best(self) -> Path:
+        return self.path / ".best.old"
+
+    @contextmanager
+    def fresh_best(self) -> Iterator[Path]:
+        """A folder to write a model to; once that is done, it is the run's best.
+
+        On any error the best stays as it was. A crash between the two renames is mended by mend().
+        """
+        shutil.rmtree(self._new_best, ignore_errors=True)
+        try:
+            yield self._new_best
+            self._swap_best()
+        except BaseException:
+            shutil.rmtree(self._new_best, ignore_errors=True)
+            raise
+        shutil.rmtree(self._old_best, ignore_errors=True)
+
+    def _swap_best(self) -> None:
+        """Put the new best in the place of the old; put the old one back where that fails."""
+        shutil.rmtree(self._old_best, ignore_errors=True)
+        if self.best.is_dir():
+            os.replace(self.best, self._old_best)  # noqa: PTH105 - the same call on every platform
+        try:
+            os.replace(self._new_best, self.best)  # noqa: PTH105
+        except OSError:
+            if self._old_best.is_dir():
+                os.replace(self._old_best, self.best)  # noqa: PTH105
+            raise
 
     # Requests
 
