@@ -70,6 +70,7 @@ class ModelCard:
     parent: the model it was fine-tuned from; base: the one that every round restarts from.
     tile: side of the prediction tiles in px. metrics and training: plain JSON values. temperature: what
     logits are divided by before they become confidence, fitted to validation images; 1 leaves them as is.
+    name never changes, as stored predictions go by it; title and note are what a person calls and says of it.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ModelCard:
     tile: int = 512
     note: str = ""
     temperature: float = 1.0
+    title: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -143,6 +145,12 @@ class ModelEntry:
     card: ModelCard | None
     problem: str = ""
     imported: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What people read: the title they gave it with its name, else the name alone."""
+        title = self.card.title if self.card is not None else ""
+        return f"{title} ({self.name})" if title and title != self.name else self.name
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -60,6 +60,26 @@ def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None) -> M
             raise StudioError(f"There is a model {name!r} already.", "Choose another name.")
 
 
+def describe(entry: ModelEntry, title: str, note: str) -> ModelEntry:
+    """Store what a person calls a version and says of it. Raises StudioError where it can't be used."""
+    card = replace(_usable(entry).card or read_card(entry.folder), title=title.strip(), note=note.strip())
+    write_card(entry.folder, card)
+    return replace(entry, card=card)
+
+
+def delete(entry: ModelEntry, models: Path) -> None:
+    """Remove a version for good; its predictions stay, as corrections may rest on them.
+
+    It vanishes at once: what a crash leaves of it begins with a dot and is no model. Raises StudioError where
+    it is not one of these models, such as one that comes with the program.
+    """
+    if entry.folder.parent != models:
+        raise StudioError(f"{entry.name} does not belong to this project.", "Delete it where it is kept.")
+    gone = Path(tempfile.mkdtemp(prefix=".", dir=models))
+    entry.folder.rename(gone / entry.name)
+    shutil.rmtree(gone)
+
+
 def next_version(*folders: Path) -> str:
     """The first of v1, v2, ... above all in these folders: the name of a deleted one is not given again."""
     names = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir()]
