@@ -91,7 +91,7 @@ def _check_weights(weights: Path, path: Path) -> None:
 
 
 def _settle(waiting: Path, models: Path, card: ModelCard) -> ModelEntry:
-    """Give the waiting folder a name that is free; renaming onto another folder fails, so none is replaced."""
+    """Give the waiting folder a free name; renaming onto another folder fails, so that none is replaced."""
     own = card.name if PLAIN_NAME.fullmatch(card.name) else "model"
     waiting.chmod(0o755)  # temporary folders are private
     number = 1
