@@ -1,6 +1,9 @@
 """export-model: an ONNX file that another program runs, and the comparison before it is written."""
 
+import gc
 import json
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,41 @@ def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(StudioError, match="differs from the original"):
         module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [np.zeros((32, 32), np.uint8)])
     assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_counts_as_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    class Broken(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def run(self, *rest: Any) -> Any:
+            (found,) = super().run(*rest)
+            found[:, 0, 0, 0] = value
+            return [found]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Broken)
+    image = np.zeros((128, 128), np.uint8)  # so large that one pixel does not count
+    with pytest.raises(StudioError, match="differs from the original"):
+        module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [image])
+
+
+def test_images_are_compared_one_at_a_time(tmp_path: Path) -> None:
+    alive: list[weakref.ref[Any]] = []
+
+    def images() -> Iterator[Any]:
+        for _ in range(6):
+            gc.collect()
+            assert sum(image() is not None for image in alive) <= 2
+            image = np.zeros((32, 32), np.uint8)
+            alive.append(weakref.ref(image))
+            yield image
+
+    assert module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", images()).images == 6
+
+
+def test_without_images_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match="no image to compare"):
+        module.export_onnx(model_of(Preprocessing(1)), tmp_path / "m.onnx", [])
 
 
 def test_without_the_package_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

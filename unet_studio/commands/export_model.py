@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         with opened(arguments.project) as project:
             folders.insert(0, project.models_folder)
     model = load_model(find_model(arguments.model, folders).folder, "cpu")
-    samples = list(_samples(arguments.images, model.card.preprocessing.channels))
+    samples = _samples(arguments.images, model.card.preprocessing.channels)
     found = export_onnx(model, path, samples)
     size = path.stat().st_size
     terminal.say(f"{model.name} written to {path}: ONNX {OPSET}, {size / 2**20:.1f} MiB")
