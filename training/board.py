@@ -1,7 +1,8 @@
 """TensorBoard files of a run: scalars of training and validation, pictures, confusion matrix, settings.
 
-The tags are Loss, IoU, Dice and PixelAccuracy, with /train and /val; "IoU of NAME/val" of every class; images
-Validation/N (image, truth, prediction from left to right) and Confusion/val; the text Settings.
+The tags are Loss and IoU, with /train and /val, Dice, BoundaryF1 and PixelAccuracy with /val, all means over
+images; "IoU pooled/val"; "IoU of NAME/val" of every class; images Validation/N (image, truth, prediction from
+left to right) and Confusion/val; the text Settings.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from training.gallery import Gallery, pooled_matrix
+from training.gallery import Gallery
 from unet_studio.core.confusion_sheet import confusion_sheet
 from unet_studio.core.events import Event, Progress, Validated
 from unet_studio.core.metrics import Evaluation
@@ -43,7 +44,9 @@ class Board:
             self._add("IoU/val", event.mean_iou, event.step)
             self._add("IoU/train", event.train_iou, event.step)
             self._add("Dice/val", event.mean_dice, event.step)
+            self._add("BoundaryF1/val", event.mean_boundary_f1, event.step)
             self._add("PixelAccuracy/val", event.pixel_accuracy, event.step)
+            self._add("IoU pooled/val", event.pooled.get("mean_iou", math.nan), event.step)
             for name, value in event.iou.items():
                 self._add(f"IoU of {name}/val", value, event.step)
             self._writer.flush()
@@ -53,7 +56,7 @@ class Board:
         for number, (_name, picture) in enumerate(gallery.followed, start=1):
             self._writer.add_image(f"Validation/{number}", picture, step, dataformats="HWC")
         names = [entry.name for entry in gallery.table.active]
-        drawn = np.asarray(draw_sheet(confusion_sheet(pooled_matrix(evaluation), names)))
+        drawn = np.asarray(draw_sheet(confusion_sheet(evaluation.confusion(), names)))
         self._writer.add_image("Confusion/val", drawn, step, dataformats="HWC")
         self._writer.flush()
 

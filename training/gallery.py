@@ -22,7 +22,7 @@ from PIL import Image
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.error_picture import error_picture
-from unet_studio.core.metrics import Evaluation, Matrix, Scores
+from unet_studio.core.metrics import Evaluation, Scores
 from unet_studio.core.overlays import Picture, PictureStyle, overlay, plain
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.storage import atomic_write, json_bytes
@@ -99,22 +99,13 @@ class Gallery:
             "step": step,
             "part": self.part,
             "classes": self.table.to_json(),
-            "confusion": pooled_matrix(evaluation).tolist(),
+            "confusion": evaluation.confusion().tolist(),
             "images": [_figures(name, scores, self.table) for name, scores in evaluation.per_image],
             "worst": [_packed(exhibit) for exhibit in worst],
             "best": [_packed(exhibit) for exhibit in best],
         }
         with atomic_write(path, sync=False) as stream:  # made anew at the next best validation
             stream.write(json_bytes(value))
-
-
-def pooled_matrix(evaluation: Evaluation) -> Matrix:
-    """The confusion matrices of all images added up, int64 (K, K + 1)."""
-    count = len(evaluation.classes)
-    total = np.zeros((count, count + 1), dtype=np.int64)
-    for _, matrix in evaluation.matrices:
-        total += matrix
-    return total
 
 
 def _figures(name: str, scores: Scores, table: ClassTable) -> dict[str, Any]:

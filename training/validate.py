@@ -1,7 +1,7 @@
 """How good the model is: on whole images, by the very code that predicts for people."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,36 +108,79 @@ def report(
 ) -> Validated:
     """The event of a validation. best: the highest mean Dice before this one.
 
-    The measure is the Dice of the classes but the background, its mean over images first, then over classes.
+    The measure is the Dice of the measured classes, its mean over images first, then over classes. Where it
+    is not a number it is no gain.
     """
-    scores = evaluation.mean_over_images()
-    names = [table.get(index).name for index in scores.classes]
-    mean = scores.mean_dice(table.background)
+    names = [table.get(index).name for index in evaluation.classes]
+    mean, pooled = evaluation.mean_over_images(), evaluation.pooled()
+    chosen = measured_classes(evaluation, table)
+    means, pooled_means = mean.only(chosen), pooled.only(chosen)
+
+    def by_name(values: Sequence[float]) -> dict[str, float]:
+        return dict(zip(names, values, strict=True))
+
     return Validated(
         step=step,
         loss=loss,
-        iou=dict(zip(names, scores.iou, strict=True)),
-        dice=dict(zip(names, scores.dice, strict=True)),
-        pixel_accuracy=scores.pixel_accuracy,
-        mean_iou=scores.mean_iou(table.background),
-        mean_dice=mean,
-        best=mean > best,
+        iou=by_name(mean.iou),
+        dice=by_name(mean.dice),
+        pixel_accuracy=mean.pixel_accuracy,
+        mean_iou=means.mean_iou(),
+        mean_dice=means.mean_dice(),
+        best=means.mean_dice() > best,
         seconds=seconds,
+        boundary_f1=by_name(mean.boundary_f1),
+        mean_boundary_f1=means.mean_boundary_f1(),
+        pooled={
+            "pixel_accuracy": pooled.pixel_accuracy,
+            "mean_iou": pooled_means.mean_iou(),
+            "mean_dice": pooled_means.mean_dice(),
+            "mean_boundary_f1": pooled_means.mean_boundary_f1(),
+        },
+        pooled_iou=by_name(pooled.iou),
+        pooled_dice=by_name(pooled.dice),
+        pooled_boundary_f1=by_name(pooled.boundary_f1),
     )
 
 
+def measured_classes(evaluation: Evaluation, table: ClassTable) -> tuple[int, ...]:
+    """The class indices that a model is judged by: those that the truth shows, without the background.
+
+    A class that no image shows would count only where it is found by mistake, as 0: a single pixel of it
+    would outweigh all that is right elsewhere, and the model that never says it would seem the better one.
+    Where the truth shows nothing but background, the background's score tells how much is found there.
+    """
+    shown = evaluation.shown()
+    return tuple(index for index in shown if index != table.background) or shown
+
+
 def metrics(event: Validated) -> dict[str, Any]:
-    """What the card says of a validation, as plain JSON values."""
-    return {
-        "step": event.step,
-        "mean_dice": _plain(event.mean_dice),
-        "mean_iou": _plain(event.mean_iou),
-        "pixel_accuracy": _plain(event.pixel_accuracy),
-        "iou": {name: _plain(value) for name, value in event.iou.items()},
-        "dice": {name: _plain(value) for name, value in event.dice.items()},
-        "loss": _plain(event.loss),
+    """What the card says of a validation, as plain JSON values: means over images, and under "pooled"."""
+    of_images = {
+        "mean_dice": event.mean_dice,
+        "mean_iou": event.mean_iou,
+        "mean_boundary_f1": event.mean_boundary_f1,
+        "pixel_accuracy": event.pixel_accuracy,
+        "iou": event.iou,
+        "dice": event.dice,
+        "boundary_f1": event.boundary_f1,
+        "loss": event.loss,
     }
+    pooled = {
+        **event.pooled,
+        "iou": event.pooled_iou,
+        "dice": event.pooled_dice,
+        "boundary_f1": event.pooled_boundary_f1,
+    }
+    return {"step": event.step, **_plain(of_images), "pooled": _plain(pooled)}
 
 
-def _plain(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures rounded, also those in tables of their own; None where there is none."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return _plain(value)
+        return round(value, 6) if math.isfinite(value) else None
+
+    return {key: plain(value) for key, value in values.items()}

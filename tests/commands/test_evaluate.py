@@ -36,7 +36,8 @@ def test_scores_by_hand(run: Run, truth: Path, pred: Path) -> None:
     assert done.status == 0
     assert done.value["images"] == 2
     mean, pooled = done.value["mean_over_images"], done.value["pooled"]
-    assert mean["classes"][1] == {"index": 1, "name": "cell", "iou": round((2 / 3 + 1) / 2, 6), "dice": 0.9}
+    cell = {"index": 1, "name": "cell", "iou": round((2 / 3 + 1) / 2, 6), "dice": 0.9, "boundary_f1": 0.5}
+    assert mean["classes"][1] == cell
     assert pooled["classes"][1]["iou"] == 0.75
     assert pooled["pixel_accuracy"] == 7 / 8
     assert [entry["name"] for entry in done.value["per_image"]] == ["a", "b"]

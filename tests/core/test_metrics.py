@@ -1,5 +1,6 @@
 """Metrics against a pixel-by-pixel oracle, and their conventions at the edges."""
 
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
-from unet_studio.core.metrics import Evaluation, confusion, foreground_dice, mean_iou, scores
+from unet_studio.core.metrics import Evaluation, confusion, foreground_dice, mean_iou, row_shares, scores
 
 CLASSES = (0, 3, 7)
 THREE = ClassTable.from_json(
@@ -102,9 +103,95 @@ def test_json_names_both_averages_and_writes_null_for_no_score():
     evaluation.add("a", np.array([[0, 3]]), np.array([[0, 3]]))
     value = evaluation.to_json(THREE)
     assert value["images"] == 1
-    assert value["pooled"]["classes"][2] == {"index": 7, "name": "wall", "iou": None, "dice": None}
+    nothing = {"iou": None, "dice": None, "boundary_f1": None}
+    assert value["pooled"]["classes"][2] == {"index": 7, "name": "wall", **nothing}
     assert value["mean_over_images"]["foreground_iou"] == 1.0
     assert value["per_image"][0]["name"] == "a"
+    assert value["per_image"][0]["pixels"] == 2
+    assert value["boundary_tolerance"] == 0.0075
+    assert value["confusion"]["classes"] == ["background", "cell", "wall"]
+    assert value["confusion"]["pixels"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert value["confusion"]["row_shares"] == [[1, 0, 0, 0], [0, 1, 0, 0], [None] * 4]
+    json.dumps(value, allow_nan=False)
+
+
+def test_the_confusion_matrix_adds_up_and_its_rows_are_shares():
+    evaluation = Evaluation((0, 1))
+    evaluation.add("a", np.array([[1, 0, 0, 0]]), np.array([[0, 0, 0, 1]]))
+    evaluation.add("b", np.array([[1, 1, 1, 0]]), np.array([[1, 1, 9, 0]]))
+    assert evaluation.confusion().tolist() == [[3, 1, 0], [1, 2, 1]]
+    assert row_shares(evaluation.confusion()).tolist() == [[0.75, 0.25, 0], [0.25, 0.5, 0.25]]
+    assert np.isnan(row_shares(np.zeros((2, 3), np.int64))).all()
+    assert Evaluation((0, 1)).confusion().tolist() == [[0, 0, 0]] * 2
+
+
+def test_an_image_without_a_known_pixel_has_no_score_with_two_classes_either():
+    evaluation = Evaluation((0, 1))
+    unknown = evaluation.add("unknown", np.array([[255, 255]]), np.array([[0, 0]]))
+    assert math.isnan(unknown.iou_of(1))
+    assert math.isnan(unknown.pixel_accuracy)
+    assert all(math.isnan(value) for value in evaluation.pooled().dice)
+    evaluation.add("known", np.array([[1, 0]]), np.array([[0, 0]]))
+    assert evaluation.mean_over_images().iou_of(1) == 0.0
+    assert evaluation.shown() == (0, 1)
+
+
+def square(left: int) -> np.ndarray:
+    mask = np.zeros((12, 12), np.uint8)
+    mask[4:8, left : left + 4] = 1
+    return mask
+
+
+def test_boundary_f1_over_images_and_pooled():
+    evaluation = Evaluation((0, 1), tolerance=0.0)
+    evaluation.add("right", square(4), square(4))
+    evaluation.add("half", square(4), square(5))  # see test_boundary
+    assert evaluation.mean_over_images().boundary_f1[1] == 0.75
+    assert evaluation.pooled().boundary_f1[1] == 18 / 24
+    evaluation.add("small", np.array([[1, 0]]), np.array([[1, 0]]))
+    assert evaluation.mean_over_images().boundary_f1[1] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert evaluation.pooled().boundary_f1[1] == 19 / 25
+    assert math.isnan(Evaluation((0, 1), tolerance=None).add("a", square(4), square(4)).boundary_f1[1])
+
+
+@pytest.mark.parametrize(
+    ("truth", "labels", "two", "three"),
+    [
+        (0, 0, (math.nan, 1.0), (math.nan, math.nan)),  # nothing there, nothing found; the ground has no edge
+        (0, 1, (0.0, 0.0), (0.0, 0.0)),  # all of it false: no outline, and no score to hide behind
+        (1, 0, (0.0, 0.0), (0.0, 0.0)),
+        (1, 1, (1.0, math.nan), (math.nan, math.nan)),
+        (255, 0, (math.nan, math.nan), (math.nan, math.nan)),
+    ],
+)
+def test_boundary_f1_where_there_is_no_outline(truth, labels, two, three):
+    shape = (4, 4)
+    masks = np.full(shape, truth, np.uint8), np.full(shape, labels, np.uint8)
+    for classes, wanted in (((0, 1), two), ((0, 1, 2), (*three, math.nan))):
+        found = Evaluation(classes).add("a", *masks).boundary_f1
+        assert found == pytest.approx(wanted, nan_ok=True)
+
+
+@given(truths, answers)
+def test_no_score_leaves_0_to_1_and_only_a_perfect_mask_has_all_of_them(truth, labels):
+    found = Evaluation(CLASSES).add("a", truth, labels)
+    known = truth != 255
+    for values in (found.iou, found.dice, found.boundary_f1):
+        present = [value for value in values if not math.isnan(value)]
+        assert all(0 <= value <= 1 for value in present)
+    right = bool(known.any()) and bool((truth[known] == labels[known]).all())
+    assert (found.mean_iou() == 1) == right
+    if right:
+        assert {1.0} >= {value for value in found.boundary_f1 if not math.isnan(value)}
+
+
+def test_some_classes_alone():
+    found = Evaluation(CLASSES).add("a", np.array([[0, 3, 7, 7]]), np.array([[0, 0, 7, 7]]))
+    chosen = found.only((7, 0))
+    assert chosen.classes == (0, 7)
+    assert chosen.iou == (0.5, 1.0)
+    assert chosen.pixel_accuracy == 0.75
+    assert chosen.mean_iou() == 0.75
 
 
 def test_dice_of_the_foreground_wants_the_right_class():

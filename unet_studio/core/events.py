@@ -56,11 +56,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Validated:
-    """The model was tried on the validation images. All scores are means over images.
+    """The model was tried on the validation images. What is not called pooled is a mean over images.
 
-    iou, dice: by class name. mean_iou, mean_dice: over the classes without the background. best: whether
-    it is the best model so far, which is kept. train_iou: mean_iou of the training patches since the last
-    validation, pooled.
+    iou, dice, boundary_f1: by class name. mean_iou, mean_dice, mean_boundary_f1: over the classes but the
+    background that the truth of these images shows. best: whether mean_dice is the highest so far; that model
+    is kept. pooled: pixel_accuracy, mean_iou, mean_dice and mean_boundary_f1 of all pixels together.
+    train_iou: mean_iou of the training patches since the last validation, pooled.
     """
 
     step: int
@@ -73,6 +74,12 @@ class Validated:
     best: bool
     seconds: float = 0.0
     train_iou: float = math.nan
+    boundary_f1: Mapping[str, float] = field(default_factory=dict)
+    mean_boundary_f1: float = math.nan
+    pooled: Mapping[str, float] = field(default_factory=dict)
+    pooled_iou: Mapping[str, float] = field(default_factory=dict)
+    pooled_dice: Mapping[str, float] = field(default_factory=dict)
+    pooled_boundary_f1: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
-"""How good masks are: confusion matrices, and pixel accuracy, IoU and Dice from them.
+"""How good masks are: confusion matrices, and pixel accuracy, IoU and Dice from them; and boundary F1.
 
-IoU = TP / (TP + FP + FN), Dice = 2 TP / (2 TP + FP + FN), per class, over the pixels whose truth is known.
-Two averages exist and are both named wherever they are shown: *pooled* adds the pixels of all images up
-first; *mean over images* scores every image alone, so that small objects count as much as large ones.
+IoU = TP / (TP + FP + FN), Dice = 2 TP / (2 TP + FP + FN), per class, over the pixels whose truth is known;
+boundary F1: see core.boundary. Two averages exist and are both named wherever they are shown: *pooled* adds
+the pixels of all images up first; *mean over images* scores every image alone, so that small objects count as
+much as large ones.
+
 A class absent from both truth and prediction of an image has no score there (NaN, left out of means); with
-two classes it counts 1: nothing was there, and nothing was found.
+two classes it counts 1: nothing was there, and nothing was found. An image without a known pixel has none at
+all. Without an outline in either, boundary F1 follows the same rule; a class that is in one of them alone
+scores 0, and one that is in both none.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_studio.core.boundary import TOLERANCE, Outlines, boundary_f1, outlines
 from unet_studio.core.classes import UNLABELLED, ClassTable
 from unet_studio.core.errors import StudioError
 
@@ -55,12 +60,16 @@ def confusion(
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores by class, in the order of `classes` (class indices); NaN where a class has no score."""
+    """Scores by class, in the order of `classes` (class indices); NaN where a class has no score.
+
+    boundary_f1: all NaN where outlines were not compared.
+    """
 
     classes: tuple[int, ...]
     pixel_accuracy: float
     iou: tuple[float, ...]
     dice: tuple[float, ...]
+    boundary_f1: tuple[float, ...]
 
     def mean_iou(self, without: int | None = None) -> float:
         """Mean IoU of the classes that have one; `without` leaves out a class index (the background)."""
@@ -69,6 +78,21 @@ class Scores:
     def mean_dice(self, without: int | None = None) -> float:
         """Mean Dice of the classes that have one; `without` leaves out a class index (the background)."""
         return self._mean(self.dice, without)
+
+    def mean_boundary_f1(self, without: int | None = None) -> float:
+        """Mean boundary F1 of the classes that have one; `without` leaves out a class index."""
+        return self._mean(self.boundary_f1, without)
+
+    def only(self, chosen: Iterable[int]) -> "Scores":
+        """These scores of some class indices alone, in the same order; the pixel accuracy stays."""
+        places = [place for place, index in enumerate(self.classes) if index in set(chosen)]
+        return Scores(
+            classes=tuple(self.classes[place] for place in places),
+            pixel_accuracy=self.pixel_accuracy,
+            iou=tuple(self.iou[place] for place in places),
+            dice=tuple(self.dice[place] for place in places),
+            boundary_f1=tuple(self.boundary_f1[place] for place in places),
+        )
 
     def iou_of(self, index: int) -> float:
         """IoU of one class index."""
@@ -82,28 +106,62 @@ class Scores:
         return _mean(value for index, value in zip(self.classes, values, strict=True) if index != without)
 
 
-def scores(matrix: Matrix, classes: Sequence[int]) -> Scores:
-    """The scores that a confusion matrix (see `confusion`) gives."""
-    empty = 1.0 if len(classes) == 2 else float("nan")
+def scores(matrix: Matrix, classes: Sequence[int], found: Outlines | None = None) -> Scores:
+    """The scores that a confusion matrix (see `confusion`) and the outlines (see core.boundary) give."""
+    total = matrix.sum()
+    empty = 1.0 if len(classes) == 2 and total else float("nan")
     right = np.diagonal(matrix).astype(np.float64)
     true = matrix.sum(axis=1)
-    found = matrix[:, :-1].sum(axis=0)
-    union = true + found - right
-    total = matrix.sum()
+    said = matrix[:, :-1].sum(axis=0)
     return Scores(
         classes=tuple(classes),
         pixel_accuracy=float(right.sum() / total) if total else float("nan"),
-        iou=_ratios(right, union, empty),
-        dice=_ratios(2 * right, true + found, empty),
+        iou=_ratios(right, true + said - right, empty),
+        dice=_ratios(2 * right, true + said, empty),
+        boundary_f1=_boundary_f1(found, true > 0, said > 0, empty),
     )
+
+
+def _boundary_f1(
+    found: Outlines | None, true: NDArray[np.bool_], said: NDArray[np.bool_], empty: float
+) -> tuple[float, ...]:
+    """Boundary F1 a class. true, said: which classes the truth and the prediction hold, bool (K,)."""
+    if found is None:
+        return (float("nan"),) * len(true)
+    without = np.select([~true & ~said, true ^ said], [empty, 0.0], float("nan"))
+    value = boundary_f1(found)
+    return tuple(float(one) for one in np.where(np.isnan(value), without, value))
+
+
+def row_shares(matrix: Matrix) -> NDArray[np.float64]:
+    """A confusion matrix as shares of each true class, (K, K + 1): rows add up to 1, or are NaN."""
+    true = matrix.sum(axis=1, keepdims=True)
+    return np.where(true > 0, matrix / np.maximum(true, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """What was counted in one image: see `confusion` and core.boundary. found: None if not asked for."""
+
+    name: str
+    matrix: Matrix
+    found: Outlines | None
+
+    def scores(self, classes: Sequence[int]) -> Scores:
+        """Its scores."""
+        return scores(self.matrix, classes, self.found)
 
 
 @dataclass
 class Evaluation:
-    """Scores of many images. classes: the class indices, in the order of all results."""
+    """Scores of many images. classes: the class indices, in the order of all results.
+
+    tolerance: of boundary F1, a share of an image's diagonal; None leaves boundary F1 out.
+    """
 
     classes: Sequence[int]
-    matrices: list[tuple[str, Matrix]] = field(default_factory=list)
+    tolerance: float | None = TOLERANCE
+    images: list[ImageCounts] = field(default_factory=list)
 
     def add(
         self,
@@ -113,41 +171,66 @@ class Evaluation:
         ignore: int | None = UNLABELLED,
     ) -> Scores:
         """Score one image; see `confusion`."""
-        return self.add_confusion(name, confusion(truth, labels, self.classes, ignore))
-
-    def add_confusion(self, name: str, matrix: Matrix) -> Scores:
-        """Add one image by its confusion matrix."""
-        self.matrices.append((name, matrix))
-        return scores(matrix, self.classes)
+        matrix, found = confusion(truth, labels, self.classes, ignore), None
+        if self.tolerance is not None:
+            found = outlines(truth, labels, self.classes, ignore, self.tolerance)
+        self.images.append(ImageCounts(name, matrix, found))
+        return self.images[-1].scores(self.classes)
 
     @property
     def per_image(self) -> list[tuple[str, Scores]]:
         """Every image's name and scores, in the order added."""
-        return [(name, scores(matrix, self.classes)) for name, matrix in self.matrices]
+        return [(one.name, one.scores(self.classes)) for one in self.images]
+
+    def confusion(self) -> Matrix:
+        """The confusion matrix of all pixels together, int64 (K, K + 1); see row_shares for pictures."""
+        count = len(self.classes)
+        return sum((one.matrix for one in self.images), np.zeros((count, count + 1), dtype=np.int64))
 
     def pooled(self) -> Scores:
-        """Scores of all pixels together."""
-        count = len(self.classes)
-        total = sum((matrix for _, matrix in self.matrices), np.zeros((count, count + 1), dtype=np.int64))
-        return scores(total, self.classes)
+        """Scores of all pixels, and of all pixels of outlines, together."""
+        found = [one.found for one in self.images if one.found is not None]
+        none = np.zeros((len(self.classes), 4), dtype=np.int64)
+        return scores(self.confusion(), self.classes, None if self.tolerance is None else sum(found, none))
 
     def mean_over_images(self) -> Scores:
-        """The mean of every score over the images that have it; an image without a known pixel has none."""
-        each = [scores(matrix, self.classes) for _, matrix in self.matrices if matrix.sum()]
+        """The mean of every score over the images that have it."""
+        each = [one for _, one in self.per_image]
         return Scores(
             classes=tuple(self.classes),
             pixel_accuracy=_mean(one.pixel_accuracy for one in each),
-            iou=tuple(_mean(one.iou[k] for one in each) for k in range(len(self.classes))),
-            dice=tuple(_mean(one.dice[k] for one in each) for k in range(len(self.classes))),
+            iou=_means([one.iou for one in each], len(self.classes)),
+            dice=_means([one.dice for one in each], len(self.classes)),
+            boundary_f1=_means([one.boundary_f1 for one in each], len(self.classes)),
         )
+
+    def shown(self) -> tuple[int, ...]:
+        """The class indices that the truth of any image shows."""
+        true = self.confusion().sum(axis=1)
+        return tuple(index for index, count in zip(self.classes, true, strict=True) if count)
 
     def to_json(self, table: ClassTable) -> dict[str, Any]:
         """All scores as plain JSON values, null for none. Foreground means leave out table.background."""
         kinds = {"mean_over_images": self.mean_over_images(), "pooled": self.pooled()}
+        matrix = self.confusion()
+        shares = row_shares(matrix)
         return {
-            "images": len(self.matrices),
+            "images": len(self.images),
+            "boundary_tolerance": self.tolerance,
             **{kind: _to_json(value, table) for kind, value in kinds.items()},
-            "per_image": [{"name": name, **_to_json(value, table)} for name, value in self.per_image],
+            "confusion": {
+                "classes": [table.get(index).name for index in self.classes],
+                "pixels": matrix.tolist(),
+                "row_shares": [[_null(float(value)) for value in row] for row in shares],
+            },
+            "per_image": [
+                {
+                    "name": one.name,
+                    "pixels": int(one.matrix.sum()),
+                    **_to_json(one.scores(self.classes), table),
+                }
+                for one in self.images
+            ],
         }
 
 
@@ -177,16 +260,25 @@ def foreground_dice(
 
 
 def _to_json(value: Scores, table: ClassTable) -> dict[str, Any]:
+    rows = zip(value.classes, value.iou, value.dice, value.boundary_f1, strict=True)
     entries = [
-        {"index": index, "name": table.get(index).name, "iou": _null(iou), "dice": _null(dice)}
-        for index, iou, dice in zip(value.classes, value.iou, value.dice, strict=True)
+        {
+            "index": index,
+            "name": table.get(index).name,
+            "iou": _null(iou),
+            "dice": _null(dice),
+            "boundary_f1": _null(outline),
+        }
+        for index, iou, dice, outline in rows
     ]
     return {
         "pixel_accuracy": _null(value.pixel_accuracy),
         "mean_iou": _null(value.mean_iou()),
         "mean_dice": _null(value.mean_dice()),
+        "mean_boundary_f1": _null(value.mean_boundary_f1()),
         "foreground_iou": _null(value.mean_iou(table.background)),
         "foreground_dice": _null(value.mean_dice(table.background)),
+        "foreground_boundary_f1": _null(value.mean_boundary_f1(table.background)),
         "classes": entries,
     }
 
@@ -198,6 +290,11 @@ def _ratios(parts: NDArray[Any], wholes: NDArray[Any], empty: float) -> tuple[fl
 def _mean(values: Iterable[float]) -> float:
     present = [value for value in values if not np.isnan(value)]
     return float(np.mean(present)) if present else float("nan")
+
+
+def _means(rows: list[tuple[float, ...]], count: int) -> tuple[float, ...]:
+    """The means of `count` columns over the rows that have a value there."""
+    return tuple(_mean(row[place] for row in rows) for place in range(count))
 
 
 def _null(value: float) -> float | None:
