@@ -242,7 +242,7 @@ def _pause(job: Job) -> Iterator[Event]:
         if "pause" not in asked or asked & ENDING:
             break
         time.sleep(PAUSE_POLL)
-    job.started = time.monotonic()
+    job.started = job.clock()
     yield Continued(job.state.standing.step)
 
 
@@ -298,9 +298,9 @@ def _tell(job: Job, most: int) -> Iterator[Event]:
 
 def _measure_start(job: Job) -> Iterator[Event]:
     """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best."""
-    began = time.monotonic()
+    began = job.clock()
     event = _score(job, math.inf)
-    job.state.standing.validation_seconds = time.monotonic() - began
+    job.state.standing.validation_seconds = job.clock() - began
     if event is not None:
         yield event
 
@@ -342,7 +342,7 @@ def _validate(job: Job) -> Iterator[Event]:
 
 
 def _judge(job: Job) -> Iterator[Event]:
-    began = time.monotonic()
+    began = job.clock()
     standing = job.state.standing
     job.judge.network.load_state_dict(job.state.weights())
     event = _score(job, standing.best)
@@ -354,7 +354,7 @@ def _judge(job: Job) -> Iterator[Event]:
         job.save_best()
     else:
         standing.stale += 1
-    standing.validation_seconds = time.monotonic() - began
+    standing.validation_seconds = job.clock() - began
     yield event
     job.save()
 

@@ -35,6 +35,7 @@ from unet_studio.model.devices import fast_dtype
 from unet_studio.model.predict import Model
 
 LOSS_PATCHES = 16  # validation patches that the validation loss is taken on
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
 ENDING = {"stop", "discard", "interrupt"}  # requests that end the loop
 
 
@@ -71,14 +72,19 @@ class Job:
     started: float = 0.0
 
     @property
+    def clock(self) -> Callable[[], float]:
+        """What the time limit goes by, in seconds."""
+        return CLOCKS[self.config.clock]
+
+    @property
     def seconds(self) -> float:
-        """Spent so far, without pauses, resumed parts included."""
-        return self.state.standing.seconds + time.monotonic() - self.started
+        """Spent so far by that clock, without pauses, resumed parts included."""
+        return self.state.standing.seconds + self.clock() - self.started
 
     def hold_clock(self) -> None:
         """Bring the standing's seconds up to date; the clock goes on from there."""
         self.state.standing.seconds = self.seconds
-        self.started = time.monotonic()
+        self.started = self.clock()
 
     def record(self, event: Event) -> None:
         """Write the numbers of an event for TensorBoard."""
@@ -206,7 +212,7 @@ def prepare(
         lag=1 if device.type == "cuda" else 0,
         fine_tuned=origin is not None,
         metrics=_metrics_of(run),
-        started=time.monotonic(),
+        started=CLOCKS[config.clock](),
         saved=time.monotonic(),
     )
 

@@ -19,6 +19,7 @@ from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_
 from training import __main__ as process
 from training import engine, state, step
 from training.engine import Interrupted, train
+from training.job import CLOCKS
 from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.events import (
     Continued,
@@ -245,6 +246,16 @@ def test_the_time_limit_ends_the_run_with_its_learning_rate_near_zero(tmp_path, 
     assert rates[-1] < 0.2 * max(rates)
     assert of(Progress, events)[-1].step < 100
     assert of(Validated, events)[-1].step == of(Progress, events)[-1].step
+
+
+def test_the_time_limit_can_count_processor_time(tmp_path, source, monkeypatch):
+    spent = iter(range(10**6))
+    monkeypatch.setitem(CLOCKS, "processor", lambda: float(next(spent)))
+    run = make_run(tmp_path / "run", source, steps=10_000, minutes=0.5, clock="processor", evaluate_every=7)
+    events = follow(run)
+    assert events[-1].reason == "minutes"
+    assert 0 < of(Progress, events)[-1].step < 30
+    assert events[-1].seconds >= 30
 
 
 def test_patience_ends_the_run(tmp_path, source):

@@ -255,6 +255,12 @@ class TrainingConfig:
     minutes: float = _setting(
         0.0, "Time limit, 0 for none; the learning rate falls in time for it.", "min", low=0, advanced=False
     )
+    clock: str = _setting(
+        "wall",
+        "What the time limit counts: the clock on the wall, or the processor time of the training itself, of "
+        "all its threads together, which means the same work whatever else the machine does.",
+        choices=("wall", "processor"),
+    )
     evaluate_every: int = _setting(0, "Steps between validations, 0 for automatic.", "steps", low=0)
     patience: int = _setting(10, "Stop after so many validations without gain, 0 for never.", low=0)
     validation_images: int = _setting(
