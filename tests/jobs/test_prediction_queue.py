@@ -1,6 +1,7 @@
 """The prediction queue: order, cancel points, pre-emption, generations, and failures."""
 
 import errno
+import shutil
 import threading
 from pathlib import Path
 
@@ -195,6 +196,28 @@ def test_a_model_that_can_not_be_loaded_fails_once_and_nothing_waits_for_it(proj
     queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(5)))
     qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
     assert [name for name, _ in failed] == ["0.png"]
+
+
+def test_a_model_that_is_gone_is_said_of_what_was_asked_for_not_of_an_image_ahead(project, queue, qtbot):
+    entry = list_models(project.models_folder)[0]
+    shutil.rmtree(entry.folder)
+    failed = []
+    queue.failed.connect(lambda asked, error: failed.append((asked.name, asked.priority, error.message)))
+    ahead = Request(project, "0.png", entry, LUT, priority=NEIGHBOUR, browsing=True)
+    queue.submit(ahead, *(Request(project, f"{number}.png", entry, LUT) for number in range(1, 5)))
+    qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
+    assert failed == [("1.png", BATCH, f"The model small is not there any more: {entry.folder} is gone.")]
+
+
+def test_a_device_that_is_not_there_ends_nothing_that_runs_on_another(project, queue, qtbot):
+    entry = list_models(project.models_folder)[0]
+    failed, done = [], []
+    queue.failed.connect(lambda asked, error: failed.append(asked.name))
+    queue.predicted.connect(lambda asked, _: done.append(asked.name))
+    elsewhere = Request(project, "0.png", entry, LUT, priority=CURRENT, wish=PredictionWish(device="cuda:7"))
+    queue.submit(elsewhere, *(Request(project, f"{number}.png", entry, LUT) for number in (1, 2)))
+    qtbot.waitUntil(lambda: len(failed) + len(done) == 3, timeout=60_000)
+    assert (failed, done) == (["0.png"], ["1.png", "2.png"])
 
 
 def test_a_device_that_is_not_there_is_said(project, queue, qtbot):

@@ -139,8 +139,7 @@ class PredictionWorker(QObject):
             except NotNeeded:
                 self.dropped.emit(request.generation, 1)
             except UnusableModelError as error:
-                self._drop_model(request)
-                self.failed.emit(request, error.reason)
+                self.failed.emit(self._drop_model(request), error.reason)
             except Exception as error:
                 self.failed.emit(request, as_studio_error(error))
             with self.mutex:
@@ -212,14 +211,19 @@ class PredictionWorker(QObject):
         if not again:
             self.dropped.emit(request.generation, 1)
 
-    def _drop_model(self, request: Request) -> None:
-        """Forget what waits for a model that can't be used: every image would fail for the same reason."""
+    def _drop_model(self, request: Request) -> Request:
+        """Forget what waits for a model that can't be used on a device: all would fail for the same reason.
+
+        Returns the request to say so of: of images ahead, which nobody asked for, nothing is said.
+        """
+        meant = request.model.name, request.wish.device
         with self.mutex:
-            same = [one for one in self.waiting.values() if one.model.name == request.model.name]
+            same = [one for one in self.waiting.values() if (one.model.name, one.wish.device) == meant]
             for one in same:
                 del self.waiting[one.key]
         if same:
             self.dropped.emit(request.generation, len(same))
+        return min([request, *same], key=lambda one: one.priority == NEIGHBOUR)
 
     def _check(self, request: Request, fraction: float) -> None:
         """The cancel point, several in every tile. Raises Cancelled where something else comes first."""
@@ -337,6 +341,12 @@ class PredictionWorker(QObject):
             return self._load(request)
         except Cancelled:
             raise
+        except FileNotFoundError as error:
+            told = StudioError(
+                f"The model {request.model.name} is not there any more: {request.model.folder} is gone.",
+                "Choose another model, or put this one back.",
+            )
+            raise UnusableModelError(told) from error
         except Exception as error:
             raise UnusableModelError(as_studio_error(error)) from error
 
