@@ -16,9 +16,11 @@ from unet_studio.core.model_card import (
     read_card,
 )
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.model.architectures import build_network, freeze_encoder_statistics, load_imagenet
-from unet_studio.model.checkpoint import adapt_head, load_state, model_folder, read_state
+from unet_studio.model.architectures import build_network, freeze_encoder_statistics
+from unet_studio.model.checkpoint import adapt_head, load_state, model_folder
+from unet_studio.model.foreign import load_imagenet
 from unet_studio.model.network import Network
+from unet_studio.model.weights_file import read_state
 
 # Which settings the plain U-Net takes, and which a U-Net on a pretrained encoder.
 PLAIN_OPTIONS = (

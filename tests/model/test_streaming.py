@@ -23,11 +23,13 @@ from unet_studio.model import (
     sweep,
     to_array,
 )
+from unet_studio.model.flows import streamable
 from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
-from unet_studio.model.streaming import NotStreamable, Queue, Stream, Window, reach, streamable
+from unet_studio.model.rows import NotStreamable, Queue, Window
+from unet_studio.model.streaming import Stream, reach
 
-STREAMED = [name for name in VARIANTS if "group" not in name]
+STREAMED = [name for name in VARIANTS if "group" not in name and "efficientnet-b" not in name]
 
 
 def streamed(network: Network, x: torch.Tensor, heights: list[int]) -> torch.Tensor:
@@ -100,6 +102,10 @@ def test_what_needs_the_whole_image_is_not_streamed():
     assert not streamable(grouped)
     with pytest.raises(NotStreamable):
         Stream(fold(grouped))
+    gated = lived_in(VARIANTS["efficientnet-b0"])
+    assert not streamable(gated)
+    with pytest.raises(NotStreamable):
+        Stream(fold(gated))
     other = Counting(nn.Conv2d(1, 1, 1))
     assert not streamable(other)
     with pytest.raises(NotStreamable):

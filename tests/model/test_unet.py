@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from unet_studio.core.errors import StudioError
-from unet_studio.model.unet import UNet, UNetOptions, block
+from unet_studio.model.unet import UPSAMPLINGS, UNet, UNetOptions, block
 
 
 def count(module: nn.Module) -> int:
@@ -25,6 +25,12 @@ def kinds(module: nn.Module) -> list[str]:
         (UNetOptions(depth=3, channels=16, normalisation="none"), 1, 482_033),
         # Another's for 150 classes: GELU, one batch normalisation a block.
         (UNetOptions(activation="gelu", normalisations=1), 150, 31_041_430),
+        # One for dogs: a narrow bottleneck, and decoder blocks that shrink within, one of them oddly.
+        (
+            UNetOptions(bottleneck=512, decoder=(256, 128, 64, 64), decoder_inner=(512, 256, 198, 64)),
+            1,
+            18_858_317,
+        ),
     ],
 )
 def test_parameter_counts_of_write_ups_are_met(options, outputs, parameters):
@@ -74,7 +80,7 @@ def test_group_normalisation_takes_any_number_of_channels(channels):
     assert norm.num_groups == max(n for n in range(1, 9) if channels % n == 0)
 
 
-@pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 16), (17, 33), (16, 16)])
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_logits_have_the_size_of_any_image(upsampling, size, channels):
@@ -82,7 +88,7 @@ def test_logits_have_the_size_of_any_image(upsampling, size, channels):
     assert network(torch.rand(2, channels, *size)).shape == (2, 2, *size)
 
 
-@pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 def test_moving_the_image_by_a_stride_moves_the_logits(upsampling):
     """What tiles rely on: away from the border, a pixel's logits don't depend on where the image starts."""
     torch.manual_seed(0)
@@ -102,11 +108,20 @@ def test_moving_the_image_by_a_stride_moves_the_logits(upsampling):
 
 def test_bilinear_reduction_may_come_first():
     """Convolving before interpolating saves work and changes nothing."""
-    from unet_studio.model.unet import BilinearUp
+    from unet_studio.model.unet import ReducedUp
 
-    up, x = BilinearUp(6, 3), torch.rand(1, 6, 5, 7)
+    up, x = ReducedUp("bilinear", 6, 3), torch.rand(1, 6, 5, 7)
     other = up.reduce(nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
     torch.testing.assert_close(up(x), other)
+
+
+def test_widths_of_the_decoder_are_free():
+    network = UNet(3, 2, UNetOptions(depth=2, channels=4, decoder=(5, 7), decoder_inner=(3, 9)))
+    assert [[level[0].out_channels, level[3].out_channels] for level in network.merge] == [[3, 5], [9, 7]]
+    assert network.head.in_channels == 7
+    assert network(torch.rand(1, 3, 9, 10)).shape == (1, 2, 9, 10)
+    with pytest.raises(StudioError, match="decoder_inner"):
+        UNetOptions(depth=2, convolutions=1, decoder_inner=(3, 9))
 
 
 def test_encoder_and_decoder_share_no_parameter_and_miss_none():
@@ -120,7 +135,7 @@ def test_encoder_and_decoder_share_no_parameter_and_miss_none():
 
 @pytest.mark.parametrize(
     ("normalisation", "convolutions", "upsampling"),
-    list(itertools.product(("none", "batch", "group"), (1, 2), ("transposed", "bilinear"))),
+    list(itertools.product(("none", "batch", "group"), (1, 2), UPSAMPLINGS)),
 )
 def test_every_parameter_learns(normalisation, convolutions, upsampling):
     options = UNetOptions(2, 4, None, normalisation, 2, convolutions, "gelu", upsampling)
@@ -159,6 +174,9 @@ def test_weights_start_with_the_papers_variance():
         ("activation", "tanh"),
         ("upsampling", "cubic"),
         ("dropout", 1.0),
+        ("decoder", (8, 8)),
+        ("decoder", (8, 8, 8, 0)),
+        ("decoder_inner", (8,)),
     ],
 )
 def test_a_value_out_of_range_is_named(option, value):

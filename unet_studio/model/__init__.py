@@ -12,20 +12,19 @@ if TYPE_CHECKING:
         DEFAULT_ARCHITECTURE,
         build_network,
         freeze_encoder_statistics,
-        load_imagenet,
     )
-    from unet_studio.model.checkpoint import adapt_head, load_model, read_state, save_model
+    from unet_studio.model.checkpoint import adapt_head, load_model, save_model
     from unet_studio.model.devices import choose_device, describe_devices
-    from unet_studio.model.efficientnet_lite import IMAGENET_MEAN, IMAGENET_STD, imagenet_weights
+    from unet_studio.model.encoder_weights import imagenet_weights
+    from unet_studio.model.foreign import load_foreign, load_imagenet
     from unet_studio.model.network import Network
     from unet_studio.model.predict import Model, PredictSettings
     from unet_studio.model.preprocess import fit_percentiles, resize_mask, resized_shape, to_array
+    from unet_studio.model.weights_file import read_state
 
 __all__ = [
     "ARCHITECTURES",
     "DEFAULT_ARCHITECTURE",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
     "Model",
     "Network",
     "PredictSettings",
@@ -36,6 +35,7 @@ __all__ = [
     "fit_percentiles",
     "freeze_encoder_statistics",
     "imagenet_weights",
+    "load_foreign",
     "load_imagenet",
     "load_model",
     "read_state",
@@ -51,14 +51,15 @@ _HOMES = {
         "DEFAULT_ARCHITECTURE",
         "build_network",
         "freeze_encoder_statistics",
-        "load_imagenet",
     ),
-    "checkpoint": ("adapt_head", "load_model", "read_state", "save_model"),
+    "checkpoint": ("adapt_head", "load_model", "save_model"),
     "devices": ("choose_device", "describe_devices"),
-    "efficientnet_lite": ("IMAGENET_MEAN", "IMAGENET_STD", "imagenet_weights"),
+    "encoder_weights": ("imagenet_weights",),
+    "foreign": ("load_foreign", "load_imagenet"),
     "network": ("Network",),
     "predict": ("Model", "PredictSettings"),
     "preprocess": ("fit_percentiles", "resize_mask", "resized_shape", "to_array"),
+    "weights_file": ("read_state",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

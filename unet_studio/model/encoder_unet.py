@@ -1,18 +1,20 @@
-"""A U-Net on a pretrained encoder: five feature maps down, five decoder blocks up."""
+"""A U-Net on a pretrained encoder: five times half the size down, five decoder blocks up."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from unet_studio.model.efficientnet_lite import LiteEncoder
+from unet_studio.model.encoder import Encoder
 from unet_studio.model.network import (
+    ENLARGEMENTS,
     NORMALISATIONS,
+    Enlarge,
     Network,
     check_choice,
     check_range,
     crop_to,
+    doubling,
     initialise,
     normalisation,
 )
@@ -23,7 +25,8 @@ class EncoderUNetOptions:
     """What can be chosen for the decoder.
 
     decoder: channels of its five blocks, deep to shallow. normalisation: none, batch or group.
-    upsampling: nearest or bilinear. dropout: probability, before the head, that a channel is dropped.
+    upsampling: nearest, bilinear or transposed (2x2 convolution). dropout: probability, before the head, that
+    a channel is dropped.
     """
 
     decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
@@ -37,7 +40,7 @@ class EncoderUNetOptions:
         for width in self.decoder:
             check_range("decoder", width, 1, 4096)
         check_choice("normalisation", self.normalisation, NORMALISATIONS)
-        check_choice("upsampling", self.upsampling, ("nearest", "bilinear"))
+        check_choice("upsampling", self.upsampling, (*ENLARGEMENTS, "transposed"))
         check_range("dropout", self.dropout, 0.0, 0.95)
 
 
@@ -46,7 +49,8 @@ class DecoderBlock(nn.Module):
 
     def __init__(self, deep: int, skip: int, outputs: int, options: EncoderUNetOptions) -> None:
         super().__init__()
-        self.mode, self.outputs = options.upsampling, outputs
+        self.outputs = outputs
+        self.up = Enlarge(options.upsampling) if options.upsampling in ENLARGEMENTS else doubling(deep, deep)
         layers: list[nn.Module] = []
         for inputs in (deep + skip, outputs):
             norm = normalisation(options.normalisation, outputs)
@@ -56,21 +60,23 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor, size: torch.Size, skip: Tensor | None) -> Tensor:
         """(N, C, h, w) and the skip (N, S, H, W), if there is one -> (N, C', H, W), where H, W end size."""
-        corners = {} if self.mode == "nearest" else {"align_corners": False}
-        x = crop_to(functional.interpolate(x, scale_factor=2, mode=self.mode, **corners), size)
+        x = crop_to(self.up(x), size)
         return self.layers(x if skip is None else torch.cat([x, skip], dim=1))  # type: ignore[no-any-return]
 
 
 class EncoderUNet(Network):
-    """Logits (N, K, H, W) of images (N, C, H, W): an encoder's five feature maps, decoded."""
+    """Logits (N, K, H, W) of images (N, C, H, W): an encoder's feature maps, decoded.
+
+    The last decoder block has a skip connection only where the encoder gives a map of the image's own size.
+    """
 
     stride = 32
 
-    def __init__(self, encoder: LiteEncoder, out_channels: int, options: EncoderUNetOptions) -> None:
+    def __init__(self, encoder: Encoder, out_channels: int, options: EncoderUNetOptions) -> None:
         super().__init__()
         self.encoder = encoder
         deep = [encoder.channels[-1], *options.decoder[:-1]]
-        skips = [*encoder.channels[-2::-1], 0]
+        skips = [*encoder.channels[-2::-1], 0][: len(options.decoder)]
         self.decoder = nn.ModuleList(
             DecoderBlock(inputs, skip, outputs, options)
             for inputs, skip, outputs in zip(deep, skips, options.decoder, strict=True)
@@ -85,7 +91,7 @@ class EncoderUNet(Network):
     def forward(self, x: Tensor) -> Tensor:
         """Float (N, C, H, W) -> logits (N, K, H, W)."""
         features = self.encoder(x)
-        skips = [*features[-2::-1], None]
+        skips = [*features[-2::-1], None][: len(self.decoder)]
         size = x.shape
         x = features[-1]
         for layer, skip in zip(self.decoder, skips, strict=True):

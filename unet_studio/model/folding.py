@@ -18,7 +18,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet_studio.model.efficientnet_lite import Bottleneck, LiteEncoder
 from unet_studio.model.encoder_unet import DecoderBlock, EncoderUNet
-from unet_studio.model.network import Network
+from unet_studio.model.network import Enlarge, Network
+from unet_studio.model.resnet import PAIRS, ResNetEncoder
+from unet_studio.model.vgg import VGGEncoder
 
 
 def fold(network: Network) -> Network:
@@ -35,11 +37,17 @@ def fold(network: Network) -> Network:
         elif isinstance(module, Bottleneck):
             for pair in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
                 _fold_pair(module, *pair)
+        elif isinstance(module, ResNetEncoder):
+            for block in (module, *(block for layer in module.layers for block in layer)):
+                for pair in PAIRS:
+                    _fold_pair(block, *pair)
+        elif isinstance(module, VGGEncoder):
+            _fold_sequence(module.features)
     if isinstance(folded, EncoderUNet):
         deep = folded.encoder.channels[-1]
         for place, layer in enumerate(folded.decoder):
             if isinstance(layer, DecoderBlock):
-                if layer.mode == "nearest":
+                if isinstance(layer.up, Enlarge) and layer.up.mode == "nearest":
                     folded.decoder[place] = FoldedBlock(layer, deep)
                 deep = layer.outputs
     return folded
@@ -47,13 +55,13 @@ def fold(network: Network) -> Network:
 
 def _fold_pair(module: nn.Module, convolution: str, norm: str) -> None:
     """Let the convolution of a module take over the batch normalisation after it, both named."""
-    first, second = getattr(module, convolution), getattr(module, norm)
+    first, second = getattr(module, convolution, None), getattr(module, norm, None)
     if isinstance(first, nn.Conv2d) and isinstance(second, _BatchNorm):
         setattr(module, convolution, fuse_conv_bn_eval(first, second))
         setattr(module, norm, nn.Identity())
 
 
-def _fold_sequence(layers: nn.Sequential) -> None:
+def _fold_sequence(layers: nn.Sequential | nn.ModuleList) -> None:
     """Fold every convolution that a batch normalisation follows."""
     for place in range(len(layers) - 1):
         _fold_pair(layers, str(place), str(place + 1))

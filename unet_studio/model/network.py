@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from unet_studio.core.errors import StudioError
@@ -82,6 +83,27 @@ def initialise(module: nn.Module) -> None:
 def crop_to(x: Tensor, size: torch.Size) -> Tensor:
     """The top left part of (N, C, H, W) that has the height and width of size."""
     return x[..., : size[-2], : size[-1]]
+
+
+class Enlarge(nn.Module):
+    """Twice the size: pixels repeated (nearest) or interpolated (bilinear)."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+        self._corners = {"align_corners": False} if mode == "bilinear" else {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 2H, 2W)."""
+        return functional.interpolate(x, scale_factor=2, mode=self.mode, **self._corners)
+
+
+ENLARGEMENTS = ("nearest", "bilinear")  # modes of Enlarge
+
+
+def doubling(channels: int, outputs: int) -> nn.Module:
+    """A transposed 2x2 convolution with stride 2: twice the size, no window overlapping another."""
+    return nn.ConvTranspose2d(channels, outputs, kernel_size=2, stride=2)
 
 
 def check_choice(option: str, value: object, choices: Iterable[object]) -> None:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.prediction import Prediction
 from unet_studio.model.devices import lost, out_of_memory, set_threads
+from unet_studio.model.flows import streamable
 from unet_studio.model.folding import fold
 from unet_studio.model.network import Network
 from unet_studio.model.plan import BANDS, BATCHES, LARGE_TILE, Plan, PredictSettings
 from unet_studio.model.preprocess import checked, resize, to_channels
-from unet_studio.model.streaming import streamable
 from unet_studio.model.sweep import Progress, Sweep, Watch
 
 __all__ = ["Model", "PredictSettings", "Prepared"]

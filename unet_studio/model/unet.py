@@ -5,7 +5,10 @@ Segmentation", MICCAI 2015 (arXiv 1505.04597). Differences to the paper: convolu
 the logits have the image's size, and every image size works.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +16,14 @@ from torch.nn import functional
 
 from unet_studio.model.network import (
     ACTIVATIONS,
+    ENLARGEMENTS,
     NORMALISATIONS,
+    Enlarge,
     Network,
     check_choice,
     check_range,
     crop_to,
+    doubling,
     initialise,
     normalisation,
 )
@@ -31,7 +37,9 @@ class UNetOptions:
     bottleneck: channels of the deepest level; None doubles once more.
     normalisation: none, batch or group. normalisations: how many of a block's convolutions have one (1 or 2).
     convolutions: 3x3 convolutions a block (1 or 2). activation: relu, or gelu (tanh approximation).
-    upsampling: transposed (2x2 convolution) or bilinear (after a 1x1 convolution).
+    upsampling: transposed (2x2 convolution), or bilinear or nearest (after a 1x1 convolution).
+    decoder: channels that each block of the decoder gives, deep to shallow; none: those of its level.
+    decoder_inner: channels between the two convolutions of these blocks; none: those of its level.
     dropout: probability, 0 to below 1, that a block drops one of its output channels.
     """
 
@@ -44,8 +52,12 @@ class UNetOptions:
     activation: str = "relu"
     upsampling: str = "transposed"
     dropout: float = 0.0
+    decoder: tuple[int, ...] = ()
+    decoder_inner: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("decoder", "decoder_inner"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives a list
         check_range("depth", self.depth, 1, 8)
         check_range("channels", self.channels, 1, 1024)
         check_range("bottleneck", 1 if self.bottleneck is None else self.bottleneck, 1, 16384)
@@ -55,6 +67,13 @@ class UNetOptions:
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("upsampling", self.upsampling, UPSAMPLINGS)
         check_range("dropout", self.dropout, 0.0, 0.95)
+        for name in ("decoder", "decoder_inner"):
+            given = getattr(self, name)
+            check_range(f"number of {name} blocks", len(given) or self.depth, self.depth, self.depth)
+            for width in given:
+                check_range(name, width, 1, 16384)
+        if self.decoder_inner:
+            check_choice("convolutions beside decoder_inner", self.convolutions, (2,))
 
     @property
     def widths(self) -> list[int]:
@@ -63,41 +82,41 @@ class UNetOptions:
         return [*widths[:-1], self.bottleneck or widths[-1]]
 
 
-def block(inputs: int, outputs: int, options: UNetOptions) -> nn.Sequential:
+def block(inputs: int, outputs: int, options: UNetOptions, inner: int = 0) -> nn.Sequential:
     """One or two of (3x3 convolution, normalisation, activation), then dropout if asked for.
 
-    The convolutions of a normalised network have no bias: a normalisation would subtract it again.
+    inner: channels between two convolutions; 0 for as many as outputs. The convolutions of a normalised
+    network have no bias: a normalisation would subtract it again.
     """
     biased = options.normalisation == "none"
     layers: list[nn.Module] = []
-    for step in range(options.convolutions):
+    widths = [inputs, inner or outputs, outputs] if options.convolutions == 2 else [inputs, outputs]
+    for step, (before, after) in enumerate(pairwise(widths)):
         kind = options.normalisation if step < options.normalisations else "none"
-        norm = normalisation(kind, outputs)
-        first = inputs if step == 0 else outputs
-        layers += [nn.Conv2d(first, outputs, 3, padding=1, bias=biased), *norm]
+        layers += [nn.Conv2d(before, after, 3, padding=1, bias=biased), *normalisation(kind, after)]
         layers.append(ACTIVATIONS[options.activation]())
     if options.dropout:
         layers.append(nn.Dropout2d(options.dropout))
     return nn.Sequential(*layers)
 
 
-class BilinearUp(nn.Module):
+class ReducedUp(nn.Module):
     """A 1x1 convolution, then twice the size: in this order the same result at a quarter of the work."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, mode: str, inputs: int, outputs: int) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(inputs, outputs, 1)
+        self.enlarge = Enlarge(mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', 2H, 2W)."""
-        return functional.interpolate(self.reduce(x), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.enlarge(self.reduce(x))  # type: ignore[no-any-return]
 
 
-def _transposed(inputs: int, outputs: int) -> nn.Module:
-    return nn.ConvTranspose2d(inputs, outputs, kernel_size=2, stride=2)
-
-
-UPSAMPLINGS = {"transposed": _transposed, "bilinear": BilinearUp}
+UPSAMPLINGS: dict[str, Callable[[int, int], nn.Module]] = {
+    "transposed": doubling,
+    **{mode: partial(ReducedUp, mode) for mode in ENLARGEMENTS},
+}
 
 
 class UNet(Network):
@@ -113,12 +132,17 @@ class UNet(Network):
         widths = options.widths
         pairs = list(zip([in_channels, *widths[:-1]], widths, strict=True))
         self.down = nn.ModuleList(block(before, after, options) for before, after in pairs)
-        upwards = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        skips = widths[-2::-1]
+        given, inner = options.decoder or skips, options.decoder_inner or [0] * options.depth
         upsample = UPSAMPLINGS[options.upsampling]
-        self.up = nn.ModuleList(upsample(deep, wide) for deep, wide in upwards)
-        self.merge = nn.ModuleList(block(2 * wide, wide, options) for _, wide in upwards)
+        below = [widths[-1], *given[:-1]]
+        self.up = nn.ModuleList(upsample(deep, skip) for deep, skip in zip(below, skips, strict=True))
+        self.merge = nn.ModuleList(
+            block(2 * skip, wide, options, between)
+            for skip, wide, between in zip(skips, given, inner, strict=True)
+        )
         initialise(self)
-        self.head = nn.Conv2d(widths[0], out_channels, 1)
+        self.head = nn.Conv2d(given[-1], out_channels, 1)
 
     def encoder_modules(self) -> list[nn.Module]:
         """The contracting path with the bottleneck."""
