@@ -317,13 +317,19 @@ def _missing(names: Sequence[str]) -> list[str]:
 
 
 def _validation(data: FrozenData) -> list[str]:
-    """A note where there are few validation images, or none."""
+    """Notes where there are few validation images, or none, or where these leave classes out."""
     validation = len(data.part("val"))
     if not validation:
         return [
             "There are no validation images: scores are taken on the training images, and only indicative."
         ]
+    notes = []
     if validation < INDICATIVE:
         images = "image" if validation == 1 else "images"
-        return [f"Scores on {validation} validation {images} are only indicative."]
-    return []
+        notes.append(f"Scores on {validation} validation {images} are only indicative.")
+    learnt, judged = data.pixels("train"), data.pixels("val")
+    unseen = [data.classes.get(index).name for index, count in judged.items() if learnt[index] and not count]
+    if unseen:
+        scores = "its score says" if len(unseen) == 1 else "their scores say"
+        notes.append(f"No validation pixel shows {', '.join(unseen)}: {scores} nothing, and judges no model.")
+    return notes

@@ -108,12 +108,12 @@ def report(
 ) -> Validated:
     """The event of a validation. best: the highest mean Dice before this one.
 
-    The measure is the Dice of the measured classes, its mean over images first, then over classes. Where it
+    The measure is the Dice of evaluation.measured, its mean over images first, then over classes. Where it
     is not a number it is no gain.
     """
     names = [table.get(index).name for index in evaluation.classes]
     mean, pooled = evaluation.mean_over_images(), evaluation.pooled()
-    chosen = measured_classes(evaluation, table)
+    chosen = evaluation.measured(table.background)
     means, pooled_means = mean.only(chosen), pooled.only(chosen)
 
     def by_name(values: Sequence[float]) -> dict[str, float]:
@@ -141,17 +141,6 @@ def report(
         pooled_dice=by_name(pooled.dice),
         pooled_boundary_f1=by_name(pooled.boundary_f1),
     )
-
-
-def measured_classes(evaluation: Evaluation, table: ClassTable) -> tuple[int, ...]:
-    """The class indices that a model is judged by: those that the truth shows, without the background.
-
-    A class that no image shows would count only where it is found by mistake, as 0: a single pixel of it
-    would outweigh all that is right elsewhere, and the model that never says it would seem the better one.
-    Where the truth shows nothing but background, the background's score tells how much is found there.
-    """
-    shown = evaluation.shown()
-    return tuple(index for index in shown if index != table.background) or shown
 
 
 def metrics(event: Validated) -> dict[str, Any]:

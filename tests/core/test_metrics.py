@@ -133,7 +133,6 @@ def test_an_image_without_a_known_pixel_has_no_score_with_two_classes_either():
     assert all(math.isnan(value) for value in evaluation.pooled().dice)
     evaluation.add("known", np.array([[1, 0]]), np.array([[0, 0]]))
     assert evaluation.mean_over_images().iou_of(1) == 0.0
-    assert evaluation.shown() == (0, 1)
 
 
 def square(left: int) -> np.ndarray:
@@ -183,6 +182,19 @@ def test_no_score_leaves_0_to_1_and_only_a_perfect_mask_has_all_of_them(truth, l
     assert (found.mean_iou() == 1) == right
     if right:
         assert {1.0} >= {value for value in found.boundary_f1 if not math.isnan(value)}
+
+
+def test_a_model_is_judged_by_the_classes_that_the_truth_shows():
+    evaluation = Evaluation(CLASSES)
+    evaluation.add("a", np.array([[0, 3, 3]]), np.array([[0, 3, 7]]))
+    assert evaluation.measured(0) == (3,)
+    assert evaluation.measured(None) == (0, 3)
+    evaluation.add("b", np.array([[7, 255]]), np.array([[0, 0]]))
+    assert evaluation.measured(0) == (3, 7)
+    nothing = Evaluation(CLASSES)
+    assert nothing.measured(0) == ()
+    nothing.add("empty", np.array([[0, 0]]), np.array([[0, 7]]))
+    assert nothing.measured(0) == (0,)
 
 
 def test_some_classes_alone():

@@ -143,7 +143,7 @@ def _show(terminal: Terminal, evaluation: "Evaluation", table: "ClassTable") -> 
     columns = [_column(mean.iou, mean.mean_iou, table), _column(mean.dice, mean.mean_dice, table)]
     columns += [_column(pooled.iou, pooled.mean_iou, table), _column(pooled.dice, pooled.mean_dice, table)]
     names = [*(table.get(index).name for index in table.indices), "mean of classes", "without background"]
-    terminal.say(f"{len(evaluation.images)} images")
+    terminal.say(f"{len(evaluation.names)} images")
     terminal.table(
         ["", "IoU mean", "Dice mean", "IoU pooled", "Dice pooled"], list(zip(names, *columns, strict=False))
     )
