@@ -1,4 +1,4 @@
-"""Readers on files that others made: SegNet's CamVid, Human-Segmentation, Pascal VOC; and folders of masks."""
+"""Readers on files that others made: SegNet's CamVid, Human-Segmentation, Pascal VOC; folders of masks."""
 
 import json
 import shutil
