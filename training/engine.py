@@ -17,6 +17,7 @@ from training.distributed import Team, join, local_place, own_device, place
 from training.freeze import FrozenData, freeze, freezing
 from training.gallery import Gallery
 from training.job import ENDING, Job, prepare
+from training.losses import IGNORE
 from training.reading import Pending, Reading
 from training.schedule import factor
 from training.state import not_finite
@@ -104,7 +105,7 @@ def _with_team(
         standing = job.state.standing
         yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0, team.size)
         yield _froze(job.data)
-        yield from map(Note, job.data.notes)
+        yield from map(Note, (*job.data.notes, *job.notes))
         if job.fine_tuned and standing.step == 0 and team.leads:
             yield from _measure_start(job)
         reason = yield from _loop(job)
@@ -309,6 +310,8 @@ def _score(job: Job, best: float) -> Validated | None:
     """The judge's scores, as better or no better than `best`; None where a request to end cuts it short."""
     try:
         loss = mean_loss(job.judge, job.loss_patches, job.loss, job.background, job.check)
+        if not math.isfinite(loss) and any((target != IGNORE).any() for _, target in job.loss_patches):
+            raise not_finite("The validation loss", job.state.standing.step)
         gallery = Gallery(job.data.classes, len(job.judged), job.judged[0].part)
         evaluation, job.evidence = evaluate(job.judge, job.data, job.judged, job.check, gallery.look)
     except Cancelled:

@@ -138,7 +138,10 @@ class State:
             "confusion": self.confusion,
         }
         with atomic_write(path) as stream:
-            torch.save(content, stream)
+            try:
+                torch.save(content, stream)
+            except RuntimeError as error:
+                raise _cause(error) from error
 
     def check_finite(self) -> None:
         """Raise StudioError where a weight is no number, as after an update that was too large."""
@@ -165,6 +168,14 @@ class State:
             raise StudioError(
                 f"{path} can't be continued from: {why}.", "Start another run; the best model is kept."
             ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The OSError behind what torch.save says when a disk is full ("unexpected pos"), else the error."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return error if cause is None else cause
 
 
 def not_finite(what: str, step: int) -> StudioError:

@@ -94,7 +94,7 @@ def trial(folder: Path, whole: Whole, seed: int) -> str:
 
 def survived(run: RunFolder) -> None:
     """What lies there after the kill can be read by whoever looks."""
-    assert run.state() in ("new", "interrupted", "finished")
+    assert run.state() in ("new", "interrupted", "finished"), run.log.read_text()
     if run.last.exists():
         torch.load(run.last, weights_only=True)
     if run.best.exists():
