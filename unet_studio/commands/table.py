@@ -15,6 +15,7 @@ COMMANDS: dict[str, Command] = {
     "predict": Command("predict", "segment images with a model"),
     "train": Command("train", "train or fine-tune a model"),
     "evaluate": Command("evaluate", "compare predicted masks with true ones"),
+    "compare": Command("compare", "put models side by side on the same images"),
     "import": Command("import_masks", "take in masks made elsewhere"),
     "export": Command("export_masks", "write masks for other programs"),
     "export-model": Command("export_model", "write a model as ONNX for other programs"),

@@ -131,7 +131,7 @@ def _draw_axes(sheet: Sheet, across: _Scale, up: _Scale, place: _Place) -> None:
 
 def _draw_legend(sheet: Sheet, curves: Sequence[Curve]) -> None:
     """Below the axes, in as many lines as the names need; the sheet grows by them."""
-    x, y = float(_LEFT), sheet.height - 12
+    x, y = float(_LEFT), sheet.height + 4
     for one in curves:
         name = shortened(one.name, 12, sheet.width - _LEFT - 40)
         needed = 26 + text_width(name, 12) + 16
