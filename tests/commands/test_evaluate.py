@@ -1,5 +1,6 @@
 """evaluate: scores by hand, classes by name, subsets, and what does not fit."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -49,8 +50,49 @@ def test_the_table_names_both_averages(run: Run, truth: Path, pred: Path) -> Non
     assert "IoU mean" in done.out
     assert "IoU pooled" in done.out
     cell = next(line for line in done.out.splitlines() if line.startswith("cell"))
-    assert cell.split()[1:] == ["0.8333", "0.9000", "0.7500", "0.8571"]
+    assert cell.split()[1:] == ["0.8333", "0.9000", "0.5000", "0.7500", "0.8571", "0.5000"]
     assert lines[0] == ["2 images"]
+    head = done.out.splitlines()[1]
+    assert head.split("  ")[-6:] == [
+        f"{kind} {average}" for average in ("mean", "pooled") for kind in ("IoU", "Dice", "boundary F1")
+    ]
+    assert "Pixel accuracy 0.8750 mean over images, 0.8750 pooled" in done.out
+    assert any(line.startswith("without background") for line in done.out.splitlines())
+
+
+def test_json_holds_the_confusion_matrix(run: Run, truth: Path, pred: Path) -> None:
+    found = run("evaluate", "--pred", pred, "--truth", truth, "--json").value["confusion"]
+    assert found["classes"] == ["background", "cell"]
+    assert found["pixels"] == [[4, 1, 0], [0, 3, 0]]
+    assert found["row_shares"] == [[0.8, 0.2, 0.0], [0.0, 1.0, 0.0]]
+
+
+def test_every_image_in_a_table(run: Run, truth: Path, pred: Path, tmp_path: Path) -> None:
+    write(truth, c=[[255, 255, 255, 255]])
+    (truth / "classes.json").write_text((truth / "classes.json").read_text().replace("null", "255"))
+    write(pred, c=[[0, 0, 0, 0]])
+    path = tmp_path / "images.csv"
+    done = run("evaluate", "--pred", pred, "--truth", truth, "--per-image", path)
+    assert str(path) in done.err
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert [row["image"] for row in rows] == ["a", "b", "c"]
+    assert list(rows[0])[:4] == ["image", "known pixels", "pixel accuracy", "IoU: background"]
+    assert len(rows[0]) == 3 + 3 * 4
+    assert rows[0]["known pixels"] == "4"
+    assert rows[0]["IoU: cell"] == rows[0]["IoU: without background"] == "0.6667"
+    assert rows[0]["Dice: mean of classes"] == "0.7333"
+    assert rows[0]["boundary F1: cell"] == "0.0000"
+    assert rows[1]["boundary F1: cell"] == "1.0000"
+    assert set(list(rows[2].values())[2:]) == {""}
+
+
+def test_the_tolerance_of_outlines_is_a_setting(run: Run, truth: Path, pred: Path) -> None:
+    words = ["evaluate", "--pred", pred, "--truth", truth, "--json"]
+    wide = run(*words, "--boundary-tolerance", "0.25").value  # 1.03 px of these 4 x 1 px
+    assert wide["boundary_tolerance"] == 0.25
+    assert wide["mean_over_images"]["foreground_boundary_f1"] == 1.0
+    assert run(*words).value["boundary_tolerance"] == 0.0075
+    assert "can't be 2.0" in run(*words, "--boundary-tolerance", "2").err
 
 
 def test_a_perfect_prediction_scores_one(run: Run, truth: Path) -> None:

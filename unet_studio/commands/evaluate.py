@@ -1,20 +1,23 @@
-"""Compare predicted masks with true ones: pixel accuracy, IoU and Dice; per class, pooled and as the mean
-over images."""
+"""Compare predicted masks with true ones: pixel accuracy, IoU, Dice and boundary F1; per class, pooled and as
+the mean over images."""
 
 import argparse
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_studio.commands.options import add_json
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
+from unet_studio.core.words import count
 
 if TYPE_CHECKING:
     from unet_studio.core.classes import ClassTable
-    from unet_studio.core.metrics import Evaluation
+    from unet_studio.core.metrics import Evaluation, Scores
     from unet_studio.formats.sample import Incoming
+
+KINDS = ("IoU", "Dice", "boundary F1")
+NONE = "-"  # where there is no score
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,15 +33,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json; needs --subset")
     parser.add_argument("--subset", choices=("train", "val", "test"), help="the part of the split to compare")
+    parser.add_argument(
+        "--boundary-tolerance",
+        metavar="SHARE",
+        type=float,
+        help="how far outlines may lie apart for boundary F1, as a share of an image's diagonal (0.0075)",
+    )
+    parser.add_argument("--per-image", metavar="FILE.csv", type=Path, help="also write every image's scores")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    from unet_studio.core.boundary import TOLERANCE
+    from unet_studio.core.metrics import Evaluation
     from unet_studio.formats.index_png import read_index_png_folder
     from unet_studio.formats.matching import match
 
     terminal = Terminal(arguments.json)
+    given = arguments.boundary_tolerance
+    tolerance = TOLERANCE if given is None else given
+    if not 0 <= tolerance <= 1:
+        raise StudioError(f"The tolerance can't be {given}.", f"Give a share of 0 to 1, such as {TOLERANCE}.")
     truth = read_index_png_folder(arguments.truth, arguments.classes, arguments.ignore)
     pred = read_index_png_folder(arguments.pred)
     keys = _chosen(truth.keys, arguments)
@@ -50,8 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
             "Predict these images too, or compare a part of them with --split and --subset.",
         )
     table = truth.classes or _found_classes(truth, keys)
-    evaluation = _evaluate(terminal, truth, pred, matches.pairs, table)
+    evaluation = Evaluation(table.indices, tolerance)
+    _evaluate(terminal, truth, pred, matches.pairs, evaluation, _same_names(pred, table))
     _show(terminal, evaluation, table)
+    if arguments.per_image is not None:
+        _write_per_image(arguments.per_image, evaluation, table)
+        terminal.note(f"The scores of every image are in {arguments.per_image}.")
     if matches.unused and not (arguments.split or arguments.subset):
         terminal.note(f"{len(matches.unused)} predictions have no true mask and were left out.")
     terminal.result(evaluation.to_json(table))
@@ -100,19 +120,20 @@ def _found_classes(truth: "Incoming", keys: list[str]) -> "ClassTable":
 
 
 def _evaluate(
-    terminal: Terminal, truth: "Incoming", pred: "Incoming", pairs: dict[str, str], table: "ClassTable"
-) -> "Evaluation":
-    from unet_studio.core.metrics import Evaluation
-
-    lut = _same_names(pred, table)
-    evaluation = Evaluation(table.indices)
+    terminal: Terminal,
+    truth: "Incoming",
+    pred: "Incoming",
+    pairs: dict[str, str],
+    evaluation: "Evaluation",
+    lut: Any,
+) -> None:
+    """Add every pair of masks. lut: from the predictions' class indices to the truth's, uint8 (256,)."""
     with terminal.progress("Comparing", "images") as meter:
         for done, (key, pred_key) in enumerate(pairs.items()):
             meter.advance(done, len(pairs), key)
             true = truth.read(key, None)
             shape = (true.shape[0], true.shape[1])
             evaluation.add(key, true, lut[pred.read(pred_key, shape)])
-    return evaluation
 
 
 def _same_names(pred: "Incoming", table: "ClassTable") -> Any:
@@ -140,22 +161,46 @@ def _same_names(pred: "Incoming", table: "ClassTable") -> Any:
 def _show(terminal: Terminal, evaluation: "Evaluation", table: "ClassTable") -> None:
     """A table of both averages, and the pixel accuracy."""
     mean, pooled = evaluation.mean_over_images(), evaluation.pooled()
-    columns = [_column(mean.iou, mean.mean_iou, table), _column(mean.dice, mean.mean_dice, table)]
-    columns += [_column(pooled.iou, pooled.mean_iou, table), _column(pooled.dice, pooled.mean_dice, table)]
+    columns = [column for found in (mean, pooled) for column in _columns(found, table)]
+    head = [f"{kind} {average}" for average in ("mean", "pooled") for kind in KINDS]
     names = [*(table.get(index).name for index in table.indices), "mean of classes", "without background"]
-    terminal.say(f"{len(evaluation.names)} images")
-    terminal.table(
-        ["", "IoU mean", "Dice mean", "IoU pooled", "Dice pooled"], list(zip(names, *columns, strict=False))
-    )
+    terminal.say(count(len(evaluation.names), "image"))
+    terminal.table(["", *head], list(zip(names, *columns, strict=False)))
     accuracies = f"{_figure(mean.pixel_accuracy)} mean over images, {_figure(pooled.pixel_accuracy)} pooled"
     terminal.say(f"Pixel accuracy {accuracies}")
+    terminal.say("mean: over images, each alone; pooled: of the pixels of all images together")
 
 
-def _column(values: tuple[float, ...], mean: Callable[[int | None], float], table: "ClassTable") -> list[str]:
-    """One score by class, then its mean over the classes, and over those that are not background."""
-    means = [mean(None)] if table.background is None else [mean(None), mean(table.background)]
-    return [_figure(value) for value in (*values, *means)]
+def _columns(found: "Scores", table: "ClassTable") -> list[list[str]]:
+    """Every kind of score by class, then its mean over the classes, and over those but the background."""
+    backgrounds = [None] if table.background is None else [None, table.background]
+    kinds = (
+        (found.iou, found.mean_iou),
+        (found.dice, found.mean_dice),
+        (found.boundary_f1, found.mean_boundary_f1),
+    )
+    return [
+        [_figure(value) for value in (*values, *(mean(without) for without in backgrounds))]
+        for values, mean in kinds
+    ]
+
+
+def _write_per_image(path: Path, evaluation: "Evaluation", table: "ClassTable") -> None:
+    """One row an image: known pixels, pixel accuracy, and every kind of score by class and as means."""
+    from unet_studio.core.statistics import write_csv
+    from unet_studio.core.storage import encodable
+
+    means = ["mean of classes"] if table.background is None else ["mean of classes", "without background"]
+    names = [*(table.get(index).name for index in table.indices), *means]
+    rows = []
+    for (name, found), pixels in zip(evaluation.per_image, evaluation.pixels, strict=True):
+        columns = _columns(found, table)
+        figures = [value for column in columns for value in column]
+        cells = ["" if value == NONE else value for value in (_figure(found.pixel_accuracy), *figures)]
+        rows.append([encodable(name), str(pixels), *cells])
+    head = [f"{kind}: {name}" for kind in KINDS for name in names]
+    write_csv(path, ["image", "known pixels", "pixel accuracy", *head], rows)
 
 
 def _figure(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
+    return NONE if math.isnan(value) else f"{value:.4f}"

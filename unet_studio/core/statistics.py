@@ -156,7 +156,7 @@ def _text(value: float | None) -> str:
 def write_statistics(path: Path, images: Sequence[ImageStatistics], size: PixelSize | None = None) -> None:
     """Write one row for each image and class. CSV as in RFC 4180, UTF-8."""
     titles = ["image", "status", "class", "image area (px)", *head(size)]
-    _write_csv(path, titles, _rows(images, size))
+    write_csv(path, titles, _rows(images, size))
 
 
 def _rows(images: Sequence[ImageStatistics], size: PixelSize | None) -> Iterator[list[str]]:
@@ -168,10 +168,11 @@ def _rows(images: Sequence[ImageStatistics], size: PixelSize | None) -> Iterator
 def write_summary(path: Path, found: Sequence[ClassStatistics], size: PixelSize | None = None) -> None:
     """Write one row for each class, over all images. CSV as in RFC 4180, UTF-8."""
     rows = ([entry.name, str(entry.images), *row(entry, size)] for entry in found)
-    _write_csv(path, ["class", "images", *head(size)], rows)
+    write_csv(path, ["class", "images", *head(size)], rows)
 
 
-def _write_csv(path: Path, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_csv(path: Path, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table, atomically. CSV as in RFC 4180, UTF-8."""
     with atomic_write(path) as stream:
         text = StringIO(newline="")
         writer = csv.writer(text)  # CR LF and quotes as RFC 4180 asks for
