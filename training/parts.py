@@ -96,7 +96,10 @@ def leaks(samples: Sequence[FrozenSample], groups: Mapping[str, str]) -> list[st
             where.setdefault(groups[sample.name], set()).add(sample.part)
     torn = sorted(group for group, parts in where.items() if len(parts) > 1)
     if torn:
-        notes.append(f"{len(torn)} groups lie in two parts of the split that was given, {torn[0]} first.")
+        notes.append(
+            f"Images of one group lie in several parts of the split, those of {torn[0]} for one"
+            f"{f' of {len(torn)}' if len(torn) > 1 else ''}: they may be nearly alike."
+        )
     return notes
 
 

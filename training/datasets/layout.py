@@ -42,7 +42,8 @@ class Layout:
         for place in (given, *below, *above):
             if self._fits(place):
                 return place
-        raise self.refusal(given, " and ".join(mark.replace("|", " or ") for mark in self.marks))
+        missing = [mark for mark in self.marks if not self._has(given, mark)]
+        raise self.refusal(given, " and no ".join(mark.replace("|", " or ") for mark in missing))
 
     def refusal(self, given: Path, wanted: str) -> StudioError:
         """What to say of a folder in which something is missing."""
@@ -51,7 +52,11 @@ class Layout:
         return StudioError(f"{given} is no {self.title}: it has no {wanted}, but holds {held}.", self.remedy)
 
     def _fits(self, place: Path) -> bool:
-        return all(any((place / one).exists() for one in mark.split("|")) for mark in self.marks)
+        return all(self._has(place, mark) for mark in self.marks)
+
+    @staticmethod
+    def _has(place: Path, mark: str) -> bool:
+        return any((place / one).exists() for one in mark.split("|"))
 
 
 def first_folder(root: Path, *names: str) -> Path | None:
