@@ -5,9 +5,9 @@ Markdown with the commands that led to it; OUT/NAME.json holds everything. Parts
 the same command goes on where it was stopped, and tries again what failed. One part's failure does not stop
 the others; the exit status is then 1.
 
-Minutes are those of the run's own clock (the setting `minutes`), validations included. With one thread a
-training that has a core to itself takes as many processor minutes; the tables show both, the processor's of
-the whole command with starting, reading and writing.
+Minutes are processor minutes of the training itself, all its threads together, validations included (the
+setting clock=processor), so that they mean the same on a busy machine; --clock wall for those on the wall.
+The tables' CPU minutes are those of the whole command, with starting, reading and writing.
 """
 
 import argparse
@@ -79,11 +79,13 @@ def main(words: list[str]) -> int:
         minutes=figure.minutes if given.minutes is None else given.minutes,
         seeds=figure.seeds if given.seeds is None else given.seeds,
         threads=given.threads,
+        clock=given.clock,
         size=given.size,
         out=given.out.absolute(),
         data=Path(given.data).absolute(),
         sets=tuple(given.set),
         only=given.only,
+        images=given.images,
     )
     adopt_orphans()
     book = Book(given.name, options, say)
@@ -106,6 +108,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("name", choices=FIGURES, metavar="NAME", help=listed)
     parser.add_argument("--minutes", type=float, help="of each training; else the figure's own")
     parser.add_argument("--seeds", type=seeds, help="for example 0,1,2; else the figure's own")
+    parser.add_argument("--clock", choices=("processor", "wall"), default="processor", help="of the minutes")
     parser.add_argument("--threads", type=int, default=1, help="of each training (1)")
     parser.add_argument(
         "--size", type=int, default=256, help="persons: side of the network's input, px (256)"
@@ -113,6 +116,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("figures"), help="where everything goes (figures)")
     parser.add_argument("--data", default=os.environ.get("UNET_STUDIO_DATA", "."), help="the real images")
     parser.add_argument("--only", default="", metavar="TEXT", help="parts whose name contains it")
+    parser.add_argument("--images", type=int, default=0, help="how many, where they are generated")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="in every training")
     return parser.parse_args(words)
 

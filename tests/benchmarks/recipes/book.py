@@ -16,9 +16,10 @@ Act = Callable[[Studio], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says. minutes: of each training. sets: more settings of every training.
+    """What the command line says. minutes: of each training, by clock. sets: more settings of every training.
 
-    only: parts whose name contains it. out, data: absolute folders.
+    only: parts whose name contains it. images: how many are generated, 0 for the figure's own number. out,
+    data: absolute folders.
     """
 
     minutes: float
@@ -28,15 +29,19 @@ class Options:
     out: Path
     data: Path
     sets: tuple[str, ...] = ()
+    clock: str = "processor"
     only: str = ""
+    images: int = 0
 
     def settings(self) -> dict[str, Any]:
         """What decides about a part's figures."""
         return {
             "minutes": self.minutes,
+            "clock": self.clock,
             "threads": self.threads,
             "size": self.size,
             "sets": list(self.sets),
+            "images": self.images,
             "data": str(self.data),
         }
 
@@ -99,7 +104,9 @@ class Book:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        studio = Studio(folder, self.options.threads, self.options.minutes, self.options.sets)
+        studio = Studio(
+            folder, self.options.threads, self.options.minutes, self.options.clock, self.options.sets
+        )
         began = time.perf_counter()
         self.say(f"{name} ...")
         result = act(studio)

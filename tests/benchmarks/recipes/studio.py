@@ -17,12 +17,13 @@ PREDICTING = 3600.0
 class Studio:
     """Runs the program's commands for one part of a figure. done: the commands that have ended.
 
-    folder: where runs and predictions go. minutes: of every training. sets: more settings of every training.
+    folder: where runs and predictions go. minutes: of every training, by clock. sets: more settings of it.
     """
 
     folder: Path
     threads: int
     minutes: float
+    clock: str = "processor"
     sets: tuple[str, ...] = ()
     done: list[Done] = field(default_factory=list)
 
@@ -40,7 +41,14 @@ class Studio:
         with "clock" and "cpu", seconds of the whole command, and the run's scores over time as "curve".
         """
         limit = self.minutes if minutes is None else minutes
-        chosen = [f"minutes={limit:g}", f"threads={self.threads}", f"seed={seed}", *sets, *self.sets]
+        chosen = [
+            f"minutes={limit:g}",
+            f"clock={self.clock}",
+            f"threads={self.threads}",
+            f"seed={seed}",
+            *sets,
+            *self.sets,
+        ]
         words = ["train", *source, "--out", self.folder / name]
         words += ["--recipe", recipe] if recipe else []
         words += [word for assignment in chosen for word in ("--set", assignment)]

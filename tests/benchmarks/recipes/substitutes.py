@@ -9,9 +9,8 @@ from tests.benchmarks.recipes.book import Book
 from tests.benchmarks.recipes.sets import ImageSet
 from tests.benchmarks.recipes.studio import Studio
 from tests.benchmarks.recipes.tables import Table, mean, shown
-from unet_studio.core.training_config import TrainingConfig, recipe, recipe_names
 
-STREETS, DOGS, CATS, BY_HEART = 100, 400, 40, 8
+STREETS, DOGS, BY_HEART = 100, 400, 8  # images, unless --images says otherwise
 REDUCED = ("channels=16", "resize=stretch", "size=128,128", "patch=128", "batch=8", "amp=off", "patience=0")
 GOAL = 0.95  # pixel accuracy on what is learnt by heart
 CURVE = 12  # validations shown
@@ -20,9 +19,9 @@ CURVE = 12  # validations shown
 def carla_like(book: Book) -> Table:
     """13 of 23 classes, 60/20/20, Dice loss: every class's result on the test part."""
     rows: list[list[str]] = []
-    results = []
+    results, count = [], book.options.images or STREETS
     for seed in book.options.seeds:
-        found = book.part(f"seed{seed}", partial(_carla, seed=seed), {"streets": STREETS})
+        found = book.part(f"seed{seed}", partial(_carla, count=count, seed=seed))
         if found:
             results.append(found)
     for name in results[0]["classes"] if results else []:
@@ -32,49 +31,48 @@ def carla_like(book: Book) -> Table:
         rows.append(["**mean without None**", shown(one["iou_pooled"]), shown(one["dice_pooled"])])
     costs = [f"{one['step']} steps, {one['cpu'] / 60:.1f} CPU minutes" for one in results]
     note = (
-        f"A substitute: {STREETS} generated streets in CARLA's layout, not the Lyft-Udacity set, which can't "
+        f"A substitute: {count} generated streets in CARLA's layout, not the Lyft-Udacity set, which can't "
         "be had here. 13 of 23 classes, 60/20/20 by seed, Dice loss; pooled over the test part. "
         f"{'; '.join(costs)}."
     )
     return Table(["class", "IoU", "Dice"], rows, (note,))
 
 
-def _carla(studio: Studio, seed: int) -> dict[str, Any]:
-    data = generated.make_carla(studio.folder / "data", STREETS, seed)
-    sets = ["shares=0.6,0.2,0.2", *_unless("carla", loss="dice", classes=",".join(generated.NAMES))]
+def _carla(studio: Studio, count: int, seed: int) -> dict[str, Any]:
+    data = generated.make_carla(studio.folder / "data", count, seed)
     generated.write_classes(studio.folder / "data" / "classes.json", generated.NAMES)
-    return _train_and_test(studio, ["--dataset", "carla", data], "carla", sets, seed, "test")
+    return _train_and_test(studio, ["--dataset", "carla", data], "carla", [], seed, "test")
 
 
 def pets_like(book: Book) -> Table:
     """Dogs alone, border as dog, two passes: Dice on the fifth that is held out."""
-    rows = []
+    rows, count = [], book.options.images or DOGS
     for seed in book.options.seeds:
-        found = book.part(f"seed{seed}", partial(_pets, seed=seed), {"dogs": DOGS, "cats": CATS})
+        found = book.part(f"seed{seed}", partial(_pets, count=count, seed=seed))
         if found:
             told = [shown(found[key]) for key in ("dice", "dice_pooled", "iou")]
             rows.append([f"seed {seed}", *told, str(found["step"]), shown(found["cpu"] / 60, 1)])
     note = (
-        f"A substitute: {DOGS} generated dogs and {CATS} cats in Oxford-IIIT Pet's layout, not its "
-        "photographs, which can't be had here; the write-up's 0.858 is of those. Two passes, a fifth held out."
+        f"A substitute: {count} generated dogs and {count // 10} cats in Oxford-IIIT Pet's layout, not its "
+        "photographs, which can't be had here; the write-up's 0.858 is of those. Two passes, a fifth is held "
+        "out."
     )
     head = ["", "Dice, mean over images", "pooled", "IoU, mean over images", "steps", "CPU minutes"]
     return Table(head, rows, (note,))
 
 
-def _pets(studio: Studio, seed: int) -> dict[str, Any]:
-    data = generated.make_pets(studio.folder / "data", DOGS, CATS, seed)
-    sets = ["epochs=2", "shares=0.8,0.2", "border=class", *_unless("pets-dogs", batch="16")]
+def _pets(studio: Studio, count: int, seed: int) -> dict[str, Any]:
+    data = generated.make_pets(studio.folder / "data", count, count // 10, seed)
     generated.write_classes(studio.folder / "data" / "classes.json", ["background", "dog"])
     source = ["--dataset", "oxford-pets-dogs", data]
-    return _train_and_test(studio, source, "pets-dogs", sets, seed, "val")
+    return _train_and_test(studio, source, "pets-dogs", ["epochs=2"], seed, "val")
 
 
 def overfit(book: Book) -> Table:
     """150 classes on a few images, the ADE20K write-up's network at a reduced size: accuracy over steps."""
-    rows, notes = [], []
+    rows, notes, count = [], [], book.options.images or BY_HEART
     for seed in book.options.seeds:
-        found = book.part(f"seed{seed}", partial(_overfit, seed=seed), {"images": BY_HEART})
+        found = book.part(f"seed{seed}", partial(_overfit, count=count, seed=seed))
         if found:
             curve = found["curve"]
             reached = next((one["step"] for one in curve if one["pixel_accuracy"] > GOAL), None)
@@ -85,37 +83,26 @@ def overfit(book: Book) -> Table:
             notes.append(f"Pixel accuracy by step, seed {seed}: {points}.")
     notes.insert(
         0,
-        f"A substitute: {BY_HEART} generated images with 150 classes, learnt by heart and measured on "
+        f"A substitute: {count} generated images with 150 classes, learnt by heart and measured on "
         f"themselves; the network of the recipe ade20k with {', '.join(REDUCED)}.",
     )
     head = ["", f"step with pixel accuracy > {GOAL}", "pixel accuracy at the end, images' own size", "steps"]
     return Table([*head, "CPU minutes"], rows, notes)
 
 
-def _overfit(studio: Studio, seed: int) -> dict[str, Any]:
-    root = generated.make_many_classes(studio.folder / "data", BY_HEART, 128, seed)
+def _overfit(studio: Studio, count: int, seed: int) -> dict[str, Any]:
+    root = generated.make_many_classes(studio.folder / "data", count, 128, seed)
     images = ImageSet.open(root)
-    name = "ade20k" if "ade20k" in recipe_names() else ""
-    plain = ("network=unet", "init=random", "loss=ce", "activation=gelu", "normalisations=1")
-    sets = [f"overfit={BY_HEART}", *REDUCED, *(() if name else plain)]
-    made = studio.train(images.source, recipe=name, sets=sets, seed=seed)
+    sets = [f"overfit={count}", *REDUCED]
+    made = studio.train(images.source, recipe="ade20k", sets=sets, seed=seed)
     return {**made, **studio.score(made["model"], images, "train", studio.folder / "images")}
 
 
-def _unless(name: str, **settings: str) -> list[str]:
-    """Settings that a recipe should make; those of them that it leaves as they are by default."""
-    if name not in recipe_names():
-        return [f"{key}={value}" for key, value in settings.items()]
-    made, usual = recipe(name), TrainingConfig()
-    return [f"{key}={value}" for key, value in settings.items() if getattr(made, key) == getattr(usual, key)]
-
-
 def _train_and_test(
-    studio: Studio, source: list[str | Path], recipe_name: str, sets: list[str], seed: int, part: str
+    studio: Studio, source: list[str | Path], recipe: str, sets: list[str], seed: int, part: str
 ) -> dict[str, Any]:
     """Train on a data set in its layout, and score a part of the split that the run has drawn."""
-    chosen = recipe_name if recipe_name in recipe_names() else ""
-    made = studio.train(source, recipe=chosen, sets=[*sets, f"split_seed={seed}"], seed=seed)
+    made = studio.train(source, recipe=recipe, sets=[*sets, f"split_seed={seed}"], seed=seed)
     home, root = studio.folder / "data", Path(source[-1])
     drawn = studio.folder / "run" / "data" / "split.json"
     pictures = root / "images" if (root / "images").is_dir() else root

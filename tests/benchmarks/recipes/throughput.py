@@ -63,7 +63,7 @@ def ratio(bare: list[dict[str, float]], engine: list[dict[str, float]], key: str
 def _trial(studio: Studio, images: ImageSet, name: str, size: int) -> dict[str, object]:
     """Set up two equal runs, and have them measured in a process of its own."""
     source = TrainingSource.of_folders(images.images, images.masks, images.classes, images.split)
-    scale = [f"size={size},{size}", f"patch={size}"] if name == "persons-plain" else []
+    scale = [f"size={size},{size}"] if name == "persons-plain" else []
     sets = [*UNENDING, f"threads={studio.threads}", *scale, *studio.sets]
     config = replace(recipe(name), source=source).with_set(sets)
     runs = [studio.folder / word for word in ("engine", "bare")]
