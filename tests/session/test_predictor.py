@@ -1,5 +1,7 @@
 """Predictions in the session: shown at once where they are known, ahead of who browses, old ones dimmed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -242,3 +244,18 @@ def test_another_image_with_the_same_name_takes_nothing_from_the_shelf(session, 
     session.predictor.as_needed()
     qtbot.wait(200)
     assert session.document.prediction is None
+
+
+def test_an_answer_that_was_under_way_while_a_class_was_deleted_holds_it_no_longer(session, qtbot):
+    answers = []
+    session.predictor._queue.predicted.connect(lambda *answer: answers.append(answer))
+    predict(qtbot, session, "one")
+    ((request, prediction),) = answers
+    with qtbot.waitSignal(session.classesChanged, timeout=20_000):
+        session.class_editor.delete(1, 0)
+    shown(qtbot, session, "0.png")
+    late = replace(prediction, labels=np.ones_like(prediction.labels))
+    session.predictor._queue.predicted.emit(request, late)
+    assert session.document.prediction.made == late.made
+    assert not session.document.prediction.labels.any()
+    assert not session.predictor._shelf.get("one", "0.png").labels.any()

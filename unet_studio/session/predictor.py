@@ -474,6 +474,9 @@ class Predictor(QObject):
     def _answered(self, request: Request, prediction: Prediction) -> None:
         if request.project is not self._session.project:
             return
+        now = self._session.classes.successors()
+        if now is not None:  # it may have been under way here while a class was deleted
+            prediction = replace(prediction, labels=now[prediction.labels])
         self._pace.step()
         self._note(prediction)
         self.report.done += 1
