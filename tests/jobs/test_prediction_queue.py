@@ -206,7 +206,7 @@ def test_a_model_that_is_gone_is_said_of_what_was_asked_for_not_of_an_image_ahea
     ahead = Request(project, "0.png", entry, LUT, priority=NEIGHBOUR, browsing=True)
     queue.submit(ahead, *(Request(project, f"{number}.png", entry, LUT) for number in range(1, 5)))
     qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
-    assert failed == [("1.png", BATCH, f"The model small is not there any more: {entry.folder} is gone.")]
+    assert failed == [("1.png", BATCH, f"The model small is gone: there is no {entry.folder}.")]
 
 
 def test_a_device_that_is_not_there_ends_nothing_that_runs_on_another(project, queue, qtbot):

@@ -343,7 +343,7 @@ class PredictionWorker(QObject):
             raise
         except FileNotFoundError as error:
             told = StudioError(
-                f"The model {request.model.name} is not there any more: {request.model.folder} is gone.",
+                f"The model {request.model.name} is gone: there is no {request.model.folder}.",
                 "Choose another model, or put this one back.",
             )
             raise UnusableModelError(told) from error
