@@ -12,6 +12,7 @@ from unet_studio.core.events import Failed, Finished, Froze, Note, Paused, Progr
 from unet_studio.core.model_card import CARD_FILE
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import recipe
+from unet_studio.session import trainer
 from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, smoothed
 
 
@@ -159,8 +160,9 @@ def test_a_killed_run_can_go_on(approved, panel, run, process, qtbot, monkeypatc
     qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
     assert "cut off" in panel.failure.text.text()
     asked = []
-    monkeypatch.setattr(approved.session.trainer._follower, "begin", asked.append)
+    monkeypatch.setattr(trainer, "start", asked.append)
     panel.failure.button.click()
+    qtbot.waitUntil(lambda: bool(asked), timeout=10_000)
     assert asked[0].name == "v1"
 
 

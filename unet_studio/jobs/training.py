@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.events import FINAL, Event
-from unet_studio.core.run_folder import RunFolder, start
+from unet_studio.core.run_folder import RunFolder
 
 POLL_MS = 300
 LIVENESS_POLLS = 5  # ask for the process itself at every fifth look: that costs more than reading events
@@ -37,14 +37,8 @@ class TrainingFollower(QObject):
         """Whether the run is under way or paused."""
         return self.run is not None and self.state in ("new", "starting", "running", "paused")
 
-    def begin(self, run: RunFolder) -> None:
-        """Start the process of a run and follow it."""
-        start(run)
-        self.follow(run)
-        self.state = "starting"
-
     def follow(self, run: RunFolder) -> None:
-        """Follow a run that another window started, or that is over."""
+        """Follow a run that was started, here or by another window, or that is over."""
         self.run, self.events, self._offset, self._polls = run, [], 0, 0
         self._read()
         self.state = run.state()

@@ -1,12 +1,15 @@
 """What a training would learn from, how its run is set up, and how its model becomes a version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet_studio.core.errors import StudioError
+from unet_studio.core.mask_facts import look, stamp
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
@@ -45,17 +48,29 @@ class TrainingPlan:
         return cls(train, val, painted, None, problems, warnings)
 
 
-def make_plan(project: Project) -> TrainingPlan:
-    """The plan with the labelled pixels of every class counted. Reads every finished mask."""
+class PixelCounts:
+    """Labelled pixels of finished masks by class, each file read once and again when it has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, dict[int, int]]] = {}
+
+    def of(self, project: Project, names: Sequence[str]) -> NDArray[np.int64]:
+        """The pixels of these images together, (256,) by class index; one that can't be read has none."""
+        total = np.zeros(256, dtype=np.int64)
+        for name in names:
+            known = self._known.get(name)
+            if known is None or known[0] != stamp(project, name, None):
+                facts = look(project, name, None)
+                known = self._known[name] = (facts.stamp, facts.truth)
+            for index, pixels in known[1].items():
+                total[index] += pixels
+        return total
+
+
+def make_plan(project: Project, counted: PixelCounts) -> TrainingPlan:
+    """The plan with the labelled pixels of every class counted."""
     plan = TrainingPlan.of_counts(project)
-    counts = np.zeros(256, dtype=np.int64)
-    for name in project.with_status(Status.APPROVED):
-        try:
-            truth = project.truth(name)
-        except StudioError:
-            continue
-        if truth is not None:
-            counts += np.bincount(truth.ravel(), minlength=256)
+    counts = counted.of(project, project.with_status(Status.APPROVED))
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
     if plan.train:

@@ -538,10 +538,3 @@ class Session(QObject):
             self._writer.hurry()
         drawing = self._document is not None and self._document.editing
         return not drawing and not self._dirty()
-
-    def saved_or_said(self) -> bool:
-        """Whether everything is on disk now; where that fails, a person is told."""
-        if self._writer is None or self._writer.flush(CLOSE_SECONDS):
-            return True
-        self.failed.emit("Unsaved work is in the way.", "Wait until everything is saved, then try again.")
-        return False

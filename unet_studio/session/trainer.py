@@ -9,10 +9,11 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.events import Event, Finished, Stopped, scores_before_and_after
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RunFolder
-from unet_studio.jobs.tasks import TaskThread, as_studio_error
+from unet_studio.core.run_folder import RunFolder, start
+from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.training import TrainingFollower
-from unet_studio.jobs.training_plan import TrainingPlan, make_plan, make_run, publish_run
+from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run, publish_run
+from unet_studio.session.exporter import SAVING
 
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
@@ -27,7 +28,9 @@ class Trainer(QObject):
         super().__init__(session)
         self._session = session
         self._plan: TrainingPlan | None = None
+        self._starting = False  # whether a thread sets up a run
         self._counts = 0  # plans forgotten so far: what was counted before is out of date
+        self._pixels = PixelCounts()
         self._tasks = TaskThread("trainer")
         self._tasks.done.connect(self._done)
         self._tasks.failed.connect(self._failed)
@@ -50,6 +53,8 @@ class Trainer(QObject):
     def close(self) -> None:
         """Look no longer; a training under way goes on."""
         self._follower.leave()
+        self._pixels = PixelCounts()
+        self._starting = False
         self._plan = None
         self._counts += 1
 
@@ -70,14 +75,14 @@ class Trainer(QObject):
     @property
     def state(self) -> str:
         """none, starting, running, paused, finished, failed, stopped, discarded or interrupted."""
-        return self._follower.state
+        return "starting" if self._starting else self._follower.state
 
     def plan(self) -> TrainingPlan:
         """What a training would learn from now; counted in a thread, then changed comes again."""
         project = self._session.project
         if self._plan is None and project is not None:
             self._plan = TrainingPlan.of_counts(project)
-            self._tasks.submit(("plan", self._counts), lambda: make_plan(project))
+            self._tasks.submit(("plan", self._counts), lambda: make_plan(project, self._pixels))
         return self._plan or TrainingPlan()
 
     def forget_plan(self) -> None:
@@ -89,10 +94,15 @@ class Trainer(QObject):
     def start(self, settings: dict[str, Any] | None = None) -> None:
         """Start a training on what is finished. settings: see make_run; values of TrainingConfig override."""
         session = self._session
-        project = session.project
-        if project is None or self._follower.active or not session.saved_or_said():
+        project, writer, model = session.project, session.writer, session.predictor.model
+        if project is None or writer is None or self._follower.active:
             return
-        self._begin(lambda: make_run(project, session.predictor.model, settings or {}))
+
+        def set_up() -> RunFolder:
+            writer.settle(SAVING)
+            return make_run(project, model, settings or {})
+
+        self._begin(set_up)
 
     def resume(self) -> None:
         """Go on with a run whose process was killed."""
@@ -101,10 +111,25 @@ class Trainer(QObject):
             self._begin(lambda: run)
 
     def _begin(self, choose: Callable[[], RunFolder]) -> None:
-        try:
-            self._follower.begin(choose())
-        except (StudioError, OSError) as error:
-            self._session.say_failed(as_studio_error(error))
+        """Set up and start a process, in a thread: the window does not wait for the disk or the system."""
+        project = self._session.project
+        if self._starting or project is None:
+            return
+
+        def begin() -> tuple[Project, RunFolder]:
+            run = choose()
+            start(run)
+            return project, run
+
+        self._starting = True
+        self._tasks.submit(("start", project), begin)
+        self.changed.emit()
+
+    def _begun(self, project: Project, run: RunFolder) -> None:
+        """The process of a run was started; where the project was left meanwhile, it is found again there."""
+        if project is self._session.project:
+            self._starting = False
+            self._follower.follow(run)
 
     def stop(self) -> None:
         """End the training at its next step and keep its best model."""
@@ -157,10 +182,21 @@ class Trainer(QObject):
             project, entry = result
             if project is self._session.project:
                 self._published(entry)
+        elif key[0] == "start":
+            self._begun(*result)
         elif key[1] == self._counts:
             self._plan = result
             self.changed.emit()
 
     @Slot(object, object)
-    def _failed(self, _key: object, error: StudioError) -> None:
+    def _failed(self, key: tuple[str, object], error: StudioError) -> None:
+        left = key[0] == "start" and key[1] is not self._session.project
+        if left:
+            error = StudioError(
+                "The training was not started: its folder was left too soon.",
+                "Open it again, and start anew.",
+            )
+        elif key[0] == "start":
+            self._starting = False
+            self.changed.emit()
         self._session.say_failed(error)
