@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from unet_studio.core.events import Finished, Froze, Note, Progress, Started, Stopped, Validated
+from unet_studio.core.events import Finished, Freezing, Froze, Note, Progress, Started, Stopped, Validated
 from unet_studio.core.model_card import Architecture, ModelCard, ModelClass, Preprocessing
 from unet_studio.jobs.training_plan import TrainingPlan
 from unet_studio.ui import words
@@ -44,6 +44,8 @@ def test_a_plan_says_what_is_learnt_from_and_what_is_missing():
 def test_the_course_of_a_run():
     events = []
     assert words.progress_text(events, "starting").startswith("Starting")
+    looking = [Freezing(20, 20210), Freezing(1400, 20210)]
+    assert words.progress_text(looking, "running") == "Looking at the images: 1,400 of 20,210…"
     events.append(Started("cpu", 1, 0, 100))
     assert words.progress_text(events, "running") == "Copying the masks…"
     events.append(Froze(3, 1, 0))

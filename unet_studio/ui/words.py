@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unet_studio.core.events import Event, Froze, Note, Progress, Started, scores_before_and_after
+from unet_studio.core.events import Event, Freezing, Froze, Note, Progress, Started, scores_before_and_after
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.words import count as count
 from unet_studio.jobs.training_plan import TrainingPlan
@@ -42,6 +42,9 @@ def progress_text(events: Sequence[Event], state: str) -> str:
     started = next((event for event in reversed(events) if isinstance(event, Started)), None)
     if last is None:
         if started is None:
+            looked = next((event for event in reversed(events) if isinstance(event, Freezing)), None)
+            if looked is not None:
+                return f"Looking at the images: {looked.done:,} of {looked.total:,}…"
             return "Starting: the training process loads…"
         froze = next((event for event in events if isinstance(event, Froze)), None)
         return f"Preparing {count(froze.train, 'image')}…" if froze else "Copying the masks…"
