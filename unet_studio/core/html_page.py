@@ -29,7 +29,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: top; }
-td { white-space: nowrap; } th { max-width: 30rem; overflow-wrap: break-word; } table.facts td { white-space: normal; }
+td { white-space: nowrap; } th { max-width: 30rem; overflow-wrap: break-word; }
+table.facts td { white-space: normal; }
 th:first-child, td:first-child, table.facts td { text-align: left; }
 thead th { background: var(--raised); } th { font-weight: 600; }
 table.facts td { overflow-wrap: anywhere; }

@@ -70,6 +70,7 @@ class Comparison:
     choice: str
     notes: tuple[str, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
+    paint: Paint = "palette"
 
     @property
     def has_truth(self) -> bool:
@@ -285,6 +286,7 @@ class Comparing:
             self._choice(),
             tuple(notes),
             tuple(self.failures),
+            self.paint,
         )
 
     def _choice(self) -> str:

@@ -16,6 +16,7 @@ from unet_studio.model.comparison_tables import (
     differences,
     figure,
     image_rows,
+    legend,
     summary_rows,
     title,
 )
@@ -42,7 +43,7 @@ def _parts(found: Comparison, curves: Curves) -> list[str]:
     if drawn:
         parts += ["<h2>Training</h2>", f'<div class="row">{"".join(map(html.figure, drawn))}</div>']
     parts += ["<h2>Images</h2>", f'<p class="faint">{escaped(found.choice)}</p>']
-    parts.append(html.legend((entry.color, entry.name) for entry in found.table.active))
+    parts.append(html.legend(legend(found)))
     parts += [_pictures(found, number) for number in range(len(found.shown))]
     if found.has_truth:
         parts += ["<h2>Classes</h2>", *_classes(found)]

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet_studio.core.sheet import FAINT, INK, Sheet, Text, Tile, shortened
+from unet_studio.core.sheet import FAINT, INK, Box, Sheet, Text, Tile, shortened, text_width
 from unet_studio.core.sheet_picture import draw_sheet
 from unet_studio.core.storage import atomic_write
 from unet_studio.core.table_sheet import table_sheet
@@ -22,6 +22,7 @@ from unet_studio.model.comparison_tables import (
     curve_sheets,
     differences,
     figure,
+    legend,
     summary_rows,
     title,
 )
@@ -82,12 +83,26 @@ def _head(found: Comparison, curves: Curves) -> list[Sheet]:
 def _headings(found: Comparison) -> Sheet:
     """How the images were chosen, and what stands over the columns of pictures."""
     side = _side(found)
-    sheet = Sheet(_width(found), 2 * LINE + 6)
+    sheet = Sheet(_width(found), 0)
     sheet.items.append(Text(0, LINE / 2, found.choice, 13, FAINT))
+    y = _draw_legend(sheet, found, 1.5 * LINE) + LINE + 4
     for number, name in enumerate(columns(found)):
-        x = number * (side + GAP)
-        sheet.items.append(Text(x, 1.5 * LINE + 4, shortened(name, 14, side), 14))
+        sheet.items.append(Text(number * (side + GAP), y, shortened(name, 14, side), 14))
+    sheet.height = y + LINE / 2
     return sheet
+
+
+def _draw_legend(sheet: Sheet, found: Comparison, y: float) -> float:
+    """The colours with their names, in as many lines as they need; returns the middle of the last one."""
+    x = 0.0
+    for color, name in legend(found):
+        text = shortened(name, 12, sheet.width / 2)
+        needed = 18 + text_width(text, 12) + 18
+        if x and x + needed > sheet.width:
+            x, y = 0.0, y + LINE
+        sheet.items += [Box(x, y - 5, 11, 11, color), Text(x + 18, y, text, 12)]
+        x += needed
+    return y
 
 
 def _row(found: Comparison, shown: Shown) -> Sheet:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping
 
 from unet_studio.core.curves import Curve, Points, curve_sheet
+from unet_studio.core.error_picture import ERRORS
 from unet_studio.core.metrics import Scores
 from unet_studio.core.sheet import LINE_COLORS, Sheet
 from unet_studio.core.words import count
-from unet_studio.model.comparison import Comparison
+from unet_studio.model.comparison import RED, Comparison
 
 Rows = list[list[str]]
 Curves = Mapping[str, Mapping[str, Points]]  # of the models that come from runs, by name; see run_curves
@@ -123,6 +124,14 @@ def curve_sheets(found: Comparison, curves: Curves) -> list[Sheet]:
     if not any(one.points for line in lines for one in line):
         return []
     return [curve_sheet("Loss", lines[0]), curve_sheet("IoU", lines[1], limits=(0, 1))]
+
+
+def legend(found: Comparison) -> list[tuple[str, str]]:
+    """What the colours of the pictures mean: #rrggbb and name."""
+    if found.paint == "red":
+        return [(RED, "every class but the background")]
+    table = ERRORS if found.paint == "errors" else found.table
+    return [(entry.color, entry.name) for entry in table.active if entry.index != table.background]
 
 
 def columns(found: Comparison) -> list[str]:
