@@ -243,6 +243,7 @@ def test_how_a_prediction_was_made_is_said():
     }
     assert made_text(made) == "Predicted on the GPU (cuda:0) in exact mode, with flips."
     assert made_details(made) == "Tile in px: 512\nout of memory: batch 4"
+    assert made_details({"band": 2**18, "threads": 2}) == "Pixels at once: 262144\nThreads: 2"
     assert made_text({"image-hash": "imported"}) == ""
 
 

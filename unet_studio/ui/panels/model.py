@@ -207,8 +207,8 @@ def made_text(made: Mapping[str, Any]) -> str:
 def made_details(made: Mapping[str, Any]) -> str:
     """All that is known of how a prediction was made, a line each."""
     titles = {
-        "precision": "Numbers", "tile": "Tile in px", "overlap": "Overlap", "batch": "Tiles at once",
-        "threads": "Threads", "backend": "Back end",
+        "precision": "Numbers", "band": "Pixels at once", "tile": "Tile in px", "overlap": "Overlap",
+        "batch": "Tiles at once", "threads": "Threads", "backend": "Back end",
     }  # fmt: skip
     known = [f"{title}: {made[key]}" for key, title in titles.items() if key in made]
     return "\n".join([*known, *(str(note) for note in made.get("notes", ()))])
