@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ ENDING = {"stop", "discard", "interrupt"}  # requests that end the loop
 @dataclass
 class Job:
     """A run with everything it works with. fine_tuned: whether it started from a model.
+    notes: where its first weights came from.
 
     team: the processes that share it. batches: see Prefetch. asked: the requests that ended it. pending:
     steps that are not told yet; lag: how many may be, so that a graphics card need not be waited for at each.
@@ -63,6 +65,7 @@ class Job:
     dtype: torch.dtype | None
     team: Team = field(default_factory=Team)
     fine_tuned: bool = False
+    notes: tuple[str, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     pending: deque[Pending] = field(default_factory=deque)
@@ -158,8 +161,8 @@ def prepare(
     plan = make_plan(config, data, device.type, given, config.init != "random")
     classes = model_classes(data.classes)
     architecture = choose_architecture(config, data.classes, plan.preprocessing, origin)
-    network = make_network(config, architecture, classes, origin)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    beginning = make_network(config, architecture, classes, origin, run.last.is_file())
+    network = beginning.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = _precision(config.amp, device)
     loss = choose_loss(config, architecture.out_channels, class_weights(config, data.classes, data.pixels()))
     state = State(
@@ -188,7 +191,7 @@ def prepare(
         background=data.classes.background,
         preprocessing=plan.preprocessing,
         parent=origin.card.name if origin else None,
-        base=origin.card.name if origin else None if config.init == "random" else config.init,
+        base=origin.card.name if origin else None if config.init == "random" else Path(config.init).name,
     )
     judged = _judged(data, plan.validation_images)
     few = judged[:: -(-len(judged) // LOSS_PATCHES)]
@@ -210,7 +213,8 @@ def prepare(
         dtype=dtype,
         team=team,
         lag=1 if device.type == "cuda" else 0,
-        fine_tuned=origin is not None,
+        fine_tuned=beginning.knows_classes,
+        notes=beginning.notes,
         metrics=_metrics_of(run),
         started=CLOCKS[config.clock](),
         saved=time.monotonic(),

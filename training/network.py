@@ -18,9 +18,9 @@ from unet_studio.core.model_card import (
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.architectures import build_network, freeze_encoder_statistics
 from unet_studio.model.checkpoint import adapt_head, load_state, model_folder
-from unet_studio.model.foreign import load_imagenet
+from unet_studio.model.foreign import Taken, load_foreign, load_imagenet
 from unet_studio.model.network import Network
-from unet_studio.model.weights_file import read_state
+from unet_studio.model.weights_file import is_weights_file, read_state
 
 # Which settings the plain U-Net takes, and which a U-Net on a pretrained encoder.
 PLAIN_OPTIONS = (
@@ -33,9 +33,11 @@ PLAIN_OPTIONS = (
     "activation",
     "upsampling",
     "dropout",
+    "decoder",
+    "decoder_inner",
 )
-ENCODER_OPTIONS = ("normalisation", "upsampling", "dropout")
-OPEN = ("auto", 0)  # values that leave an option to the network
+ENCODER_OPTIONS = ("normalisation", "upsampling", "dropout", "decoder")
+OPEN = ("auto", 0, ())  # values that leave an option to the network
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,27 @@ class Origin:
     card: ModelCard
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """A network with its first weights. notes: where they came from, in sentences.
+
+    knows_classes: whether its outputs mean something already, so that it can be judged before it learns.
+    """
+
+    network: Network
+    notes: tuple[str, ...] = ()
+    knows_classes: bool = False
+
+
+def foreign_file(config: TrainingConfig) -> Path | None:
+    """The weights file of another program that `init` names; None where it names something else."""
+    path = Path(config.init).expanduser()
+    return path if config.init not in ("imagenet", "random") and is_weights_file(path) else None
+
+
 def find_origin(config: TrainingConfig) -> Origin | None:
-    """The model named by `init`; None where the run starts from an encoder's or random weights."""
-    if config.init in ("imagenet", "random"):
+    """The model named by `init`; None where the run starts from other weights than a model's."""
+    if config.init in ("imagenet", "random") or foreign_file(config):
         return None
     folder = model_folder(Path(config.init).expanduser())
     return Origin(folder, read_card(folder))
@@ -79,18 +99,31 @@ def choose_architecture(
 
 
 def make_network(
-    config: TrainingConfig, architecture: Architecture, classes: tuple[ModelClass, ...], origin: Origin | None
-) -> Network:
-    """The network with its first weights, drawn from the seed, on the CPU, statistics frozen as set."""
+    config: TrainingConfig,
+    architecture: Architecture,
+    classes: tuple[ModelClass, ...],
+    origin: Origin | None,
+    resumed: bool = False,
+) -> Beginning:
+    """The network with its first weights, drawn from the seed, on the CPU, statistics frozen as set.
+
+    resumed: its weights come from a saved state, so that nothing they began with is needed any more.
+    """
     torch.manual_seed(config.seed)
     network = build_network(architecture)
-    if origin is not None:
+    taken = Taken((), head=origin is not None)
+    file = foreign_file(config)
+    if resumed:
+        pass
+    elif origin is not None:
         state = read_state(origin.folder / MODEL_FILE)
         before = build_network(origin.card.architecture)
         load_state(before, state, str(origin.folder))
         adapted = adapt_head(state, origin.card.classes, classes, architecture.out_channels)
         network.load_state_dict(adapted, strict=False)
+    elif file is not None:
+        taken = load_foreign(network, file)
     elif config.init == "imagenet":
-        load_imagenet(network)
+        taken = load_imagenet(network, config.encoder_weights)
     freeze_encoder_statistics(network, config.freeze_encoder_statistics and config.init != "random")
-    return network
+    return Beginning(network, taken.notes, taken.head)

@@ -146,9 +146,10 @@ def choose_preprocessing(config: TrainingConfig, data: FrozenData) -> Preprocess
         low, high = fit_percentiles((data.read_image(sample) for sample in some), channels)
         base = replace(base, scaling="percentile", low=low, high=high)
     encoder = config.network.removeprefix("unet-")
-    if config.scaling == "unit":
+    foreign = config.init not in ("imagenet", "random")  # a file; a model would have brought its own
+    if config.scaling == "unit" or (foreign and encoder not in ENCODERS):
         mean, std = (0.0,) * channels, (1.0,) * channels
-    elif config.init == "imagenet" and encoder in ENCODERS:
+    elif config.init != "random" and encoder in ENCODERS:
         mean, std = input_statistics(encoder, channels)
     else:
         mean, std = _statistics(data, some, base)

@@ -165,11 +165,18 @@ class TrainingConfig:
 
     init: str = _setting(
         "imagenet",
-        'What to start from: "imagenet" (pretrained encoder), "random", or the folder of a model or run.',
+        'What to start from: "imagenet" (pretrained encoder), "random", the folder of a model or run, or a '
+        "weights file of another program.",
         advanced=False,
     )
     network: str = _setting(
-        "unet-efficientnet-lite0", "Architecture; a model given as init brings its own.", advanced=False
+        "unet-efficientnet-lite0",
+        "Architecture; a model given as init brings its own. unet, or unet- and an encoder: "
+        "efficientnet-lite0 to 2, resnet18, resnet34, resnet50, vgg16, vgg16-bn, efficientnet-b0 to b4.",
+        advanced=False,
+    )
+    encoder_weights: str = _setting(
+        "", "File of an encoder's ImageNet weights, where no package or cache has them; empty for none."
     )
     depth: int = _setting(4, "Plain U-Net: number of poolings.", low=1, high=7)
     channels: int = _setting(
@@ -177,6 +184,12 @@ class TrainingConfig:
     )
     bottleneck: int = _setting(
         0, "Plain U-Net: channels of the deepest level. 0 doubles once more.", low=0, high=16384
+    )
+    decoder: tuple[int, ...] = _setting(
+        (), "Channels of the decoder's blocks, deep to shallow; empty for the network's own."
+    )
+    decoder_inner: tuple[int, ...] = _setting(
+        (), "Plain U-Net: channels between the two convolutions of these blocks; empty for as many."
     )
     normalisation: str = _setting(
         "auto", "Kind of normalisation.", choices=("auto", "none", "batch", "group")
@@ -188,7 +201,7 @@ class TrainingConfig:
     activation: str = _setting("relu", "Plain U-Net: activation.", choices=("relu", "gelu"))
     upsampling: str = _setting(
         "auto",
-        "How the decoder grows: transposed for the plain U-Net alone, nearest for the others alone.",
+        "How the decoder grows. auto: transposed for the plain U-Net, nearest for the others.",
         choices=("auto", "transposed", "bilinear", "nearest"),
     )
     dropout: float = _setting(0.0, "Share of features dropped in training.", low=0.0, high=0.9)

@@ -39,8 +39,8 @@ UNREADABLE = (
 
 
 def is_weights_file(path: Path) -> bool:
-    """Whether a path is a file that is named like weights."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    """Whether a path is a file, or is named like one that holds weights."""
+    return path.is_file() or (path.suffix.lower() in SUFFIXES and not path.is_dir())
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
