@@ -271,3 +271,29 @@ def test_failures_are_one_line(
     assert reason in done.err
     assert done.err.count("\n") == 1
     assert not started
+
+
+def test_a_preview_trains_nothing_and_leaves_no_run(
+    run: Run, project: Path, tmp_path: Path, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ask(*words: str) -> dict[str, Any]:
+        asked.append(words)
+        assert config_of(RunFolder(Path(words[1])))["augmentation"] == "aerial"
+        return {"width": 3, "height": 4}
+
+    monkeypatch.setattr(run_folder, "ask", ask)
+    started = pretend(END)
+    before = sorted(project.rglob("*"))
+    done = run("train", project, "--set", "augmentation=aerial", "--preview", tmp_path / "x.png", "--json")
+    assert done.value == {"preview": str(tmp_path / "x.png"), "width": 3, "height": 4}
+    assert (asked[0][0], asked[0][2]) == ("training.preview", str(tmp_path / "x.png"))
+    assert not started
+    assert not Path(asked[0][1]).exists()
+    assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", [["--preview", "x.jpg"], ["--preview", "x.png", "--out", "run"]])
+def test_a_preview_that_makes_no_sense_is_refused(run: Run, project: Path, words: list[str]) -> None:
+    assert run("train", project, *words).status == 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from unet_studio.commands.options import add_json, opened
@@ -45,8 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="for example minutes=10, seed=1"
     )
-    parser.add_argument("--init", metavar="MODEL", help="a model to start from, imagenet or random")
+    parser.add_argument(
+        "--init", metavar="MODEL", help="a model or weights file to start from, imagenet or random"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that ended early")
+    parser.add_argument(
+        "--preview",
+        metavar="FILE.png",
+        type=Path,
+        help="train nothing: write a picture of samples as they would be varied",
+    )
     parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
     add_json(parser)
 
@@ -55,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     terminal = Terminal(arguments.json)
     _check(arguments)
+    if arguments.preview is not None:
+        return _preview(terminal, arguments)
     run_folder, models = _resumed(arguments) if arguments.resume else _new_run(arguments)
     terminal.note(f"The run is in {run_folder.path}")
     _, offset = run_folder.events()
@@ -86,6 +97,10 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if pair[0] != pair[1]:
         raise StudioError("--images and --masks belong together.", "Give both.")
+    if arguments.preview is not None and arguments.preview.suffix.lower() != ".png":
+        raise StudioError(f"{arguments.preview} is no name of a PNG.", "Let it end in .png.")
+    if arguments.preview is not None and (arguments.resume or arguments.out):
+        raise StudioError("A preview trains nothing and leaves no run.", "Leave --resume and --out away.")
     if arguments.resume and (arguments.set or arguments.init):
         raise StudioError("The settings of a run are fixed.", "Resume without --set and --init.")
     if not any(ways) and not (arguments.resume and arguments.out):
@@ -131,10 +146,23 @@ def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
         return RunFolder.create(path, config), None
     from unet_studio.jobs.training_plan import make_run
 
-    with opened(arguments.folder, arguments.project, writable=True) as project:
+    with opened(arguments.folder, arguments.project, writable=arguments.preview is None) as project:
         used = next((entry for entry in project.models() if entry.name == project.model), None)
         settings = _settings(arguments, [project.models_folder, bundled])
         return make_run(project, used, settings, arguments.out), project.models_folder
+
+
+def _preview(terminal: Terminal, arguments: argparse.Namespace) -> int:
+    """Write a picture of what a training with these arguments would learn from; no run stays behind."""
+    from unet_studio.core.run_folder import ask
+
+    with TemporaryDirectory(prefix="unet-studio-") as folder:
+        arguments.out = Path(folder) / "run"
+        run_folder, _ = _new_run(arguments)
+        found = ask("training.preview", str(run_folder.path), str(arguments.preview.absolute()))
+    terminal.say(f"The samples are in {arguments.preview}")
+    terminal.result({"preview": str(arguments.preview), **found})
+    return 0
 
 
 def _source(arguments: argparse.Namespace) -> "TrainingSource":
@@ -155,7 +183,6 @@ def _settings(arguments: argparse.Namespace, models: list[Path]) -> dict[str, An
     A project's training starts from the base of its model unless the arguments or the recipe say otherwise.
     """
     from unet_studio.core.training_config import DEFAULT_RECIPE, TrainingConfig, recipe
-    from unet_studio.core.versions import find_model
 
     values = recipe(arguments.recipe or DEFAULT_RECIPE).with_set(arguments.set).to_json()
     named = {assignment.partition("=")[0].strip().replace("-", "_") for assignment in arguments.set}
@@ -165,8 +192,18 @@ def _settings(arguments: argparse.Namespace, models: list[Path]) -> dict[str, An
     settings = {key: values[key] for key in named}
     start = arguments.init or settings.get("init")
     if start is not None:
-        settings["init"] = start if start in STARTS else str(find_model(start, models).folder.absolute())
+        settings["init"] = start if start in STARTS else _start(start, models)
+    if settings.get("encoder_weights"):
+        settings["encoder_weights"] = str(Path(settings["encoder_weights"]).expanduser().absolute())
     return settings
+
+
+def _start(given: str, models: list[Path]) -> str:
+    """The absolute path of a weights file, or of the folder of a model."""
+    from unet_studio.core.versions import find_model
+
+    path = Path(given).expanduser()
+    return str((path if path.is_file() else find_model(given, models).folder).absolute())
 
 
 def _beside(masks: Path, name: str) -> Path | None:

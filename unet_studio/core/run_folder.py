@@ -9,6 +9,7 @@ validation.json   figures and small pictures of the best validation
 """
 
 import errno
+import json
 import os
 import platform
 import shutil
@@ -324,6 +325,30 @@ def start(run: RunFolder) -> int:
     # Waiting for it keeps a finished child from staying a zombie, which looks alive.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return process.pid
+
+
+def ask(module: str, *arguments: str) -> dict[str, Any]:
+    """Run `python -m MODULE` of the training program to its end; return the JSON object that it prints.
+
+    Raises StudioError with what it says is wrong, or with the last line of its errors where it breaks off.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=_environment(),
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise StudioError(f"{module} broke off: {said[0][:300]}", "Report it, please.") from None
+    if done.returncode:
+        raise StudioError(str(found["error"]), str(found["remedy"]))
+    return dict(found)
 
 
 def _environment() -> dict[str, str]:
