@@ -27,6 +27,7 @@ from training.overfit import few
 from training.parts import Rule, assign_parts, group_names
 from training.sources import open_source
 from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.decoding import NoRoomError
 from unet_studio.core.errors import StudioError
 from unet_studio.core.events import Freezing
 from unet_studio.core.image_io import file_hash, pixel_hash, read_image, read_info
@@ -183,14 +184,18 @@ class _Freezer:
         for candidate in source.candidates:
             if candidate.stored is not None:
                 self._table_of(candidate.stored)  # before the threads begin, so that they only look it up
-        if source.parallel:
-            yield from (result for _, result in ahead(source.candidates, self._freeze))
+        if not source.parallel:
+            yield from map(self._tried, source.candidates)
             return
-        for candidate in source.candidates:
-            try:
-                yield self._freeze(candidate)
-            except StudioError as error:
-                yield error
+        for candidate, result in ahead(source.candidates, self._freeze):
+            # What found no room beside others may find it with fewer of them about.
+            yield self._tried(candidate) if isinstance(result, NoRoomError) else result
+
+    def _tried(self, candidate: Candidate) -> FrozenSample | StudioError:
+        try:
+            return self._freeze(candidate)
+        except StudioError as error:
+            return error
 
     def _freeze(self, candidate: Candidate) -> FrozenSample:
         info = read_info(candidate.image)

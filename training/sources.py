@@ -1,5 +1,6 @@
 """Where samples come from, before a run freezes them: a project, images beside masks, or a known data set."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,14 @@ def open_source(config: TrainingConfig) -> Source:
             "Name a project, images and masks, or a data set and its folder.",
         )
     if not any(candidate.part != "test" for candidate in source.candidates):
-        raise StudioError("There is no image to learn from.", _remedy(given, config.painted))
+        reason = f": {source.notes[0]}" if source.notes else "."
+        raise StudioError(f"There is no image to learn from{reason}", _remedy(given, config.painted))
+    twice = [name for name, count in Counter(one.name for one in source.candidates).items() if count > 1]
+    if twice:
+        raise StudioError(
+            f"{twice[0]} is there twice{f', as are {len(twice) - 1} others' if len(twice) > 1 else ''}.",
+            "Leave it in one list or folder, so that it lies in one part of the split.",
+        )
     return source
 
 
@@ -39,10 +47,6 @@ def _check(config: TrainingConfig) -> None:
         raise StudioError(
             "values says what the numbers in a folder of masks mean; here they are known.",
             "Leave it out; choose the classes to learn with classes.",
-        )
-    if config.shares and given.split:
-        raise StudioError(
-            "A split is given, and shares of a new one as well.", "Leave out --split, or shares."
         )
 
 
@@ -98,7 +102,8 @@ def _files(candidate: Candidate) -> tuple[Path, ...]:
 def _with_split(source: Source, config: TrainingConfig) -> Source:
     """The source with the split that is asked for: of a file, a new one by shares, or its own."""
     if config.source.split:
-        return _by_file(source, Path(config.source.split))
+        unused = ("A split is given: shares of a new one are not used.",) if config.shares else ()
+        return _by_file(replace(source, notes=(*source.notes, *unused)), Path(config.source.split))
     if not config.shares:
         if source.split is None:
             return source

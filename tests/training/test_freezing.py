@@ -7,6 +7,7 @@ from PIL import Image
 import training.freeze
 from tests.training.samples import SPLIT, disc_image, make_run, write_folders
 from training.freeze import freeze, freezing, read_frozen
+from unet_studio.core.decoding import NoRoomError
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.events import Freezing, from_line, to_line
 
@@ -113,3 +114,18 @@ def test_few_images_are_in_memory_at_a_time(tmp_path, monkeypatch):
     assert len(freeze(run, run.config(), nothing).samples) == 30
     assert max(held) <= 4
     assert disc_image(0)[0].shape == (32, 32, 3)
+
+
+def test_what_finds_no_room_beside_others_is_tried_again(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", write_folders(tmp_path, split=SPLIT))
+    refused: set[str] = set()
+
+    def read(path):
+        if path.name in ("2.png", "5.png") and path.name not in refused:
+            refused.add(path.name)
+            raise NoRoomError("No room.", "Close other programs.")
+        return np.array(Image.open(path))
+
+    monkeypatch.setattr(training.freeze, "read_image", read)
+    assert len(freeze(run, run.config(), nothing).samples) == 8
+    assert refused == {"2.png", "5.png"}

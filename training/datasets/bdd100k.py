@@ -24,14 +24,12 @@ LAYOUT = Layout(
 def read_bdd100k(folder: Path) -> Source:
     """The official training and validation parts."""
     root = LAYOUT.root(folder)
+    images, masks = next((pair for pair in FOLDERS if (root / pair[0]).is_dir()), FOLDERS[0])
     portions = [
-        Portion(root / images / place, root / masks / place, part, place)
-        for images, masks in FOLDERS
-        for place, part in PARTS.items()
+        Portion(root / images / place, root / masks / place, part, place) for place, part in PARTS.items()
     ]
     candidates, notes = collect(
         portions, MEANINGS["labelTrainIds"], lambda name: [f"{name.stem}.png", f"{name.stem}_train_id.png"]
     )
-    for images, _ in FOLDERS:
-        notes += test_note(root / images / "test")
+    notes += test_note(root / images / "test")
     return Source(train_classes(), tuple(candidates), tuple(notes))

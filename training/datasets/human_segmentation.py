@@ -23,7 +23,7 @@ LAYOUT = Layout(
 def read_human_segmentation(folder: Path) -> Source:
     """All pairs; there is no official split."""
     root = LAYOUT.root(folder)
-    portions = [Portion(root / images, root / masks) for images, masks in FOLDERS]
-    candidates, notes = collect(portions, Meaning.of({0: 0, WHITE: 1}))
+    images, masks = next((pair for pair in FOLDERS if (root / pair[0]).is_dir()), FOLDERS[0])
+    candidates, notes = collect([Portion(root / images, root / masks)], Meaning.of({0: 0, WHITE: 1}))
     classes = numbered_classes([(0, "background"), (1, "person")], 0)
     return Source(classes, tuple(candidates), tuple(notes))

@@ -273,6 +273,22 @@ def test_a_split_that_is_given_goes_before_the_official_one(tmp_path):
     )
 
 
+def test_a_frame_in_two_lists_is_refused(tmp_path):
+    MAKERS["camvid"](tmp_path / "set")
+    text = (tmp_path / "set/train.txt").read_text()
+    write_text(tmp_path / "set/val.txt", text)
+    with pytest.raises(StudioError, match="is there twice, as are 1 others"):
+        open_set("camvid", tmp_path / "set")
+
+
+def test_a_set_without_masks_says_so(tmp_path):
+    MAKERS["carla"](tmp_path / "set")
+    for path in (tmp_path / "set").rglob("CameraSeg/*.png"):
+        path.unlink()
+    with pytest.raises(StudioError, match="no image to learn from: 6 images have no mask"):
+        open_set("carla", tmp_path / "set")
+
+
 def test_no_reader_brings_torchvision():
     assert "torchvision" not in sys.modules or "torchvision" not in vars(sys.modules["training.datasets"])
 
