@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,7 @@ def main(words: list[str]) -> int:
         only=given.only,
         images=given.images,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # trainings are ended as on Ctrl-C
     adopt_orphans()
     book = Book(given.name, options, say)
     book.folder.mkdir(parents=True, exist_ok=True)
