@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.training.samples import disc_image, make_run
@@ -124,6 +126,15 @@ def test_values_say_what_a_trimap_means(tmp_path):
 def test_values_that_say_nothing_are_refused(text):
     with pytest.raises(StudioError):
         parse_values(text)
+
+
+@given(st.text(alphabet="0123456789=*,#. apet-background", max_size=30))
+def test_any_text_of_values_is_understood_or_refused(text):
+    try:
+        classes, meaning = parse_values(text)
+    except StudioError:
+        return
+    assert set(meaning.lut.tolist()) <= {*classes.indices, 255}
 
 
 def test_values_choose_among_the_classes_of_a_list():
