@@ -1,7 +1,7 @@
 """A run on disk: all that a training process and whoever watches it share.
 
 config.json   the settings                      owner.json   pid, its start time, host
-data/         frozen masks, samples.json        control/     requests, one empty file each
+data/         masks, samples.json, split.json   control/     requests, one empty file each
 events.jsonl  one event a line, append-only     log.txt      what the process printed
 best/         the best model so far             last.pt      state to resume from
 tensorboard/  scalars and pictures              report.html  all of it to look at, made at the end
