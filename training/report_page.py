@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from training.report_facts import Facts
+from training.report_facts import Facts, Kept
 from unet_studio.core import html_page as html
 from unet_studio.core.confusion_sheet import confusion_sheet
 from unet_studio.core.curves import Curve, curve_sheet, run_curves
 from unet_studio.core.error_picture import ERRORS
 from unet_studio.core.events import Failed, Finished, Note, Started, Stopped
-from unet_studio.core.metrics import Scores, scores
 from unet_studio.core.sheet import LINE_COLORS, escaped
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.core.words import count
@@ -22,6 +21,16 @@ REASONS = {
     "minutes": "the time was up",
     "patience": "it got no better",
 }
+CLASS_HEAD = (
+    "class",
+    "IoU",
+    "Dice",
+    "boundary F1",
+    "IoU pooled",
+    "Dice pooled",
+    "true pixels",
+    "training pixels",
+)
 PICTURE = "data:image/jpeg;base64,"
 
 
@@ -57,6 +66,7 @@ def _summary(known: Facts) -> Iterator[str]:
         rows += [
             (f"mean Dice, {on}", _figure(best.mean_dice)),
             ("mean IoU", _figure(best.mean_iou)),
+            ("boundary F1", _figure(best.mean_boundary_f1)),
             ("pixel accuracy", _figure(best.pixel_accuracy)),
             ("best at step", f"{best.step:,}"),
         ]
@@ -68,8 +78,8 @@ def _summary(known: Facts) -> Iterator[str]:
     yield html.numbers(rows)
     if best is not None:
         yield (
-            '<p class="faint">Dice and IoU are means over images first, then over the classes without the '
-            "background. Every image is predicted whole, as for people.</p>"
+            '<p class="faint">Dice and IoU are means over images first, then over the classes that '
+            "the truth shows, without the background. Every image is predicted whole, as for people.</p>"
         )
     notes = dict.fromkeys(event.text for event in known.of(Note))
     if notes:
@@ -98,38 +108,34 @@ def _classes(known: Facts) -> Iterator[str]:
     best, kept = known.best, known.kept
     if best is None:
         return
-    pooled = scores(kept.matrix, kept.table.indices) if kept is not None else None
     trained = _training_pixels(known)
-    head = ["class", "IoU", "Dice", "IoU pooled", "Dice pooled", "true pixels", "training pixels"]
-    rows = []
-    for name in best.iou:
-        entry = kept.table.named(name) if kept is not None else None
-        place = None if entry is None or kept is None else kept.table.indices.index(entry.index)
-        rows.append(
-            [
-                name,
-                _figure(best.iou[name]),
-                _figure(best.dice.get(name, math.nan)),
-                *_pooled(pooled, place),
-                "" if kept is None or place is None else f"{int(kept.matrix[place].sum()):,}",
-                f"{trained[name]:,}" if name in trained else "",
-            ]
-        )
+    true = _true_pixels(kept)
+    scored = (best.iou, best.dice, best.boundary_f1, best.pooled_iou, best.pooled_dice)
+    rows = [
+        [
+            name,
+            *(_figure(values.get(name)) for values in scored),
+            *(f"{pixels[name]:,}" if name in pixels else "" for pixels in (true, trained)),
+        ]
+        for name in best.iou
+    ]
     colors = [entry.color for entry in kept.table.active] if kept is not None else []
     yield "<h2>Classes</h2>"
     yield html.table(
-        "The best validation, by class. IoU and Dice are means over images; pooled ones count the pixels of "
-        "all images together. A dash: no image shows the class, and none was found.",
-        head,
+        "The best validation, by class. IoU, Dice and boundary F1 are means over images; pooled ones count "
+        "the pixels of all images together. A dash: no image shows the class, and none was found.",
+        CLASS_HEAD,
         rows,
         colors if len(colors) == len(rows) else (),
     )
 
 
-def _pooled(pooled: Scores | None, place: int | None) -> list[str]:
-    if pooled is None or place is None:
-        return ["", ""]
-    return [_figure(pooled.iou[place]), _figure(pooled.dice[place])]
+def _true_pixels(kept: Kept | None) -> dict[str, int]:
+    """Known pixels of the validation images, by class name."""
+    if kept is None:
+        return {}
+    names = (entry.name for entry in kept.table.active)
+    return {name: int(row.sum()) for name, row in zip(names, kept.matrix, strict=True)}
 
 
 def _training_pixels(known: Facts) -> dict[str, int]:
