@@ -121,6 +121,26 @@ def test_the_output_folder_is_no_input(run: Run, images: Path, model: Path) -> N
     assert (again["written"], len(again["skipped"])) == ({}, 3)
 
 
+def test_a_model_that_nobody_named_is_said(run: Run, images: Path, model: Path, out: Path) -> None:
+    done = run("predict", images / "a.png", "--out", out, "--json")
+    assert done.value["model"] == "sample-cells"
+    assert "no --model was named: sample-cells is used" in done.err
+    named = run("predict", images / "a.png", "--out", out / "named", "--model", model, "--json")
+    assert "was named" not in named.err
+
+
+def test_what_a_project_keeps_beside_its_images_is_no_input(
+    run: Run, images: Path, model: Path, out: Path
+) -> None:
+    for kind in ("annotations", "approved", "predictions/tiny", "sub"):
+        kept = images / "sub" / "unet-studio" / kind / "a.png.png"
+        kept.parent.mkdir(parents=True)
+        Image.new("L", (32, 24)).save(kept)
+    Image.new("L", (32, 24)).save(images / "unet-studio.png")
+    done = run("predict", images, "--out", out, "--model", model, "--json")
+    assert sorted(done.value["written"]) == ["a.png", "b.jpg", "sub/c.png", "unet-studio.png"]
+
+
 def test_a_project_lends_its_models_and_indices(run: Run, images: Path, model: Path, out: Path) -> None:
     project = Project.open(images)
     classes = (PixelClass(3, "object", "#ff0000"), PixelClass(7, "ground", "#000000"))

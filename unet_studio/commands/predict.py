@@ -94,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     targets = mask_names(images)
     items = [Item(name, path, targets[name]) for name, path in images.items()]
     chosen = _choose(arguments)
+    if arguments.model is None and arguments.project is None:
+        terminal.note(f"unet-studio: no --model was named: {chosen.card.name} is used")
     folder = chosen.folder(arguments)
     folder.check_kind()
     _check_classes(arguments.out / "classes.json", chosen.table, arguments.force)
@@ -116,16 +118,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def find_inputs(inputs: list[Path], out: Path) -> dict[str, Path]:
-    """The images to segment: name in the destination -> file. The destination's own files are no input.
+    """The images to segment: name in the destination -> file.
 
-    Raises StudioError where there is nothing, or where two would have one name.
+    The destination's own files are no input, nor are masks that a project keeps beside its images. Raises
+    StudioError where there is nothing, or where two would have one name.
     """
     from unet_studio.core.files import find_images
+    from unet_studio.core.project import PROJECT_FOLDER
 
+    skip = [out.absolute(), PROJECT_FOLDER]
     found: dict[str, Path] = {}
     for entry in inputs:
         if entry.is_dir():
-            named = {name: entry / name for name in find_images(entry, [out.absolute()])}
+            named = {name: entry / name for name in find_images(entry, skip)}
         elif entry.is_file():
             named = {entry.name: entry}
         else:
