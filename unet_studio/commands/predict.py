@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from unet_studio.commands.options import add_json, opened
@@ -126,7 +126,7 @@ def find_inputs(inputs: list[Path], out: Path) -> dict[str, Path]:
     from unet_studio.core.files import find_images
     from unet_studio.core.project import PROJECT_FOLDER
 
-    skip = [out.absolute(), PROJECT_FOLDER]
+    skip: list[str | PurePath] = [out.absolute(), PROJECT_FOLDER]
     found: dict[str, Path] = {}
     for entry in inputs:
         if entry.is_dir():
