@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.gate import FEWEST, TOLERANCE, ModelScores, judge, read_verdict
+from unet_studio.core.gate import FEWEST, TOLERANCE, ModelScores, judge, read_gate, read_verdict, write_gate
 
 NAN = math.nan
 
@@ -135,3 +135,17 @@ def test_broken_scores_are_refused(broken):
 def test_broken_verdicts_are_refused(broken):
     with pytest.raises(StudioError, match="can't be understood"):
         read_verdict(broken)
+
+
+def test_what_a_gate_compares_is_stored_and_read(tmp_path):
+    path = tmp_path / "gate.json"
+    assert read_gate(path) is None
+    before, after = scored("old", cell=[0.5, 0.75]), scored("new", cell=[0.25, 1.0])
+    write_gate(path, before, None)
+    assert read_gate(path) == (before, None)
+    write_gate(path, before, after)
+    assert read_gate(path) == (before, after)
+    for broken in ("[]", "{}", '{"before": {}}'):
+        path.write_text(broken)
+        with pytest.raises(StudioError):
+            read_gate(path)

@@ -9,13 +9,16 @@ better, or at least not noticeably worse. Few images prove nothing: below FEWEST
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from unet_studio.core.errors import StudioError
 from unet_studio.core.paired import PairedInterval, paired_interval
+from unet_studio.core.storage import read_json, write_json
 
 TOLERANCE = 0.01  # of Dice that a version may lose at worst
 FEWEST = 5  # images that an automatic decision needs
+GATE_FILE = "gate.json"  # in a run's folder: the scores of the model in use and of the best one so far
 NOTICED = 0.02  # of Dice that a class may lose on average before it is warned of
 
 Outcome = Literal["promoted", "candidate", "indicative"]
@@ -126,6 +129,22 @@ def judge(before: ModelScores, after: ModelScores) -> Verdict:
     return Verdict(
         outcome, interval, _mean(first), _mean(second), changes, (reason,), _warnings(after, pairs)
     )
+
+
+def write_gate(path: Path, before: ModelScores, after: ModelScores | None) -> None:
+    """Store what a gate compares; after: None until the new model is measured."""
+    write_json(path, {"before": before.to_json(), "after": None if after is None else after.to_json()})
+
+
+def read_gate(path: Path) -> tuple[ModelScores, ModelScores | None] | None:
+    """The inverse of write_gate; None where there is no such file. Raises StudioError where it is broken."""
+    if not path.is_file():
+        return None
+    value = read_json(path)
+    if not isinstance(value, dict) or "before" not in value:
+        raise StudioError(f"{path} holds no scores.", "Train again to compare.")
+    before, after = ModelScores.from_json(value["before"]), value.get("after")
+    return before, None if after is None else ModelScores.from_json(after)
 
 
 def read_verdict(value: Any) -> tuple[Outcome, PairedInterval]:
