@@ -159,6 +159,7 @@ class _Truth:
 
 def _truth(arguments: argparse.Namespace, names: list[str]) -> _Truth | None:
     """The true masks of these images, where there are any."""
+    from unet_studio.core.words import count
     from unet_studio.formats.index_masks import read_index_masks
     from unet_studio.formats.matching import match
 
@@ -173,7 +174,7 @@ def _truth(arguments: argparse.Namespace, names: list[str]) -> _Truth | None:
         )
     notes = [] if incoming.numbered else list(incoming.notes)
     if matches.missing:
-        notes.append(f"{len(matches.missing)} images have no mask and are left out.")
+        notes.append(f"Without a mask and left out: {count(len(matches.missing), 'image')}.")
     table = None if incoming.numbered else incoming.classes
     return _Truth(incoming, table, dict(matches.pairs), notes)
 

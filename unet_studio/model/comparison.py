@@ -23,6 +23,7 @@ from unet_studio.core.paired import PairedInterval, paired_interval
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.tally import Tally
+from unet_studio.core.words import count
 from unet_studio.model.preprocess import resize_mask
 
 Labels = NDArray[np.uint8]
@@ -211,10 +212,10 @@ class Comparing:
     def _predict(self, image: Pixels, progress: Progress) -> list[Labels]:
         """What every model says, in the classes of the table. Raises StudioError where one of them can't."""
         said, problem = [], ""
-        count = len(self.rivals)
+        many = len(self.rivals)
         for number, rival in enumerate(self.rivals):
             try:
-                labels = rival.predict(image, part(progress, number / count, (number + 1) / count))
+                labels = rival.predict(image, part(progress, number / many, (number + 1) / many))
                 said.append(self._luts[number][labels])
                 self._strikes[number] = -1  # it can
             except StudioError as error:
@@ -274,7 +275,7 @@ class Comparing:
             raise StudioError(f"No image could be compared. {what}: {why}", "Mend that, and try again.")
         notes = list(self.notes)
         if self._scaled:
-            notes.append(f"{self._scaled} masks had another size than their image and were scaled to it.")
+            notes.append(f"{count(self._scaled, 'mask')} of another size than its image, scaled to it.")
         order = sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))
         return Comparison(
             self.table,
