@@ -101,7 +101,7 @@ class FrozenData:
         reference, path = sample.reference, Path(sample.mask)
         _ensure_same(path, reference.stamp, reference.hash, "mask")
         table = np.array(self.tables[reference.table], dtype=np.uint8)
-        return np.asarray(table[read_numbers(path, reference.channel)])
+        return np.asarray(table.take(read_numbers(path, reference.channel)))
 
     def read_painted(self, sample: FrozenSample) -> Labels | None:
         """255 but where a person changed pixels; None where that is not known."""
