@@ -197,6 +197,19 @@ def test_a_model_is_judged_by_the_classes_that_the_truth_shows():
     assert nothing.measured(0) == (0,)
 
 
+@given(truths, answers.map(lambda labels: np.where(labels > 7, 0, labels).astype(np.uint8)))
+def test_figures_of_others_follow_from_ours_as_docs_metrics_says(truth, labels):
+    found = Evaluation(CLASSES)
+    one = found.add("a", truth, labels)
+    for iou, dice in zip(one.iou, one.dice, strict=True):
+        assert math.isnan(iou) or dice == pytest.approx(2 * iou / (1 + iou))
+    known = truth != 255
+    if known.any():  # "micro" IoU: the pixels of all classes as if they were of one
+        sets = [((truth == index) & known, (labels == index) & known) for index in CLASSES]
+        micro = sum((a & b).sum() for a, b in sets) / sum((a | b).sum() for a, b in sets)
+        assert micro == pytest.approx(one.pixel_accuracy / (2 - one.pixel_accuracy))
+
+
 def test_some_classes_alone():
     found = Evaluation(CLASSES).add("a", np.array([[0, 3, 7, 7]]), np.array([[0, 0, 7, 7]]))
     chosen = found.only((7, 0))

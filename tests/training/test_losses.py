@@ -223,7 +223,7 @@ def test_padding_does_not_change_the_value_of_a_batch(name, kind, option, seed, 
 
 @losses
 def test_gradients_are_those_of_the_value(name):
-    for (channels, background), option in product(KINDS, OPTIONS):
+    for (channels, background), option in product(KINDS[::3], OPTIONS):
         loss = loss_of(name, option, channels)
         target = hide(truth(4, channels), 4, 0.5)[:1, :2, :3]
         logits = guess(4, channels)[:1, :, :2, :3].clone().requires_grad_()
