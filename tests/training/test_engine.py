@@ -423,7 +423,15 @@ def test_the_default_network_starts_from_imagenet_with_frozen_statistics(tmp_pat
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_trains(tmp_path, source, name):
-    small = {"source": source, "steps": 1, "patch": 32, "batch": 2, "resize": "none", "size": ()}
+    small = {
+        "source": source,
+        "steps": 1,
+        "patch": 32,
+        "batch": 2,
+        "resize": "none",
+        "size": (),
+        "classes": (),
+    }
     run = RunFolder.create(tmp_path / "run", replace(recipe(name), **small, evaluate_every=1, device="cpu"))
     assert isinstance(follow(run)[-1], Finished)
 
