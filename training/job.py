@@ -21,6 +21,7 @@ from training.losses import Loss, choose_loss, class_weights
 from training.network import choose_architecture, find_origin, make_network, model_classes
 from training.plan import Plan, make_plan
 from training.prefetch import Prefetch
+from training.provenance import first_weights
 from training.reading import Pending
 from training.room import largest_batch, memory_share
 from training.state import Average, Standing, State, make_optimiser
@@ -138,6 +139,7 @@ class Job:
                 **calibrated,
             },
             training={
+                **self.judge.card.training,
                 "run": self.run.name,
                 "steps": self.state.standing.step,
                 "seconds": round(self.seconds, 1),
@@ -192,6 +194,7 @@ def prepare(
         preprocessing=plan.preprocessing,
         parent=origin.card.name if origin else None,
         base=origin.card.name if origin else None if config.init == "random" else Path(config.init).name,
+        training={"weights": first_weights(config, architecture, origin)},
     )
     judged = _judged(data, plan.validation_images)
     few = judged[:: -(-len(judged) // LOSS_PATCHES)]

@@ -11,6 +11,7 @@ from unet_studio.core.confusion_sheet import confusion_sheet
 from unet_studio.core.curves import Curve, curve_sheet, run_curves
 from unet_studio.core.error_picture import ERRORS
 from unet_studio.core.events import Failed, Finished, Note, Started, Stopped
+from unet_studio.core.model_card import ModelCard
 from unet_studio.core.sheet import LINE_COLORS, escaped
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.core.words import count
@@ -262,6 +263,8 @@ def _model(known: Facts) -> Iterator[str]:
         ("outputs", count(card.architecture.out_channels, "channel")),
         ("fine-tuned from", card.parent or "-"),
         ("base", card.base or "-"),
+        ("first weights", _weights(card, "source")),
+        ("their licence", _weights(card, "licence")),
         ("made", card.created or "-"),
         ("temperature of confidence", f"{card.temperature:.3f}"),
     ]
@@ -273,6 +276,12 @@ def _model(known: Facts) -> Iterator[str]:
         rows.append(("note", card.note))
     yield "<h2>Model</h2>"
     yield html.facts("What the model's card says, beside the above", rows)
+
+
+def _weights(card: ModelCard, what: str) -> str:
+    """Where a model's first weights came from, or their licence."""
+    weights = card.training.get("weights")
+    return str(weights.get(what, "-")) if isinstance(weights, Mapping) else "-"
 
 
 SECTIONS = (_summary, _curves, _classes, _images, _confusion, _data, _settings, _model)

@@ -27,7 +27,7 @@ def test_the_table(run: Run, project: Path) -> None:
     done = run("models", project)
     assert done.status == 0
     row = next(line for line in done.out.splitlines() if line.startswith("v1 *"))
-    assert row.split()[2:] == ["unet", "background,", "object", "-", "0.500", "-", "-", "-", "-"]
+    assert row.split()[2:] == ["unet", "background,", "object", "-", "-", "0.500", "-", "-", "-", "-"]
     assert "v2 can't be used" in done.err
 
 
@@ -53,6 +53,19 @@ def test_how_far_confidence_can_be_trusted(run: Run, project: Path) -> None:
     assert run("models", project).status == 0
     write_card(folder, replace(card, metrics={"calibration": {"ece_before": "?"}}))
     assert "- to -" in run("models", project).out
+
+
+def test_what_a_model_learnt_from(run: Run, project: Path) -> None:
+    folder = project / "unet-studio" / "models" / "v1"
+    weights = {"source": "random numbers, seed 0", "licence": "none needed"}
+    samples = {"train": ["a", "b"], "val": ["c"], "test": []}
+    write_card(folder, replace(read_card(folder), training={"samples": samples, "weights": weights}))
+    assert "2 + 1" in run("models", project).out
+    found = run("models", project, "--json").value["models"][0]
+    assert found["images"] == {"train": 2, "val": 1, "test": 0}
+    assert found["weights"] == weights
+    write_card(folder, replace(read_card(folder), training={"samples": "many"}))
+    assert run("models", project).status == 0
 
 
 def test_looking_creates_nothing(run: Run, images: Path) -> None:

@@ -1,5 +1,6 @@
 """List the models: a project's own versions, and those that ship with the program. ECE is the expected
-calibration error, how far confidence is from the truth on validation images: before and after calibration."""
+calibration error, how far confidence is from the truth on validation images: before and after calibration;
+images are those it learnt from and those it was validated on."""
 
 import argparse
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [_row(entry, used) for entry in entries]
     if rows:
         terminal.table(
-            ["model", "network", "classes", "parent", "Dice", "IoU", "ECE", "temperature", "made"], rows
+            ["model", "network", "classes", "parent", "images", "Dice", "IoU", "ECE", "temperature", "made"],
+            rows,
         )
     else:
         terminal.say("There are no models here. unet-studio train makes one.")
@@ -60,19 +62,31 @@ def describe(entry: "ModelEntry", used: str | None = None) -> dict[str, Any]:
         value |= {key: getattr(entry.card, key) for key in ("parent", "created", "note")}
         value["metrics"] = dict(entry.card.metrics)
         value["temperature"] = entry.card.temperature
+        value["images"] = _images(entry.card)
+        value["weights"] = entry.card.training.get("weights")
     return value
+
+
+def _images(card: "ModelCard") -> dict[str, int]:
+    """How many images a model learnt from, was validated on, and never saw; nothing where that is unknown."""
+    samples = card.training.get("samples")
+    if not isinstance(samples, Mapping):
+        return {}
+    return {str(part): len(names) for part, names in samples.items() if isinstance(names, list)}
 
 
 def _row(entry: "ModelEntry", used: str | None) -> list[str]:
     name = f"{entry.name} *" if entry.name == used else entry.name
     if entry.card is None:
-        return [name, "broken", *[""] * 7]
+        return [name, "broken", *[""] * 8]
     card = entry.card
     figures = [_figure(card.metrics.get(key)) for key in ("mean_dice", "mean_iou")]
     names = [one.name for one in card.classes]
     classes = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     parent, made = card.parent or "-", card.created[:10] or "-"
-    return [name, card.architecture.name, classes, parent, *figures, *_calibration(card), made]
+    counts = _images(card)
+    images = f"{counts.get('train', 0)} + {counts.get('val', 0)}" if counts else "-"
+    return [name, card.architecture.name, classes, parent, images, *figures, *_calibration(card), made]
 
 
 def _calibration(card: "ModelCard") -> list[str]:
