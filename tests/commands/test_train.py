@@ -19,6 +19,7 @@ from unet_studio.core.events import (
     Event,
     Failed,
     Finished,
+    Freezing,
     Froze,
     Progress,
     Started,
@@ -112,6 +113,21 @@ def test_runs_get_a_folder_of_their_own(
     for _ in range(2):
         assert run("train", "--images", images, "--masks", masks, "--set", "name=leaf").status == 0
     assert [one.path for one in started] == [tmp_path / "runs" / "leaf", tmp_path / "runs" / "leaf-2"]
+
+
+def test_a_data_set_is_named_by_name_and_folder(
+    run: Run, images: Path, tmp_path: Path, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("unet_studio.commands.terminal.SPARSE_SECONDS", 0.0)
+    started = pretend(Freezing(400, 20210), *BEGIN, END)
+    done = run("train", "--dataset", "ade20k", images, "--set", "shares=0.6,0.2,0.2", "--set", "border=class")
+    assert done.status == 0
+    config = config_of(started[0])
+    assert config["source"] == {"dataset": "ade20k", "root": str(images)}
+    assert (config["shares"], config["border"]) == ([0.6, 0.2, 0.2], "class")
+    assert "Looking at: 400 of 20210 images (2 %)" in done.err
+    assert "Training loss 0.500: 5 of 10 steps (50 %)" in done.err
 
 
 def test_a_project_gets_a_new_version(run: Run, project: Path, pretend: Pretend) -> None:
