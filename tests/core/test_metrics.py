@@ -191,8 +191,12 @@ def test_a_model_is_judged_by_the_classes_that_the_truth_shows():
     assert evaluation.measured(None) == (0, 3)
     evaluation.add("b", np.array([[7, 255]]), np.array([[0, 0]]))
     assert evaluation.measured(0) == (3, 7)
+    assert evaluation.image_dice(0) == pytest.approx([(2 / 3 + 0) / 2, 0.0])
     nothing = Evaluation(CLASSES)
     assert nothing.measured(0) == ()
+    assert nothing.image_dice(0) == []
+    assert math.isnan(nothing.mean_over_images().pixel_accuracy)
+    assert math.isnan(nothing.pooled().iou_of(3))
     nothing.add("empty", np.array([[0, 0]]), np.array([[0, 7]]))
     assert nothing.measured(0) == (0,)
 

@@ -209,6 +209,11 @@ class Evaluation:
         shown = tuple(index for index, count in zip(self.classes, true, strict=True) if count)
         return tuple(index for index in shown if index != background) or shown
 
+    def image_dice(self, background: int | None) -> list[float]:
+        """The mean Dice of every image, over the measured classes that it has a score of; NaN for none."""
+        chosen = self.measured(background)
+        return [found.only(chosen).mean_dice() for _, found in self.per_image]
+
     def _scores(self, row: NDArray[np.float64]) -> Scores:
         """A row as it is kept: pixel accuracy, then IoU, Dice and boundary F1 of every class."""
         accuracy, *values = row.tolist()

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from unet_studio.core.classes import UNLABELLED, ClassTable, one_line
 from unet_studio.core.error_picture import error_picture
 from unet_studio.core.errors import StudioError
-from unet_studio.core.metrics import Scores, confusion
+from unet_studio.core.metrics import Evaluation, Scores, confusion
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.overlays import Picture, PictureStyle, overlay, plain
 from unet_studio.core.paired import PairedInterval, paired_interval
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.progress import Progress, part, unwatched
-from unet_studio.core.tally import Tally
 from unet_studio.core.words import count
 from unet_studio.model.preprocess import resize_mask
 
@@ -56,7 +55,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out. table: the classes that all was scored in. tallies: one a model; without truth, empty.
+    """What came out. table: the classes all was scored in. evaluations: one a model, empty without truth.
 
     names: the images that count, in their order; differences: of each, how much the models differ there.
     choice: which images are shown, as a sentence. failures: (what, why) of what was left out.
@@ -64,7 +63,7 @@ class Comparison:
 
     table: ClassTable
     rivals: tuple[Rival, ...]
-    tallies: tuple[Tally, ...]
+    evaluations: tuple[Evaluation, ...]
     names: tuple[str, ...]
     differences: tuple[float, ...]
     shown: tuple[Shown, ...]
@@ -76,11 +75,14 @@ class Comparison:
     @property
     def has_truth(self) -> bool:
         """Whether there are figures."""
-        return any(tally.matrix.any() for tally in self.tallies)
+        return _any_truth(self.evaluations)
 
     def interval(self, first: int, second: int) -> PairedInterval:
         """The difference of two models' mean Dice, second - first; see core.paired."""
-        return paired_interval(self.tallies[first].image_dice(), self.tallies[second].image_dice())
+        return paired_interval(
+            self.evaluations[first].image_dice(self.table.background),
+            self.evaluations[second].image_dice(self.table.background),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, null for what there is not."""
@@ -109,14 +111,18 @@ class Comparison:
         rival = self.rivals[number]
         value: dict[str, Any] = {"name": rival.name, "network": rival.card.architecture.name}
         if self.has_truth:
-            tally = self.tallies[number]
-            for kind, scores in (("mean_over_images", tally.mean_over_images()), ("pooled", tally.pooled())):
-                value[kind] = _scores_json(scores, self.table, tally.measured())
+            evaluation = self.evaluations[number]
+            for kind, scores in (
+                ("mean_over_images", evaluation.mean_over_images()),
+                ("pooled", evaluation.pooled()),
+            ):
+                value[kind] = _scores_json(scores, self.table, evaluation.measured(self.table.background))
         return value
 
     def _images(self) -> list[dict[str, Any]]:
         dice = {
-            rival.name: tally.image_dice() for rival, tally in zip(self.rivals, self.tallies, strict=True)
+            rival.name: evaluation.image_dice(self.table.background)
+            for rival, evaluation in zip(self.rivals, self.evaluations, strict=True)
         }
         rows = []
         for number, name in enumerate(self.names):
@@ -150,7 +156,7 @@ class Comparing:
     _seen: int = 0
 
     def __post_init__(self) -> None:
-        self._tallies = [self._tally() for _ in self.rivals]
+        self._evaluations = [Evaluation(self.table.indices) for _ in self.rivals]
         self._strikes = [0] * len(self.rivals)
         self._luts = []
         for rival in self.rivals:
@@ -159,9 +165,6 @@ class Comparing:
             self.notes += told
         self._spread = set(evenly_spread(self.count, self.most))
         self._scaled = 0
-
-    def _tally(self) -> Tally:
-        return Tally(self.table.indices, self.table.background)
 
     def fail(self, name: str, reason: str) -> None:
         """An image that can't be read."""
@@ -187,7 +190,10 @@ class Comparing:
             return
         dice: list[float] = []
         if fitted is not None:
-            found = [tally.add(fitted, labels) for tally, labels in zip(self._tallies, said, strict=True)]
+            found = [
+                evaluation.add(name, fitted, labels)
+                for evaluation, labels in zip(self._evaluations, said, strict=True)
+            ]
             dice = [scores.mean_dice(self.table.background) for scores in found]
         difference = _spread(dice) if fitted is not None else _disagreement(said)
         self._names.append(name)
@@ -233,7 +239,7 @@ class Comparing:
         for number in reversed(range(len(self.rivals))):
             if self._strikes[number] >= STRIKES:
                 self.failures.append((self.rivals[number].name, "It can predict none of these images."))
-                for entries in (self.rivals, self._tallies, self._strikes, self._luts):
+                for entries in (self.rivals, self._evaluations, self._strikes, self._luts):
                     del entries[number]
         if len(self.rivals) < 2:
             what, why = self.failures[0]
@@ -280,7 +286,7 @@ class Comparing:
         return Comparison(
             self.table,
             tuple(self.rivals),
-            tuple(self._tallies),
+            tuple(self._evaluations),
             tuple(self._names),
             tuple(self._differences),
             tuple(shown for _, _, shown in order),
@@ -293,7 +299,7 @@ class Comparing:
     def _choice(self) -> str:
         shown, compared = len(self._heap), len(self._names)
         if self.sort == "difference":
-            measure = "in Dice" if any(tally.matrix.any() for tally in self._tallies) else "in their pixels"
+            measure = "in Dice" if _any_truth(self._evaluations) else "in their pixels"
             return f"The {shown} of {compared:,} images on which the models differ most {measure}."
         offered = self.offered or self.count
         if offered <= self.most:
@@ -370,6 +376,10 @@ def _disagreement(said: Sequence[Labels]) -> float:
     for labels in said[1:]:
         differ |= labels != said[0]
     return float(differ.mean()) if differ.size else 0.0
+
+
+def _any_truth(evaluations: Iterable[Evaluation]) -> bool:
+    return any(any(evaluation.pixels) for evaluation in evaluations)
 
 
 def _scores_json(scores: Scores, table: ClassTable, measured: Sequence[int]) -> dict[str, Any]:

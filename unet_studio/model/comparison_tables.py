@@ -37,8 +37,12 @@ def title(found: Comparison) -> str:
 def summary_rows(found: Comparison) -> Rows:
     """A row a model, under SUMMARY."""
     rows = []
-    for rival, tally in zip(found.rivals, found.tallies, strict=True):
-        mean, pooled, chosen = tally.mean_over_images(), tally.pooled(), tally.measured()
+    for rival, evaluation in zip(found.rivals, found.evaluations, strict=True):
+        mean, pooled, chosen = (
+            evaluation.mean_over_images(),
+            evaluation.pooled(),
+            evaluation.measured(found.table.background),
+        )
         part, whole = mean.only(chosen), pooled.only(chosen)
         values = (
             mean.pixel_accuracy,
@@ -55,7 +59,8 @@ def summary_rows(found: Comparison) -> Rows:
 def class_rows(found: Comparison, score: str, pooled: bool) -> tuple[list[str], Rows]:
     """Head and rows, one a class, of one score (a field of Scores), one column a model."""
     columns = [
-        _column(tally.pooled() if pooled else tally.mean_over_images(), score) for tally in found.tallies
+        _column(evaluation.pooled() if pooled else evaluation.mean_over_images(), score)
+        for evaluation in found.evaluations
     ]
     rows = [
         [entry.name, *(figure(column[place]) for column in columns)]
@@ -76,7 +81,7 @@ def image_rows(found: Comparison) -> tuple[list[str], Rows]:
     if not found.has_truth:
         rows = [[found.names[number], f"{100 * found.differences[number]:.2f} %"] for number in order]
         return ["image", "pixels that differ"], rows
-    dice = [tally.image_dice() for tally in found.tallies]
+    dice = [evaluation.image_dice(found.table.background) for evaluation in found.evaluations]
     rows = [
         [
             found.names[number],
