@@ -78,7 +78,7 @@ def test_the_figures_are_those_of_the_metrics():
         assert [one["dice"][found.rivals[number].name] for one in value["per_image"]] == pytest.approx(
             each, abs=1e-6
         )
-    first, second = (tally.image_dice() for tally in found.tallies)
+    first, second = (evaluation.image_dice(found.table.background) for evaluation in found.evaluations)
     assert found.interval(0, 1) == paired_interval(first, second)
     assert value["differences"][0]["mean_dice"] == found.interval(0, 1).to_json()
     assert found.interval(0, 1).worse
@@ -166,8 +166,8 @@ def test_of_two_classes_the_other_one_is_the_other_one():
 def test_a_class_that_the_truth_lacks_is_wrong():
     ghost = card("background", "cell", "ghost")
     found = compare([rival("one", right), rival("two", lambda image: right(image) * 2, ghost)])
-    assert found.tallies[1].pooled().dice[1] == 0
-    assert found.tallies[0].pooled().dice[1] == 1
+    assert found.evaluations[1].pooled().dice[1] == 0
+    assert found.evaluations[0].pooled().dice[1] == 1
 
 
 def test_without_truth_the_classes_of_all_models_count():
@@ -210,7 +210,7 @@ def test_an_image_that_a_model_can_t_do_counts_for_none():
 
     found = compare([rival("one", mostly), rival("two", right)])
     assert found.names == ("0.png", "1.png", "3.png", "4.png", "5.png")
-    assert [len(tally.image_dice()) for tally in found.tallies] == [5, 5]
+    assert [len(evaluation.image_dice(found.table.background)) for evaluation in found.evaluations] == [5, 5]
     assert [what for what, _ in found.failures] == ["2.png"]
 
 
