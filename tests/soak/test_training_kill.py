@@ -4,7 +4,7 @@ import pytest
 
 from tests.training.test_kill import trial, uninterrupted
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

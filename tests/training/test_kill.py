@@ -20,7 +20,7 @@ from unet_studio.model.checkpoint import load_model
 PATIENCE = 120.0  # seconds that a process may take
 # All that a state holds: averaged weights, momentum, dropout, batch statistics, pieces of a batch.
 SETTINGS = {
-    "steps": 120,
+    "steps": 48,
     "evaluate_every": 4,
     "patience": 1000,
     "dropout": 0.2,
@@ -136,6 +136,7 @@ def read_tensorboard(run: RunFolder, whole: Whole) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     whole = uninterrupted(tmp_path)
     for seed in range(3):
