@@ -87,9 +87,7 @@ def _trial(studio: Studio, images: ImageSet, seed: int) -> dict[str, object]:
     test = images.part_folder("test", studio.folder.parent / "images")
     result: dict[str, object] = {"corrected": corrected}
     for folder, sets in ((strokes, ["painted=true"]), (finished, [])):
-        trained = studio.train(
-            [folder, "--init", "imagenet"], name=f"run-{folder.name}", sets=sets, seed=seed
-        )
+        trained = studio.train([folder], name=f"run-{folder.name}", sets=sets, seed=seed)
         masks = studio.predict(trained["model"], test, f"masks-{folder.name}")
         result[folder.name] = {**trained, **figures(studio.evaluate(masks, images, "test"))}
     return result
