@@ -160,22 +160,28 @@ def _end_early(run: RunFolder) -> Iterator[Event]:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is done next, the same in every process. done: the share of the training that is over, 0..1."""
+    """What is done next, the same in every process. done: the share of the training that is over, 0..1.
+
+    measured: whether the weights as they are have been validated.
+    """
 
     asked: frozenset[str]
     reason: str
     done: float
     save: bool
+    measured: bool
 
 
 def _order(job: Job) -> _Order:
     """What the first process decides, by its requests and its clock."""
     asked = job.run.requested() if job.team.leads else set()
     late = time.monotonic() - job.saved > SAVE_SECONDS
-    told = [REASONS.index(_reason(job)), _done(job), late, *(name in asked for name in REQUESTS)]
-    reason, done, save, *named = job.team.agree(told)
+    standing = job.state.standing
+    known = standing.validated == standing.step
+    told = [REASONS.index(_reason(job)), _done(job), late, known, *(name in asked for name in REQUESTS)]
+    reason, done, save, measured, *named = job.team.agree(told)
     requests = frozenset(name for name, there in zip(REQUESTS, named, strict=True) if there)
-    return _Order(requests, REASONS[int(reason)], done, bool(save))
+    return _Order(requests, REASONS[int(reason)], done, bool(save), bool(measured))
 
 
 def _loop(job: Job) -> Generator[Event, None, str]:
@@ -191,7 +197,7 @@ def _loop(job: Job) -> Generator[Event, None, str]:
             yield from _pause(job)
             continue
         if order.reason:
-            if order.reason == "minutes" and standing.step % job.plan.evaluate_every:
+            if order.reason == "minutes" and not order.measured:
                 yield from _validate(job)
             yield from _tell(job, 0)
             return order.reason
@@ -338,6 +344,7 @@ def _validate(job: Job) -> Iterator[Event]:
     job.level()
     if job.state.confusion is not None:
         job.state.confusion = job.team.add(job.state.confusion)
+    job.state.standing.validated = job.state.standing.step
     if job.team.leads:
         yield from _judge(job)
     else:
@@ -350,6 +357,7 @@ def _judge(job: Job) -> Iterator[Event]:
     job.judge.network.load_state_dict(job.state.weights())
     event = _score(job, standing.best)
     if event is None:
+        standing.validated = -1
         return
     if event.best:
         standing.best, standing.stale = event.mean_dice, 0

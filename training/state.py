@@ -46,7 +46,7 @@ class Standing:
     """How far a run is. step: steps done. seconds: spent. best: highest score so far, below 0 for none.
 
     stale: validations since then. planned: patches computed at once; batch: the same, less once memory ran
-    out. validation_seconds: what the last one took.
+    out. validation_seconds: what the last one took; validated: its step, below 0 for none.
     """
 
     step: int = 0
@@ -56,6 +56,7 @@ class Standing:
     batch: int = 0
     planned: int = 0
     validation_seconds: float = 0.0
+    validated: int = -1
 
 
 class Average:

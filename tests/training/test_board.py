@@ -93,3 +93,12 @@ def test_a_run_that_begins_again_has_no_point_twice(tmp_path, source):
     found = read(run)
     assert steps(found, "Loss/train") == [1, 2, 3, 4]
     assert max(event.value for event in found.Scalars("Loss/train")) < 99
+
+
+def test_a_run_whose_time_is_up_and_is_asked_again_has_no_point_twice(tmp_path, source):
+    run = make_run(tmp_path / "run", source, steps=1000, minutes=1e-6, evaluate_every=100)
+    for _ in range(2):
+        follow(RunFolder(run.path))
+    found = read(run)
+    assert steps(found, "Loss/val") == sorted(set(steps(found, "Loss/val")))
+    assert steps(found, "Loss/train") == sorted(set(steps(found, "Loss/train")))
