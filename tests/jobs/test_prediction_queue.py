@@ -188,31 +188,32 @@ def test_an_image_that_does_not_fit_the_memory_is_named_and_the_rest_goes_on(
     assert done == ["1.png"]
 
 
-def test_a_model_that_can_not_be_loaded_fails_once_and_nothing_waits_for_it(project, queue, qtbot):
+def test_a_model_that_can_not_be_loaded_is_said_once_of_all_that_waited_for_it(project, queue, qtbot):
     entry = list_models(project.models_folder)[0]
     (entry.folder / "model.safetensors").write_bytes(b"nothing")
     failed = []
-    queue.failed.connect(lambda asked, error: failed.append((asked.name, error)))
+    queue.lost.connect(lambda asked, error: failed.append([one.name for one in asked]))
     queue.submit(*(Request(project, f"{number}.png", entry, LUT) for number in range(5)))
     qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
-    assert [name for name, _ in failed] == ["0.png"]
+    assert failed == [[f"{number}.png" for number in range(5)]]
 
 
 def test_a_model_that_is_gone_is_said_of_what_was_asked_for_not_of_an_image_ahead(project, queue, qtbot):
     entry = list_models(project.models_folder)[0]
     shutil.rmtree(entry.folder)
     failed = []
-    queue.failed.connect(lambda asked, error: failed.append((asked.name, asked.priority, error.message)))
+    queue.lost.connect(lambda asked, error: failed.append(([one.name for one in asked], error.message)))
     ahead = Request(project, "0.png", entry, LUT, priority=NEIGHBOUR, browsing=True)
     queue.submit(ahead, *(Request(project, f"{number}.png", entry, LUT) for number in range(1, 5)))
     qtbot.waitUntil(lambda: bool(failed) and not queue.active, timeout=60_000)
-    assert failed == [("1.png", BATCH, f"The model small is gone: there is no {entry.folder}.")]
+    asked = [f"{number}.png" for number in range(1, 5)]
+    assert failed == [(asked, f"The model small is gone: there is no {entry.folder}.")]
 
 
 def test_a_device_that_is_not_there_ends_nothing_that_runs_on_another(project, queue, qtbot):
     entry = list_models(project.models_folder)[0]
     failed, done = [], []
-    queue.failed.connect(lambda asked, error: failed.append(asked.name))
+    queue.lost.connect(lambda asked, error: failed.extend(one.name for one in asked))
     queue.predicted.connect(lambda asked, _: done.append(asked.name))
     elsewhere = Request(project, "0.png", entry, LUT, priority=CURRENT, wish=PredictionWish(device="cuda:7"))
     queue.submit(elsewhere, *(Request(project, f"{number}.png", entry, LUT) for number in (1, 2)))
@@ -223,7 +224,7 @@ def test_a_device_that_is_not_there_ends_nothing_that_runs_on_another(project, q
 def test_a_device_that_is_not_there_is_said(project, queue, qtbot):
     entry = list_models(project.models_folder)[0]
     failed = []
-    queue.failed.connect(lambda asked, error: failed.append(error.message))
+    queue.lost.connect(lambda asked, error: failed.append(error.message))
     queue.submit(Request(project, "0.png", entry, LUT, wish=PredictionWish(device="cuda:7")))
     qtbot.waitUntil(lambda: bool(failed), timeout=60_000)
     assert "cuda:7 is not there" in failed[0]

@@ -1,5 +1,6 @@
 """Predictions in the session: shown at once where they are known, ahead of who browses, old ones dimmed."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -259,3 +260,42 @@ def test_an_answer_that_was_under_way_while_a_class_was_deleted_holds_it_no_long
     assert session.document.prediction.made == late.made
     assert not session.document.prediction.labels.any()
     assert not session.predictor._shelf.get("one", "0.png").labels.any()
+
+
+def test_what_a_lost_model_leaves_is_all_in_the_report_and_can_be_tried_again(session, qtbot):
+    session.predictor.set_model("one")
+    (session.project.models_folder / "one" / "model.safetensors").write_bytes(b"nothing")
+    session.predictor.predict_all()
+    qtbot.waitUntil(lambda: len(session.predictor.report.failures) == 7, timeout=60_000)
+    idle(qtbot, session)
+    session.predictor.set_model("two")
+    assert not session.predictor.report.failures  # another model, another report
+
+
+def test_an_image_that_was_replaced_since_is_predicted_again_in_a_batch(session, qtbot):
+    predict(qtbot, session, "one")
+    session.predictor.predict_all()
+    idle(qtbot, session)
+    before = stored(session, "one")
+    path = session.project.image_path("3.png")
+    made = session.project.prediction_path("one", "3.png").stat().st_mtime
+    path.write_bytes(session.project.image_path("4.png").read_bytes())
+    os.utime(path, (made + 5, made + 5))
+    done = []
+    session.predictor.stored.connect(done.append)
+    session.predictor.predict_all()
+    qtbot.waitUntil(lambda: bool(done), timeout=60_000)
+    idle(qtbot, session)
+    assert done == ["3.png"]
+    assert stored(session, "one") == before
+
+
+def test_a_folder_that_can_not_be_written_to_is_not_predicted_in_vain(session, qtbot, monkeypatch):
+    session.predictor.set_model("one")
+    monkeypatch.setattr(session.project, "read_only", "It is write-protected.")
+    said = []
+    session.failed.connect(lambda message, remedy: said.append(message + remedy))
+    session.predictor.predict_all()
+    assert "can't be stored" in said[0]
+    assert "unet-studio predict" in said[0]
+    assert session.predictor._tasks.idle

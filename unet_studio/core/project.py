@@ -491,6 +491,16 @@ class Project:
                     found.append((self.prediction_path(home.name, name).stat().st_mtime, home.name))
         return [home for _, home in sorted(found, reverse=True)]
 
+    def image_is_newer(self, model: str, name: str) -> bool:
+        """Whether an image was written after what a model says of it was stored: it may show something else.
+
+        A file that is put in its place with an older time is found out when the image is opened.
+        """
+        try:
+            return self.image_path(name).stat().st_mtime > self.prediction_path(model, name).stat().st_mtime
+        except OSError:
+            return False
+
     def read_prediction(self, model: str, name: str) -> Prediction | None:
         """What a model says of an image, if it is stored and whole; a broken file counts as none."""
         found = read_prediction(self.prediction_path(model, name))

@@ -31,6 +31,7 @@ class PredictionQueue(QObject):
     progressed = Signal(object, float)
     predicted = Signal(object, object)
     failed = Signal(object, object)
+    lost = Signal(object, object)
     unstored = Signal(object, object)
     changed = Signal()
     finished = Signal()
@@ -46,6 +47,7 @@ class PredictionQueue(QObject):
         self._worker.loading.connect(self._loading)
         self._worker.predicted.connect(self._predicted)
         self._worker.failed.connect(self._failed)
+        self._worker.lost.connect(self._lost)
         self._worker.unstored.connect(self.unstored)
         self._worker.dropped.connect(self._dropped)
         self._worker.idle.connect(self._idle)
@@ -177,6 +179,15 @@ class PredictionQueue(QObject):
             self.done += 1
             self.fraction = 0.0
             self.failed.emit(request, error)
+            self.changed.emit()
+
+    @Slot(object, object)
+    def _lost(self, requests: list[Request], error: object) -> None:
+        of_now = [request for request in requests if not self._stale(request.generation)]
+        if of_now:
+            self.done += len(of_now)
+            self.fraction = 0.0
+            self.lost.emit(of_now, error)
             self.changed.emit()
 
     @Slot(object)

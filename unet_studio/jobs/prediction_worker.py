@@ -91,15 +91,16 @@ class NotNeeded(Exception):
 class PredictionWorker(QObject):
     """Lives in the prediction thread.
 
-    failed: an image has no prediction. unstored: it has one that could not be written. dropped(generation,
-    count): so many requests will have no answer. waiting, current, storing (what is predicted and not yet
-    announced) and generation belong to the mutex.
+    failed, lost: images have no prediction. unstored: one has, and it could not be written.
+    dropped(generation, count): so many requests will have no answer. waiting, current, storing (what is
+    predicted and not yet announced) and generation belong to the mutex.
     """
 
     progressed = Signal(object, float)  # Request, fraction
     loading = Signal(object)  # Request: its model is being loaded
     predicted = Signal(object, object)  # Request, Prediction
     failed = Signal(object, object)  # Request, StudioError
+    lost = Signal(object, object)  # requests that a model which can't be used leaves, StudioError
     unstored = Signal(object, object)  # Request, StudioError
     dropped = Signal(int, int)
     devices = Signal(object)  # (name, title) of each that can compute, once that is known
@@ -139,7 +140,7 @@ class PredictionWorker(QObject):
             except NotNeeded:
                 self.dropped.emit(request.generation, 1)
             except UnusableModelError as error:
-                self.failed.emit(self._drop_model(request), error.reason)
+                self._drop_model(request, error.reason)
             except Exception as error:
                 self.failed.emit(request, as_studio_error(error))
             with self.mutex:
@@ -211,19 +212,20 @@ class PredictionWorker(QObject):
         if not again:
             self.dropped.emit(request.generation, 1)
 
-    def _drop_model(self, request: Request) -> Request:
-        """Forget what waits for a model that can't be used on a device: all would fail for the same reason.
+    def _drop_model(self, request: Request, reason: StudioError) -> None:
+        """Forget what waits for a model that can't be used on a device: all fail for the same reason.
 
-        Returns the request to say so of: of images ahead, which nobody asked for, nothing is said.
+        Every image that somebody asked for is told; of images ahead nothing is said.
         """
         meant = request.model.name, request.wish.device
         with self.mutex:
             same = [one for one in self.waiting.values() if (one.model.name, one.wish.device) == meant]
             for one in same:
                 del self.waiting[one.key]
-        if same:
-            self.dropped.emit(request.generation, len(same))
-        return min([request, *same], key=lambda one: one.priority == NEIGHBOUR)
+        failed = [one for one in (request, *same) if one.priority != NEIGHBOUR] or [request]
+        if len(failed) <= len(same):
+            self.dropped.emit(request.generation, len(same) + 1 - len(failed))
+        self.lost.emit(failed, reason)
 
     def _check(self, request: Request, fraction: float) -> None:
         """The cancel point, several in every tile. Raises Cancelled where something else comes first."""
@@ -393,9 +395,11 @@ def _read_if_small(model: "Model", request: Request) -> Read | None:
 
 
 def _is_there(request: Request) -> bool:
-    """Whether a prediction by the model is stored that is as careful as is asked for."""
-    found = read_made(request.project.prediction_path(request.model.name, request.name))
-    return found is not None and found[0] == request.model.name and request.wish.met_by(found[1])
+    """Whether a prediction by the model is stored that is as careful as is asked for, and of this image."""
+    project, name = request.project, request.name
+    found = read_made(project.prediction_path(request.model.name, name))
+    same = found is not None and found[0] == request.model.name and request.wish.met_by(found[1])
+    return same and not project.image_is_newer(request.model.name, name)
 
 
 def _ensure_room(request: Request) -> None:

@@ -91,6 +91,7 @@ class Predictor(QObject):
         self._queue.progressed.connect(self._progressed)
         self._queue.predicted.connect(self._answered)
         self._queue.failed.connect(self._failed)
+        self._queue.lost.connect(self._lost)
         self._queue.unstored.connect(self._unstored)
         self._queue.finished.connect(self._finished)
         self._queue.devicesFound.connect(self.devicesFound)
@@ -193,6 +194,7 @@ class Predictor(QObject):
         self._keeper.submit("model", lambda: project.set_model(name))
         self.cancel()
         self._failed_before.clear()
+        self.forget_report()
         self.modelChanged.emit()
         self._check_stale()
         self.as_needed()
@@ -254,6 +256,11 @@ class Predictor(QObject):
             self._session.failed.emit(model.problem, "")
         elif model is not None and self.problem:
             self._session.failed.emit(self.problem, "")
+        elif self._session.read_only and len(names) > 1:
+            self._session.failed.emit(
+                "Predictions of many images can't be stored here: the project can't be changed.",
+                "Images that you open are predicted; unet-studio predict writes all to another folder.",
+            )
         elif model is not None and names:
             self._begin_report()
             batch = Batch(model, self.wish, names, again)
@@ -273,6 +280,7 @@ class Predictor(QObject):
             elif there:
                 found = read_made(path)
                 there = found is not None and batch.wish.met_by(found[1])
+                there = there and not project.image_is_newer(known, name)
                 there = there or project.status(name) is not Status.UNLABELLED
             if not there and name not in self._session.broken:
                 wanted.append(name)
@@ -479,7 +487,7 @@ class Predictor(QObject):
             prediction = replace(prediction, labels=now[prediction.labels])
         self._pace.step()
         self._note(prediction)
-        self.report.done += 1
+        self.report.done += not request.browsing
         self._failed_before.discard(request.name)
         self._shelf.put(request.name, prediction)
         if request.store:
@@ -533,6 +541,16 @@ class Predictor(QObject):
         self.reportChanged.emit()
         if request.replace:
             self._session.failed.emit(f"{request.name} was not predicted: {error.message}", error.remedy)
+
+    @Slot(object, object)
+    def _lost(self, requests: list[Request], error: StudioError) -> None:
+        """A model can't be used: all that waited for it failed, for one reason that is told once."""
+        first = requests[0]
+        if first.project is self._session.project:
+            for request in requests[1:]:
+                self._failed_before.add(request.name)
+                self.report.fail(request.name, error)
+            self._failed(first, error)
 
     @Slot(object, object)
     def _unstored(self, request: Request, error: StudioError) -> None:

@@ -9,6 +9,7 @@ from unet_studio.ui.section import ElidedLabel
 from unet_studio.ui.widgets import button, label, row
 from unet_studio.ui.words import count, duration
 
+PATIENCE = 400  # ms that work takes before it is worth a box that moves what is below
 REPORT_DELAY = 150  # ms after which the report follows what came of an image
 
 
@@ -33,11 +34,13 @@ class QueueSection(QWidget):
         self._build()
         self._delay = QTimer(self, singleShot=True, interval=REPORT_DELAY)
         self._delay.timeout.connect(self.show_report)
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._patience.timeout.connect(self._show_busy)
         session.predictor.stateChanged.connect(self.show_state)
         session.predictor.reportChanged.connect(self._report_changed)
         self.view.clicked.connect(self._open)
         self.view.activated.connect(self._open)
-        self.show_state(PredictionState())
+        self.busy.hide()
         self.show_report()
 
     def _build(self) -> None:
@@ -67,10 +70,13 @@ class QueueSection(QWidget):
     @Slot(object)
     def show_state(self, state: PredictionState) -> None:
         """Show what the prediction thread does."""
-        if state.active != self.busy.isVisibleTo(self):
-            self.busy.setVisible(state.active)
         if not state.active:
+            self._patience.stop()
+            if self.busy.isVisibleTo(self):
+                self.busy.hide()
             return
+        if not self.busy.isVisibleTo(self) and not self._patience.isActive():
+            self._patience.start()
         total = max(state.total, 1)
         self.progress.setValue(round(1000 * (state.done + state.fraction) / total))
         place = f"{min(state.done + 1, total):,} of {total:,} · " if total > 1 else ""
@@ -78,6 +84,10 @@ class QueueSection(QWidget):
             f"{place}{'Loading the model…' if state.loading or not state.name else state.name}"
         )
         self.pace.setText(pace_text(state))
+
+    @Slot()
+    def _show_busy(self) -> None:
+        self.busy.show()
 
     @Slot()
     def _report_changed(self) -> None:
