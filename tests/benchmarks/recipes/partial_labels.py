@@ -5,6 +5,7 @@ with a few strokes. One training learns from those painted pixels alone, another
 with finished masks, both from ImageNet and in the same minutes.
 """
 
+import math
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -42,7 +43,7 @@ def run(book: Book) -> Table:
             found.append((seed, result))
     rows = [[f"seed {seed}", *_cells(result)] for seed, result in found]
     if len(found) > 1:
-        ratios = [result["strokes"]["iou"] / result["finished"]["iou"] for _, result in found]
+        ratios = [_ratio(result) for _, result in found]
         both = [spread([result[arm]["iou"] for _, result in found]) for arm in ("strokes", "finished")]
         rows.append(
             ["mean ± sd", *both, f"{shown(mean(ratios), 3)} ± {shown(deviation(ratios), 3)}", *["-"] * 4]
@@ -69,7 +70,13 @@ def _cells(result: dict) -> list[str]:
     corrected = result["corrected"]
     share = f"{100 * corrected['labelled']:.1f} %"
     seen = [shown(corrected[key], 3) for key in ("iou_before", "iou_after")]
-    return [*map(shown, arms), shown(arms[0] / arms[1], 3), share, shown(corrected["strokes"], 1), *seen]
+    return [*map(shown, arms), shown(_ratio(result), 3), share, shown(corrected["strokes"], 1), *seen]
+
+
+def _ratio(result: dict) -> float:
+    """What strokes teach beside finished images; NaN where these taught nothing."""
+    strokes, finished = (result[arm]["iou"] for arm in ("strokes", "finished"))
+    return strokes / finished if finished else math.nan
 
 
 def _trial(studio: Studio, images: ImageSet, seed: int) -> dict[str, object]:
