@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.commands.conftest import Run
+from unet_studio.commands.train import _expected
 from unet_studio.core import run_folder
 from unet_studio.core.classes import ClassTable, write_classes_file
 from unet_studio.core.document_files import IMAGE_HASH
@@ -313,3 +314,16 @@ def test_a_preview_trains_nothing_and_leaves_no_run(
 @pytest.mark.parametrize("words", [["--preview", "x.jpg"], ["--preview", "x.png", "--out", "run"]])
 def test_a_preview_that_makes_no_sense_is_refused(run: Run, project: Path, words: list[str]) -> None:
     assert run("train", project, *words).status == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "steps"),
+    [
+        (Progress(5, 100, 0.5, 1e-3, 10.0, 190.0), 100),
+        (Progress(5, 100, 0.5, 1e-3, 10.0, 30.0), 20),
+        (Progress(5, 100, 0.5, 1e-3, 10.0, 0.0), 5),
+        (Progress(1, 100, 0.5, 1e-3, 0.0, 0.0), 100),
+    ],
+)
+def test_the_bar_of_a_run_with_a_time_limit_is_full_at_its_end(event: Progress, steps: int) -> None:
+    assert _expected(event) == steps

@@ -71,7 +71,12 @@ KINDS: dict[str, Callable[[Path], TrainingSource]] = {
     "ade20k": scenes,
 }
 LARGE = {"ade20k", "carla", "pets-dogs"}
-PARAMETERS = {"persons-plain": 482_033, "persons-plain-writeup": 482_033, "ade20k": 31_041_430}
+PARAMETERS = {
+    "persons-plain": 482_033,
+    "persons-plain-writeup": 482_033,
+    "ade20k": 31_041_430,
+    "pets-dogs": 18_858_317,
+}
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in recipe_names()]
 
 

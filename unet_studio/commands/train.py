@@ -18,7 +18,7 @@ from unet_studio.commands.terminal import Meter, Terminal
 from unet_studio.core.errors import StudioError
 
 if TYPE_CHECKING:
-    from unet_studio.core.events import Event
+    from unet_studio.core.events import Event, Progress
     from unet_studio.core.model_card import ModelEntry
     from unet_studio.core.run_folder import RunFolder
     from unet_studio.core.training_config import TrainingSource
@@ -287,7 +287,7 @@ class _Follower:
         from unet_studio.core import events
 
         if isinstance(event, events.Progress):
-            self._advance("Training", "steps", event.step, event.steps, f"loss {event.loss:.3f}")
+            self._advance("Training", "steps", event.step, _expected(event), f"loss {event.loss:.3f}")
         elif isinstance(event, events.Validated):
             best = ", the best so far" if event.best else ""
             scores = f"Dice {event.mean_dice:.4f}, IoU {event.mean_iou:.4f}"
@@ -318,6 +318,14 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if held:
         raise KeyboardInterrupt
+
+
+def _expected(event: "Progress") -> int:
+    """How many steps the run will take: fewer than planned where its time limit comes first."""
+    if event.seconds <= 0 or not math.isfinite(event.seconds_left):
+        return max(event.steps, 1)
+    by_time = event.step * (event.seconds + event.seconds_left) / event.seconds
+    return max(1, event.step, min(event.steps, round(by_time)))
 
 
 def _last_line(log: Path) -> str:
