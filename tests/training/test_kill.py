@@ -17,7 +17,7 @@ from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.checkpoint import load_model
 
-PATIENCE = 120.0  # seconds that a process may take
+PATIENCE = 600.0  # seconds that a process may take
 # All that a state holds: averaged weights, momentum, dropout, batch statistics, pieces of a batch.
 SETTINGS = {
     "steps": 48,
