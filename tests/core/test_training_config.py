@@ -67,7 +67,7 @@ def test_settings_that_belong_together_are_set_together():
         ("lerning_rate=1", "'learning_rate'"),
         ("sede=1", "'seed'"),
         ("loss=bce+dise", "bce\\+dice"),
-        ("batch=many", "Patches a step"),
+        ("batch=many", "Patches computed"),
         ("batch=-1", "between 0 and 1024"),
         ("minutes=nan", "finite"),
         ("painted=perhaps", "painted"),

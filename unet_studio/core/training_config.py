@@ -219,7 +219,8 @@ class TrainingConfig:
     )
     sampling: str = _setting(
         "auto",
-        "What a patch is. whole: an image as it is scaled; auto: whole where images are stretched to one size.",
+        "What a patch is. whole: an image as it is scaled; auto: whole where images are stretched "
+        "to one size.",
         choices=("auto", "patches", "whole"),
     )
     rare_classes: float = _setting(
