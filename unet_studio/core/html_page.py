@@ -21,7 +21,7 @@ h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 p { margin: .25rem 0 .75rem; } .faint, figcaption { color: var(--faint); }
 ul { margin: .25rem 0; padding-left: 1.25rem; }
 a { color: inherit; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: .75rem; }
 .numbers { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; margin: 1rem 0; padding: 0; }
 .numbers div { min-width: 6rem; } .numbers dt { color: var(--faint); font-size: .85rem; }
 .numbers dd { margin: 0; font-size: 1.35rem; }
