@@ -65,7 +65,7 @@ FIGURES = {
     ),
     "partial-labels": Figure(partial_labels.run, "strokes on 20 images, beside them finished", 3, (0, 1, 2)),
     "throughput": Figure(throughput.run, "the engine beside a bare PyTorch loop, in turns", 3),
-    "overfit-150": Figure(substitutes.overfit, "150 generated classes learnt by heart", 10),
+    "overfit-150": Figure(substitutes.overfit, "150 generated classes learnt by heart", 20),
     "carla-like": Figure(substitutes.carla_like, "generated streets, 13 of 23 classes, Dice loss", 15),
     "pets-like": Figure(substitutes.pets_like, "generated dogs with trimaps, two passes", 30),
     "few-shot": Figure(few_shot.run, "human_seg with 5, 10, 20 images, beside naive training", 3, (0, 1, 2)),

@@ -13,7 +13,7 @@ from tests.benchmarks.recipes.tables import Table, mean, shown
 
 STREETS, DOGS, BY_HEART = 100, 400, 8  # images, unless --images says otherwise
 # The network narrower, on small images; and what the recipe sets for 20,000 images, for a few.
-REDUCED = ("channels=16", "resize=stretch", "size=128,128", "batch=4", "amp=off", "patience=0")
+REDUCED = ("channels=16", "resize=stretch", "size=96,96", "batch=4", "amp=off", "patience=0")
 REDUCED += ("epochs=0", "steps=2000", "evaluate_every=50", "warmup_steps=20", "ema=0.98")
 NARROW = ("channels=16", "epochs=100")  # for a processor: the recipe's 64 channels take a minute a step there
 GOAL = 0.95  # pixel accuracy on what is learnt by heart
@@ -96,7 +96,7 @@ def overfit(book: Book) -> Table:
 
 
 def _overfit(studio: Studio, count: int, seed: int) -> dict[str, Any]:
-    root = generated.make_many_classes(studio.folder / "data", count, 128, seed)
+    root = generated.make_many_classes(studio.folder / "data", count, 96, seed)
     images = ImageSet.open(root)
     sets = [f"overfit={count}", *REDUCED]
     made = studio.train(images.source, recipe="ade20k", sets=sets, seed=seed)
