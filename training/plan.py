@@ -105,14 +105,17 @@ def _patch(
 ) -> tuple[int, int]:
     """The side that is set; else whole images, or squares no larger than the images and the device's limit.
 
-    Whole images of several sizes lie in the middle of a patch that holds the largest.
+    Whole images of several sizes lie in the middle of a patch that holds the largest. A square is no larger
+    than the typical image's shorter side (unless that is less than half of the longer one): beyond it there
+    is nothing to learn, and more steps fit into the time.
     """
     shapes = [resized_shape((sample.height, sample.width), preprocessing) for sample in data.part("train")]
     height, width = (max(sides) for sides in zip(*shapes, strict=True))
     alike = preprocessing.resize == "stretch" and not config.patch and max(height, width) <= LONG_SIDES[1]
     if config.sampling == "whole" or (config.sampling == "auto" and alike):
         return height, width
-    side = config.patch or min(PATCHES.get(kind, OTHER_PATCH), _up_to_32(max(height, width)))
+    typical = float(np.median([max(min(shape), max(shape) / 2) for shape in shapes]))
+    side = config.patch or min(PATCHES.get(kind, OTHER_PATCH), _up_to_32(math.ceil(typical)))
     return side, side
 
 

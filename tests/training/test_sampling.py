@@ -136,6 +136,20 @@ def test_pixels_may_be_scaled_to_the_unit_interval_alone(tmp_path):
     assert np.allclose(scaled, sample.image.transpose(2, 0, 1) / 255)
 
 
+@pytest.mark.parametrize(("shape", "side"), [((183, 276), 192), ((40, 276), 160), ((300, 900), 256)])
+def test_a_square_patch_is_no_larger_than_the_shorter_side(tmp_path, shape, side):
+    source = write_folders(tmp_path, 2)
+    for number in range(2):
+        turned = shape[:: 1 - 2 * number]
+        mask = np.zeros(turned, np.uint8)
+        mask[:20, :20] = 1
+        Image.fromarray(np.zeros((*turned, 3), np.uint8)).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+    data = frozen(tmp_path, source)
+    plan = make_plan(TrainingConfig(init="random", network="unet"), data, "cpu", None, False)
+    assert plan.patch == (side, side)
+
+
 # Images of all kinds
 
 
