@@ -149,7 +149,7 @@ def test_what_failed_is_listed_with_its_reason_and_a_click_opens_the_image(opene
     ],
 )
 def test_a_reason_begins_with_what_tells_something_not_with_the_path(reason, shown_as):
-    folder = PurePath("/home/somebody/pictures")
+    folder = PurePath("/data/pictures")
     failures = FailureList()
     failures.show([Failure("a/2.png", reason.format(path=folder / "a/2.png"), "Copy it.")], folder)
     row = failures.index(0, 0)
