@@ -84,7 +84,7 @@ def _share_the_machine(config: TrainingConfig) -> None:
         if sys.platform == "win32":
             process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         else:
-            process.nice(NICENESS)
+            process.nice(max(NICENESS, int(process.nice())))
 
 
 def _heed_signals(run: RunFolder, leads: bool) -> None:

@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.skipif(not dist.is_available() or sys.platform == "win32", reason="needs gloo"),
 ]
 PATIENCE = 90.0  # seconds that a test waits for other processes
+STARTED: list[subprocess.Popen] = []
 # Weights that depend on nothing but the pixels: no batch-norm statistics, no dropout.
 PLAIN = {"normalisation": "none", "batch": 4, "learning_rate": 1e-3, "patience": 0}
 
@@ -51,17 +52,30 @@ def source(tmp_path):
     return source
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_running():
+    """End what a failed test leaves."""
+    yield
+    for child in STARTED:
+        for process in family(child):
+            process.kill()
+        child.wait(PATIENCE)
+    STARTED.clear()
+
+
 def together(run: RunFolder, processes: int = 2, **environment: str) -> subprocess.Popen:
     """Start so many processes on a run, as torchrun does; a process group of its own."""
     with run.log.open("ab") as log:
         torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone")
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, *torchrun, "-m", "training", str(run.path)],
             env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", **environment},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    STARTED.append(child)
+    return child
 
 
 def ended(child: subprocess.Popen, run: RunFolder) -> int:
@@ -162,7 +176,7 @@ def test_requests_reach_all_processes_at_the_same_step(tmp_path, source):
 def left_to_others(child: subprocess.Popen, run: RunFolder) -> None:
     """All but one core, passive waiting, and a lower priority, in every process."""
     workers = psutil.Process(child.pid).children()
-    assert [worker.nice() for worker in workers] == [psutil.Process().nice() + 5] * 2
+    assert [worker.nice() for worker in workers] == [max(5, psutil.Process().nice())] * 2
     assert of(Started, run)[0].threads == max(1, (len(os.sched_getaffinity(0)) - 1) // 2)
     assert run.log.read_text().count("OMP_WAIT_POLICY = 'PASSIVE'") >= 2
 
