@@ -18,6 +18,7 @@ from tests.benchmarks.recipes.throughput import ratio
 ROOT = Path(__file__).parents[2]
 SIDE = 32
 TINY = "network=unet init=random depth=1 channels=2 bottleneck=4 patch=32 batch=2 steps=2 evaluate_every=2"
+TINY += " decoder= decoder_inner="  # those of the network, whatever a recipe says
 # What is asked for besides, and how many parts there are.
 CASES = {
     "persons": (["--only", "persons-plain-writeup"], 1),

@@ -64,7 +64,7 @@ def _trial(studio: Studio, images: ImageSet, name: str, size: int) -> dict[str, 
     """Set up two equal runs, and have them measured in a process of its own."""
     source = TrainingSource.of_folders(images.images, images.masks, images.classes, images.split)
     scale = [f"size={size},{size}"] if name == "persons-plain" else []
-    sets = [*UNENDING, f"threads={studio.threads}", *scale, *studio.sets]
+    sets = [f"threads={studio.threads}", *scale, *studio.sets, *UNENDING]
     config = replace(recipe(name), source=source).with_set(sets)
     runs = [studio.folder / word for word in ("engine", "bare")]
     for run_folder in runs:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from training.distributed import Team
 from training.engine import train
 from training.freeze import freeze
 from training.job import Job, prepare
@@ -33,7 +34,9 @@ def main(run: RunFolder, other: RunFolder, seconds: float) -> dict[str, Any]:
     events = steps_of(train(run))
     first = timed(lambda: next(events))  # with reading and scaling the images of a batch
     data = freeze(other, other.config(), _go_on)
-    jobs = [prepare(other, other.config(), data, choose_device(other.config().device)) for _ in range(2)]
+    jobs = [
+        prepare(other, other.config(), data, choose_device(other.config().device), Team()) for _ in range(2)
+    ]
     job = jobs[0]
     for _ in range(-(-len(data.part("train")) // job.plan.batch)):  # all images are in memory after a pass
         next(events)
@@ -50,7 +53,7 @@ def main(run: RunFolder, other: RunFolder, seconds: float) -> dict[str, Any]:
         for name, act in ways.items():
             turns[name].append(timed(act, STEPS))
     for one in jobs:
-        one.board.close()
+        one.close()
     shape = {"batch": job.plan.batch, "patch": job.plan.patch, "device": str(job.device)}
     profiled = {"busy": busy(events)} if job.device.type == "cuda" else {}
     return {
@@ -78,7 +81,7 @@ def steps_of(events: Iterator[Event]) -> Iterator[Progress]:
 
 def bare(job: Job, layout: torch.memory_format) -> Callable[[], None]:
     """One step of a plain loop over batches that are there already."""
-    batches = [job.batches.draw(step) for step in range(BATCHES)]
+    batches = [job.batches.take(step) for step in range(BATCHES)]
     batches = [(images.contiguous(memory_format=layout), target) for images, target in batches]
     state, turn = job.state, 0
     state.network.to(memory_format=layout)  # type: ignore[call-overload]
