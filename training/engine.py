@@ -16,6 +16,7 @@ import torch
 from training.distributed import Team, join, local_place, own_device, place
 from training.freeze import FrozenData, freeze, freezing
 from training.gallery import Gallery
+from training.gate import keep_scores, measure_rival
 from training.job import ENDING, Job, prepare
 from training.losses import IGNORE
 from training.reading import Pending, Reading
@@ -108,6 +109,8 @@ def _with_team(
         yield from map(Note, (*job.data.notes, *job.notes))
         if job.fine_tuned and standing.step == 0 and team.leads:
             yield from _measure_start(job)
+        if config.rival and team.leads:
+            yield from _measure_rival(job)
         reason = yield from _loop(job)
         job.level()
         team.wait()
@@ -312,6 +315,16 @@ def _measure_start(job: Job) -> Iterator[Event]:
         yield event
 
 
+def _measure_rival(job: Job) -> Iterator[Event]:
+    """Score the model in use, which the new one has to match; where that fails, the run goes on without."""
+    try:
+        measure_rival(job.run, job.config.rival, job.data, job.judged, job.device, job.check)
+    except Cancelled:
+        return
+    except StudioError as error:
+        yield Note(f"The model in use can't be compared with: {error}")
+
+
 def _score(job: Job, best: float) -> Validated | None:
     """The judge's scores, as better or no better than `best`; None where a request to end cuts it short."""
     try:
@@ -330,6 +343,7 @@ def _score(job: Job, best: float) -> Validated | None:
         job.board.show(step, evaluation, gallery)
     if event.best:
         gallery.save(job.run.validation, step, evaluation)
+        keep_scores(job.run, job.config.name, evaluation, job.data)
     return event
 
 

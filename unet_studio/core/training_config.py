@@ -175,6 +175,11 @@ class TrainingConfig:
         "efficientnet-lite0 to 2, resnet18, resnet34, resnet50, vgg16, vgg16-bn, efficientnet-b0 to b4.",
         advanced=False,
     )
+    rival: str = _setting(
+        "",
+        "Folder of the model in use, which the new one has to match: it is scored on the same validation "
+        "images. Empty for none.",
+    )
     encoder_weights: str = _setting(
         "", "File of an encoder's ImageNet weights, where no package or cache has them; empty for none."
     )

@@ -102,6 +102,7 @@ def make_run(
     config = TrainingConfig.from_json(
         {
             **(inherited(origin.card.training) if origin is not None and origin.card is not None else {}),
+            "rival": str(model.folder) if model is not None and model.card is not None else "",
             **settings,
             "init": init,
             "name": name,

@@ -1,0 +1,97 @@
+"""What a run leaves for the gate: the model in use and the best new one, scored on the same images."""
+
+import math
+
+import pytest
+
+from tests.training.samples import SPLIT, make_run, numbered, write_folders
+from tests.training.test_engine import follow, of
+from training import gate
+from training.engine import Interrupted
+from unet_studio.core.events import Finished, Note, Stopped, Validated
+from unet_studio.core.gate import GATE_FILE, judge, read_gate
+from unet_studio.core.model_card import read_card, write_card
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_folders(tmp_path / "data", 8, split=SPLIT)
+
+
+@pytest.fixture
+def rival(tmp_path, source):
+    """A model that was trained for a few steps."""
+    run = make_run(tmp_path / "old", source, name="old")
+    assert isinstance(follow(run)[-1], Finished)
+    return run.best
+
+
+def scores(run):
+    return read_gate(run.path / GATE_FILE)
+
+
+def test_both_are_scored_on_the_validation_images(tmp_path, source, rival):
+    run = make_run(tmp_path / "new", source, name="new", rival=str(rival), steps=24, seed=1)
+    events = follow(run)
+    before, after = scores(run)
+    assert (before.model, after.model) == ("old", "new")
+    assert before.images == after.images == tuple(SPLIT["val"])
+    best = [event for event in of(Validated, events) if event.best][-1]
+    assert sum(after.dice["disc"]) / 2 == pytest.approx(best.mean_dice, abs=1e-6)
+    assert before.dice["disc"] != after.dice["disc"]
+    assert judge(before, after).outcome == "indicative"  # of two images
+
+
+def test_a_rival_is_scored_as_a_fine_tuning_scores_its_start(tmp_path, source, rival):
+    run = make_run(tmp_path / "new", source, rival=str(rival), init=str(rival), steps=4)
+    start = of(Validated, follow(run))[0]
+    assert start.step == 0
+    before = scores(run)[0].dice["disc"]
+    assert sum(before) / 2 == pytest.approx(start.mean_dice, abs=1e-6)
+
+
+def test_a_resumed_run_scores_the_rival_once(tmp_path, source, rival, monkeypatch):
+    run = make_run(tmp_path / "new", source, rival=str(rival))
+    with pytest.raises(Interrupted):
+        follow(run, 6, "interrupt")
+    first = scores(run)[0]
+    monkeypatch.setattr(gate, "load_model", None)  # it would fail
+    assert isinstance(follow(run)[-1], Finished)
+    assert scores(run)[0] == first
+    assert scores(run)[1] is not None
+
+
+def test_a_run_that_is_stopped_before_it_is_measured_has_one_side_only(tmp_path, source, rival):
+    run = make_run(tmp_path / "new", source, rival=str(rival))
+    assert isinstance(follow(run, 2, "stop")[-1], Stopped)
+    before, after = scores(run)
+    assert before.images == tuple(SPLIT["val"])
+    assert after is None
+
+
+def test_images_that_are_learnt_from_prove_nothing(tmp_path, rival):
+    split = {"train": numbered(0, 1, 2, 3), "val": [], "test": []}
+    alone = write_folders(tmp_path / "alone", 4, split=split)
+    run = make_run(tmp_path / "new", alone, rival=str(rival))
+    follow(run)
+    before, after = scores(run)
+    assert before.images == after.images == ()
+    assert math.isnan(judge(before, after).after)
+
+
+def test_a_rival_that_can_not_be_used_is_said_and_the_run_goes_on(tmp_path, source, rival):
+    (rival / "model.safetensors").write_bytes(b"nothing")
+    run = make_run(tmp_path / "new", source, rival=str(rival))
+    events = follow(run)
+    assert any("can't be compared with" in event.text for event in of(Note, events))
+    assert isinstance(events[-1], Finished)
+    assert scores(run) is None
+
+
+def test_a_class_that_the_rival_does_not_know_is_named(tmp_path, source, rival):
+    card = read_card(rival)
+    classes = tuple(entry.__class__(entry.index, entry.name.upper(), entry.color) for entry in card.classes)
+    write_card(rival, card.__class__(**{**card.__dict__, "classes": classes}))
+    run = make_run(tmp_path / "new", source, rival=str(rival))
+    follow(run)
+    assert scores(run)[0].unknown == ()  # names are compared without case
