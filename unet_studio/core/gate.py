@@ -82,7 +82,8 @@ class Change:
 class Verdict:
     """What the gate says. reasons: sentences; warnings: one a class that got worse or can't be judged.
 
-    before, after: mean over images of the mean foreground Dice, NaN without images.
+    before, after: mean over images of the mean foreground Dice, NaN without images. rival: the name of the
+    model that was in use, "" where there was none.
     """
 
     outcome: Outcome
@@ -92,6 +93,7 @@ class Verdict:
     changes: tuple[Change, ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    rival: str = ""
 
     @property
     def worst_first(self) -> list[Change]:
@@ -107,6 +109,7 @@ class Verdict:
             "after": _plain(self.after),
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
+            "rival": self.rival,
         }
 
 
@@ -126,9 +129,22 @@ def judge(before: ModelScores, after: ModelScores) -> Verdict:
     first, second = [one.before for one in changes], [one.after for one in changes]
     interval = paired_interval(first, second)
     outcome, reason = _decide(interval)
-    return Verdict(
-        outcome, interval, _mean(first), _mean(second), changes, (reason,), _warnings(after, pairs)
-    )
+    means = _mean(first), _mean(second)
+    return Verdict(outcome, interval, *means, changes, (reason,), _warnings(after, pairs), before.model)
+
+
+def undecided(outcome: Outcome, reason: str, rival: str = "") -> Verdict:
+    """A verdict without a comparison, and why there is none."""
+    nothing = paired_interval((), ())
+    return Verdict(outcome, nothing, math.nan, math.nan, (), (reason,), (), rival)
+
+
+def class_changes(before: ModelScores, after: ModelScores) -> dict[str, tuple[Change, ...]]:
+    """By class the Dice of both models on every image, in the order of judge()."""
+    return {
+        name: tuple(Change(*row) for row in zip(before.images, *pair, strict=True))
+        for name, pair in _paired(before, after).items()
+    }
 
 
 def write_gate(path: Path, before: ModelScores, after: ModelScores | None) -> None:
