@@ -107,7 +107,7 @@ def _with_team(
         yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0, team.size)
         yield _froze(job.data)
         yield from map(Note, (*job.data.notes, *job.notes))
-        if job.fine_tuned and standing.step == 0 and team.leads:
+        if standing.step == 0 and team.leads:
             yield from _measure_start(job)
         if config.rival and team.leads:
             yield from _measure_rival(job)
@@ -307,12 +307,17 @@ def _tell(job: Job, most: int) -> Iterator[Event]:
 
 
 def _measure_start(job: Job) -> Iterator[Event]:
-    """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best."""
+    """Score the model that a fine-tuning starts from, to compare with; it is never kept as the best.
+
+    The pinned image is looked at in any case.
+    """
     began = job.clock()
-    event = _score(job, math.inf)
-    job.state.standing.validation_seconds = job.clock() - began
+    event = _score(job, math.inf) if job.fine_tuned else None
     if event is not None:
         yield event
+    yield from job.pinned.look(job.judge, 0, event.mean_dice if event else math.nan, False, job.check)
+    if job.fine_tuned:
+        job.state.standing.validation_seconds = job.clock() - began
 
 
 def _measure_rival(job: Job) -> Iterator[Event]:
@@ -379,8 +384,9 @@ def _judge(job: Job) -> Iterator[Event]:
         job.save_best()
     else:
         standing.stale += 1
-    standing.validation_seconds = job.clock() - began
     yield event
+    yield from job.pinned.look(job.judge, event.step, event.mean_dice, event.best, job.check)
+    standing.validation_seconds = job.clock() - began
     job.save()
 
 

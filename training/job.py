@@ -19,6 +19,7 @@ from training.distributed import Team
 from training.freeze import FrozenData, FrozenSample
 from training.losses import Loss, choose_loss, class_weights
 from training.network import choose_architecture, find_origin, make_network, model_classes
+from training.pinned import Pinned
 from training.plan import Plan, make_plan
 from training.prefetch import Prefetch
 from training.provenance import first_weights
@@ -63,6 +64,7 @@ class Job:
     judged: list[FrozenSample]
     loss_patches: list[tuple[Tensor, Tensor]]
     board: Board | None
+    pinned: Pinned
     dtype: torch.dtype | None
     team: Team = field(default_factory=Team)
     fine_tuned: bool = False
@@ -213,6 +215,7 @@ def prepare(
         judged=judged,
         loss_patches=middle_patches(limited, plan.preprocessing, plan.patch),
         board=Board(run.tensorboard, state.standing.step, config) if team.leads else None,
+        pinned=Pinned(run, config.pinned if team.leads else ""),
         dtype=dtype,
         team=team,
         lag=1 if device.type == "cuda" else 0,

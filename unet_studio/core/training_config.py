@@ -37,6 +37,16 @@ DATA_SETS = (
     "oxford-pets-dogs",
     "voc2012",
 )
+# The settings in groups, for forms: each begins at the field of this name and ends where the next begins.
+GROUPS = (
+    ("Data", "name"),
+    ("Start and network", "init"),
+    ("Images and patches", "resize"),
+    ("Length", "steps"),
+    ("Loss", "loss"),
+    ("Optimiser", "optimiser"),
+    ("Machine", "seed"),
+)
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -179,6 +189,11 @@ class TrainingConfig:
         "",
         "Folder of the model in use, which the new one has to match: it is scored on the same validation "
         "images. Empty for none.",
+    )
+    pinned: str = _setting(
+        "",
+        "File of an image: what the model says of it is kept at the start and after every validation. Empty "
+        "for none.",
     )
     encoder_weights: str = _setting(
         "", "File of an encoder's ImageNet weights, where no package or cache has them; empty for none."
@@ -400,6 +415,17 @@ class TrainingConfig:
                 raise _unknown(key, known)
             given[key] = _parse(known[key], text.strip())
         return replace(self, **given)
+
+
+def groups() -> list[tuple[str, list["Field[Any]"]]]:
+    """The settings in their order, in the groups of GROUPS."""
+    begins = {name: title for title, name in GROUPS}
+    found: list[tuple[str, list[Field[Any]]]] = []
+    for entry in fields(TrainingConfig):
+        if entry.name in begins:
+            found.append((begins[entry.name], []))
+        found[-1][1].append(entry)
+    return found
 
 
 def inherited(made: Mapping[str, Any]) -> dict[str, Any]:
