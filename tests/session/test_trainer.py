@@ -4,8 +4,12 @@ import threading
 
 import pytest
 
-from tests.helpers import SHAPE, make_folder
+from tests.helpers import SHAPE, make_folder, make_model
 from unet_studio.core.errors import StudioError
+from unet_studio.core.events import Finished
+from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
+from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs import training_plan
 from unet_studio.jobs.training_plan import PixelCounts
 from unet_studio.session import trainer
@@ -117,3 +121,111 @@ def test_finished_masks_are_counted_once(session, project, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
     counts.of(project, names)
     assert read == [*names, "1.png"]
+
+
+# What the gate does
+
+
+@pytest.fixture
+def trained(session, tmp_path):
+    """A call that makes a run that is over, with these scores, in a folder whose model in use is "old"."""
+    session.open_folder(make_folder(tmp_path / "images", 1))
+    project = session.project
+    project.prepare()
+    make_model(project.models_folder / "old")
+    session.predictor.refresh()
+
+    def make(before=(), after=(), rival="old"):
+        session.predictor.set_model(rival or None)
+        config = {"rival": str(project.models_folder / rival) if rival else ""}
+        run = RunFolder.create(project.new_run("v1"), TrainingConfig.from_json(config))
+        make_model(run.best, seed=1)
+        if rival:
+            first = scored("old", before or after)
+            write_gate(run.path / GATE_FILE, first, scored("v1", after) if after else None)
+        run.emit(Finished("steps", 9, 1.0, str(run.best)))
+        return run
+
+    return make
+
+
+def scored(model, dice):
+    images = tuple(f"{number}.png" for number in range(len(dice)))
+    return ModelScores(model, images, {"object": tuple(dice)})
+
+
+def over(session, qtbot, run):
+    """Follow a run that is over until its model is there; returns what was said."""
+    said = []
+    session.message.connect(said.append)
+    session.trainer._follower.follow(run)
+    session.trainer._ended(session.trainer.events[-1])
+    qtbot.waitUntil(lambda: session.trainer.verdict is not None, timeout=20_000)
+    assert "v1" in {entry.name for entry in session.predictor.models()}
+    return said[-1]
+
+
+def test_a_better_version_predicts_from_now_on(session, trained, qtbot):
+    said = over(session, qtbot, trained([0.5] * 5, [0.8] * 5))
+    assert session.trainer.verdict.outcome == "promoted"
+    assert session.predictor.model_name == "v1"
+    assert "it is better" in said
+    assert "Choose old to go back" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome", "reason"),
+    [
+        ([0.8] * 5, [0.5] * 5, "candidate", "it is worse"),
+        ([0.5] * 4, [0.8] * 4, "indicative", "You decide"),
+        ([0.5] * 5, [], "candidate", "stopped before it could be measured"),
+    ],
+)
+def test_what_is_not_promoted_waits_for_a_person(session, trained, qtbot, before, after, outcome, reason):
+    said = over(session, qtbot, trained(before, after))
+    assert session.trainer.verdict.outcome == outcome
+    assert session.predictor.model_name == "old"
+    assert reason in said
+    assert "old stays until you choose v1" in said
+
+
+def test_a_class_that_got_worse_is_told(session, trained, qtbot):
+    run = trained([0.5] * 5, [0.8] * 5)
+    images = tuple(f"{number}.png" for number in range(5))
+    first = ModelScores("old", images, {"cell": (0.2,) * 5, "edge": (0.9,) * 5})
+    second = ModelScores("v1", images, {"cell": (0.9,) * 5, "edge": (0.8,) * 5})
+    write_gate(run.path / GATE_FILE, first, second)
+    said = over(session, qtbot, run)
+    assert session.predictor.model_name == "v1"
+    assert "edge got worse: Dice 0.900 before, 0.800 now." in said
+
+
+def test_the_first_model_predicts_at_once(session, trained, qtbot):
+    said = over(session, qtbot, trained(rival=""))
+    assert session.predictor.model_name == "v1"
+    assert "nothing to compare" in said
+
+
+def test_a_model_chosen_while_it_was_trained_stays(session, trained, qtbot):
+    run = trained([0.5] * 5, [0.8] * 5)
+    make_model(session.project.models_folder / "other")
+    session.predictor.refresh()
+    session.predictor.set_model("other")
+    said = over(session, qtbot, run)
+    assert session.trainer.verdict.outcome == "promoted"
+    assert session.predictor.model_name == "other"
+    assert "chosen meanwhile stays" in said
+
+
+def test_the_verdict_is_read_again_when_the_folder_is_opened_again(session, trained, qtbot):
+    over(session, qtbot, trained([0.8] * 5, [0.5] * 5))
+    folder = session.project.image_root
+    session.close_project()
+    assert session.trainer.verdict is None
+    said = []
+    session.message.connect(said.append)
+    session.open_folder(folder)
+    qtbot.waitUntil(lambda: session.trainer.verdict is not None, timeout=20_000)
+    assert session.trainer.verdict.outcome == "candidate"
+    assert session.predictor.model_name == "old"
+    assert not [text for text in said if "is ready" in text]

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMessageBox
 from tests.helpers import make_model
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.events import Failed, Finished, Froze, Note, Paused, Progress, Started, Validated
+from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
 from unet_studio.core.model_card import CARD_FILE
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import recipe
@@ -177,6 +178,11 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     run.emit(Progress(50, 100, 0.3, 1e-3, 50, 50))
     run.emit(score(0, 0.5))
     run.emit(score(50, 0.9))
+    images = tuple("01234")
+    before, after = (
+        ModelScores(name, images, {"object": (dice,) * 5}) for name, dice in (("old", 0.5), ("v1", 0.9))
+    )
+    write_gate(run.path / GATE_FILE, before, after)
     run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": 0.9}))
     qtbot.waitUntil(
         lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=20_000

@@ -4,9 +4,10 @@ import difflib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import (
@@ -24,14 +25,18 @@ from unet_studio.core.storage import atomic_write
 BEST = "best"  # a run's best model lies in this folder of it
 
 
-def publish(run: RunFolder, models: Path, name: str | None = None) -> ModelEntry:
+def publish(
+    run: RunFolder, models: Path, name: str | None = None, metrics: Mapping[str, Any] | None = None
+) -> ModelEntry:
     """Copy a run's best model to models/<name>, whole or not at all; by default the next of v1, v2, ...
 
-    Its card then carries that name. Raises StudioError where the run has no model or the name is taken.
+    Its card then carries that name, and these metrics beside its own. Raises StudioError where the run has no
+    model or the name is taken.
     """
     if not (run.best / CARD_FILE).is_file() or not (run.best / MODEL_FILE).is_file():
         raise StudioError(f"The run {run.name} has no model yet.", "Wait for its first validation.")
     card = read_card(run.best)
+    card = replace(card, metrics={**card.metrics, **(metrics or {})})
     models.mkdir(parents=True, exist_ok=True)
     waiting = Path(tempfile.mkdtemp(prefix=".", dir=models))
     try:

@@ -1,4 +1,4 @@
-"""What a training would learn from, how its run is set up, and how its model becomes a version."""
+"""What a training would learn from, and how its run is set up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig, TrainingSource, inherited, recipe
-from unet_studio.core.versions import next_version, publish
+from unet_studio.core.versions import next_version
 
 FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
 
@@ -120,16 +120,3 @@ def _base_of(project: Project, model: ModelEntry | None, entries: dict[str, Mode
     base = model.card.base
     made_here = model.card.training.get("run") in {path.name for path in project.runs()}
     return base if made_here and base and (base in entries or base == "imagenet") else model.name
-
-
-def publish_run(project: Project, run: RunFolder) -> ModelEntry | None:
-    """Make a run's best model a version of the project; None where that has been done before.
-
-    A mark in the run's folder remembers it, so that a version deleted since does not come back.
-    """
-    mark = run.path / "published"
-    if mark.exists() or (project.models_folder / run.name).exists():
-        return None
-    entry = publish(run, project.models_folder, run.name)
-    mark.touch()
-    return entry

@@ -127,10 +127,12 @@ class Predictor(QObject):
         self._reader.stop()
         self._queue.stop()
 
-    def refresh(self) -> None:
-        """Look at the models on disk again."""
+    def refresh(self, models: list[ModelEntry] | None = None) -> None:
+        """Look at the models on disk again. models: those of the project, where a thread has read them."""
         project = self._session.project
-        self._models = project.shown_models() if project else []
+        if models is None:
+            models = project.shown_models() if project else []
+        self._models = models
         self._failed_before.clear()
         self.modelsChanged.emit()
 

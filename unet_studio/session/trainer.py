@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.events import Event, Finished, Stopped, scores_before_and_after
-from unet_studio.core.model_card import ModelEntry
+from unet_studio.core.events import Event, Finished, Stopped
+from unet_studio.core.gate import Verdict
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder, start
+from unet_studio.jobs.publishing import Published, publish_run
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.training import TrainingFollower
-from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run, publish_run
+from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
 from unet_studio.session.exporter import SAVING
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Trainer(QObject):
         self._starting = False  # whether a thread sets up a run
         self._counts = 0  # plans forgotten so far: what was counted before is out of date
         self._pixels = PixelCounts()
+        self._verdict: Verdict | None = None
         self._tasks = TaskThread("trainer")
         self._tasks.done.connect(self._done)
         self._tasks.failed.connect(self._failed)
@@ -55,7 +57,7 @@ class Trainer(QObject):
         self._follower.leave()
         self._pixels = PixelCounts()
         self._starting = False
-        self._plan = None
+        self._plan = self._verdict = None
         self._counts += 1
 
     def stop_thread(self) -> None:
@@ -71,6 +73,11 @@ class Trainer(QObject):
     def events(self) -> list[Event]:
         """What that training said so far."""
         return self._follower.events
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the gate says of that training's model; None before it is over, and until that was read."""
+        return self._verdict
 
     @property
     def state(self) -> str:
@@ -129,6 +136,7 @@ class Trainer(QObject):
         """The process of a run was started; where the project was left meanwhile, it is found again there."""
         if project is self._session.project:
             self._starting = False
+            self._verdict = None
             self._follower.follow(run)
 
     def stop(self) -> None:
@@ -150,38 +158,35 @@ class Trainer(QObject):
         self.changed.emit()
 
     def _publish(self, event: Finished | Stopped) -> None:
-        """Make the run's model a version of the project, unless that has been done."""
+        """Make the run's model a version of the project, unless that has been done, and ask the gate."""
         run, project = self.run, self._session.project
-        if event.model and run is not None and project is not None and project.read_only is None:
+        if event.model and run is not None and project is not None:
             self._tasks.submit(("publish", run.name), lambda: (project, publish_run(project, run)))
 
-    def _published(self, entry: ModelEntry | None) -> None:
-        """A new version is there: it predicts from now on, unless it is no better than what it came from."""
+    def _published(self, found: Published) -> None:
+        """The gate has spoken: a new version predicts from now on where it says so, else a person decides.
+
+        It compared with the model that was in use when the training began: another choice since stays.
+        """
         session = self._session
-        if entry is None or session.project is None:
-            return
-        session.predictor.refresh()
-        before, after = scores_before_and_after(self.events)
-        if before is not None and (after is None or after < before):
-            found = (
-                "was stopped before it could be measured"
-                if after is None
-                else f"scored lower than the model it came from (Dice {after:.3f} against {before:.3f})"
-            )
-            session.message.emit(
-                f"{entry.name} is ready but {found}, so the other stays. Choose {entry.name} to try it."
-            )
-        else:
-            session.message.emit(f"{entry.name} is ready and now predicts. Choose another model to go back.")
-            session.predictor.set_model(entry.name)
+        if self.run is not None and found.run.path == self.run.path:
+            self._verdict = found.verdict
+        if found.entry is not None:
+            session.predictor.refresh(found.models)
+            promoted = found.verdict.outcome == "promoted"
+            model = session.predictor.model
+            compared = found.verdict.rival == (model.name if model is not None and model.card else "")
+            session.message.emit(_news(found, promoted and compared, session.predictor.model_name))
+            if promoted and compared:
+                session.predictor.set_model(found.entry.name)
         self.changed.emit()
 
     @Slot(object, object)
     def _done(self, key: tuple[str, object], result: Any) -> None:
         if key[0] == "publish":
-            project, entry = result
+            project, found = result
             if project is self._session.project:
-                self._published(entry)
+                self._published(found)
         elif key[0] == "start":
             self._begun(*result)
         elif key[1] == self._counts:
@@ -200,3 +205,17 @@ class Trainer(QObject):
             self._starting = False
             self.changed.emit()
         self._session.say_failed(error)
+
+
+def _news(found: Published, used: bool, before: str | None) -> str:
+    """What to say of a new version. used: whether it predicts now. before: the model in use until then."""
+    name = found.entry.name if found.entry is not None else found.run.name
+    verdict = found.verdict
+    said = " ".join([*verdict.reasons, *verdict.warnings])
+    if used:
+        back = f" Choose {before} to go back." if before else ""
+        return f"{name} is ready and now predicts. {said}{back}"
+    if verdict.outcome == "promoted":
+        return f"{name} is ready. {said} The model chosen meanwhile stays; choose {name} to try it."
+    stays = f"{before} stays until you choose" if before else "Choose"
+    return f"{name} is ready. {said} {stays} {name} to try it."
