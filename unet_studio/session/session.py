@@ -30,6 +30,7 @@ from unet_studio.jobs.thumbnails import Thumbnails
 from unet_studio.jobs.writer import Writer
 from unet_studio.session.browser import LISTING_PATIENCE, Browser
 from unet_studio.session.class_editor import ClassEditor
+from unet_studio.session.comparer import Comparer
 from unet_studio.session.displays import Displays
 from unet_studio.session.editor import Editor
 from unet_studio.session.exporter import Exporter
@@ -103,6 +104,7 @@ class Session(QObject):
         self.displays = Displays(self)
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
+        self.comparer = Comparer(self)
         self.browser = Browser(self)
         self.exporter = Exporter(self)
         self.importer = Importer(self)
@@ -163,6 +165,7 @@ class Session(QObject):
         if self.project is None:
             return True
         self.settle()
+        self.comparer.close()
         self.importer.close()
         self.exporter.close()
         self.statistician.close()
@@ -191,6 +194,7 @@ class Session(QObject):
     def shut_down(self) -> bool:
         """Close the project and end every thread. A training under way goes on."""
         saved = self.close_project()
+        self.comparer.stop()
         self.predictor.stop()
         self.trainer.stop_thread()
         self.browser.stop()
@@ -435,8 +439,8 @@ class Session(QObject):
 
     @property
     def editable(self) -> bool:
-        """Whether a person may change the document on screen now."""
-        busy = self.operator.running or self.importer.running
+        """Whether a person may change the document on screen now; not while versions are compared there."""
+        busy = self.operator.running or self.importer.running or self.comparer.on
         return self._document is not None and self.read_only is None and not busy
 
     def announce(self, change: Change) -> None:
