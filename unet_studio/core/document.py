@@ -34,13 +34,14 @@ class Approval:
     prediction: what lies under the annotation, pinned (None where every pixel is painted). model: who made
     it, or "". corrective_dice: the mask against that prediction when it was approved, 0..1; an honest measure
     of the model on an image it had not seen, so it is never computed again. thresholds: those that held then:
-    other ones don't change what a person found right.
+    other ones don't change what a person found right. when: in Unix seconds, None where nobody knows.
     """
 
     prediction: Prediction | None
     model: str
     corrective_dice: float | None
     thresholds: Thresholds = field(default_factory=Thresholds)
+    when: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -296,7 +297,7 @@ class Document:
                 "Predict the image, paint the rest, or fill the rest with background, and approve again.",
             )
         model = self.prediction.model if self.prediction else ""
-        after = Approval(self.prediction, model, judgement.corrective_dice, self.thresholds)
+        after = Approval(self.prediction, model, judgement.corrective_dice, self.thresholds, time.time())
         return self._set_step(DocumentStep("Approve", None, None, after))
 
     def unapprove(self) -> Change | None:

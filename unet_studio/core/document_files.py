@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.project import Project
 
 IMAGE_HASH, SIZE, SECONDS, MODEL, DICE = "image-hash", "size", "seconds", "model", "corrective-dice"
+APPROVED = "approved"  # when, in UTC by ISO 8601, to the second
 _DECODED, _HASHED = 0.8, 0.9  # of the time of loading that is over then
 
 
@@ -75,7 +77,8 @@ def _set_truth(
     document.prediction = stored if of_the_same else pinned
     if pinned is not None and last is None:
         dice = facts.get(DICE)
-        document.approval = Approval(pinned, pinned.model, float(dice) if dice else None)
+        when = instant(facts.get(APPROVED, ""))
+        document.approval = Approval(pinned, pinned.model, float(dice) if dice else None, when=when)
     elif last == journal.APPROVED:
         try:
             document.approve()
@@ -154,12 +157,24 @@ def snapshot(document: Document) -> Snapshot:
 
     annotation, (version, approval, under, rules, facts, tiles) = document.annotation.copy(state)
     facts.pop(DICE, None)
+    facts.pop(APPROVED, None)
     if under is not None and under.model:
         facts[MODEL] = under.model
     if approval is not None and approval.corrective_dice is not None:
         facts[DICE] = f"{approval.corrective_dice:.6f}"
+    if approval is not None and approval.when is not None:
+        facts[APPROVED] = datetime.fromtimestamp(approval.when, UTC).isoformat(timespec="seconds")
     mask = _composed(annotation, under, rules) if approval is not None else None
     return Snapshot(document.name, version, annotation, mask, facts, frozenset(tiles))
+
+
+def instant(text: str) -> float | None:
+    """A time by ISO 8601 in Unix seconds; None where it is none, has no zone, or can't be meant."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.timestamp() if found.tzinfo is not None and 1970 < found.year < 2200 else None
 
 
 def _composed(

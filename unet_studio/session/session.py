@@ -38,8 +38,10 @@ from unet_studio.session.importer import Importer
 from unet_studio.session.operator import Operator
 from unet_studio.session.predictor import Predictor
 from unet_studio.session.statistician import Statistician
+from unet_studio.session.strip import Strip
 from unet_studio.session.thresholds import ThresholdEditor
 from unet_studio.session.trainer import Trainer
+from unet_studio.session.trust import Trust
 from unet_studio.session.uncertain import Uncertain
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
@@ -111,6 +113,8 @@ class Session(QObject):
         self.statistician = Statistician(self)
         self.thresholds = ThresholdEditor(self)
         self.uncertain = Uncertain(self)
+        self.strip = Strip(self)
+        self.trust = Trust(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
         self._patience.timeout.connect(self.documentChanged)
         self._heartbeat = QTimer(self, interval=int(HEARTBEAT_SECONDS * 1000))
@@ -180,6 +184,8 @@ class Session(QObject):
         self.class_editor.close()
         self.browser.close()
         self.trainer.close()
+        self.strip.close()
+        self.trust.close()
         self._heartbeat.stop()
         self.project.close()
         self.project = self._loader = self._thumbnails = self._writer = None
@@ -206,6 +212,8 @@ class Session(QObject):
         self.statistician.stop()
         self.thresholds.stop()
         self.uncertain.stop()
+        self.strip.stop()
+        self.trust.stop()
         self._tasks.stop()
         return saved
 
