@@ -4,17 +4,33 @@ import subprocess
 import sys
 
 import pytest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from tests.helpers import make_model
 from tests.ui.conftest import paint_all, shown
-from unet_studio.core.events import Failed, Finished, Froze, Note, Paused, Progress, Started, Validated
+from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.events import (
+    Discarded,
+    Failed,
+    Finished,
+    Froze,
+    Note,
+    Paused,
+    Progress,
+    Started,
+    Stopped,
+    Validated,
+)
 from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
 from unet_studio.core.model_card import CARD_FILE
+from unet_studio.core.project import Status
 from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.training_choices import CHOICES_FILE, read_choices
 from unet_studio.core.training_config import recipe
+from unet_studio.jobs.training import TrainingFollower
 from unet_studio.session import trainer
-from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, smoothed
+from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, readable, smoothed
+from unet_studio.ui.theme import DARK, LIGHT
 
 
 @pytest.fixture
@@ -31,6 +47,14 @@ def approved(opened, qtbot):
         opened.session.editor.approve()
     qtbot.waitUntil(lambda: not opened.session._dirty(), timeout=20_000)
     return opened
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The runs whose processes would have been started."""
+    runs = []
+    monkeypatch.setattr(trainer, "start", runs.append)
+    return runs
 
 
 @pytest.fixture
@@ -55,7 +79,8 @@ def run(approved, process):
 
 
 def score(step, dice):
-    return Validated(step, 0.4, {"object": dice}, {"background": 0.9, "object": dice}, 0.9, dice, dice, True)
+    iou = round(dice - 0.1, 3)
+    return Validated(step, 0.4, {"object": iou}, {"background": 0.9, "object": dice}, 0.9, iou, dice, True)
 
 
 def test_nothing_approved_nothing_to_learn(opened, panel):
@@ -74,40 +99,150 @@ def test_the_plan_counts_images_and_pixels(approved, panel, qtbot):
     qtbot.waitUntil(lambda: "background" in panel.warnings.text.text(), timeout=20_000)
 
 
-def test_unfinished_images_count_on_request(opened, panel, qtbot):
+def test_unfinished_images_count_on_request_and_the_panel_says_what_that_costs(opened, panel, qtbot):
     paint_all(opened.session, 1)
-    qtbot.waitUntil(lambda: panel.painted.isVisible(), timeout=20_000)
-    assert panel.painted.text() == "Use 1 unfinished image too"
+    qtbot.waitUntil(lambda: panel.form.painted.isVisible(), timeout=20_000)
+    assert panel.form.painted.text() == "Loose strokes of 1 unfinished image too"
+    assert "finishing it teaches more" in panel.unfinished.text()
     assert not panel.start.isEnabled()
-    panel.painted.click()
+    assert not panel.form.cost.isVisible()
+    panel.form.painted.click()
     assert panel.start.isEnabled()
+    assert "0.56 instead of 0.76" in panel.form.cost.text()
+    assert panel.form.cost.isVisible()
+    qtbot.waitUntil(lambda: (panel._session.trainer.plan().pixels or {}).get(1, 0) > 0, timeout=20_000)
 
 
-def test_without_a_model_the_form_says_that_training_starts_from_imagenet(opened, panel):
-    assert panel.start_from.currentText() == "ImageNet encoder"
+def test_the_next_unfinished_image_is_a_click_away(opened, panel, qtbot):
+    paint_all(opened.session, 1)
+    shown(qtbot, opened.session, "2.png")
+    qtbot.waitUntil(panel.finish_next.isVisible, timeout=20_000)
+    panel.finish_next.click()
+    qtbot.waitUntil(lambda: opened.session.current == "0.png", timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.finish_next.isVisible(), timeout=20_000)
+
+
+def test_a_cold_start_is_guided(opened, panel, qtbot):
+    guide = panel.guide
+    assert guide.isVisible()
+    assert guide.step == 1
+    assert "background, object" in guide.details[0].text()
+    for number in range(3):
+        assert f"{number} of 3 approved" in guide.details[1].text()
+        shown(qtbot, opened.session, f"{number}.png")
+        paint_all(opened.session, 1)
+        opened.session.editor.approve()
+        qtbot.waitUntil(lambda: len(guide._session.project.with_status(Status.APPROVED)) == number + 1)  # noqa: B023
+    qtbot.waitUntil(lambda: guide.step == 2, timeout=20_000)
+    assert [sign.text() for sign in guide.signs] == ["\u2713", "\u2713", "3"]
+    assert "At most 5 minutes" in guide.details[2].text()
+    assert panel.start.text().strip() == "Train"
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
     make_model(opened.session.project.models_folder / "small")
     opened.session.predictor.refresh()
     opened.session.predictor.set_model("small")
-    assert panel.start_from.currentText() == "Its base (steadiest)"
-    assert panel.start_from.findText("ImageNet encoder") == 1
+    assert not guide.isVisible()
+    assert panel.start.text().strip() == "Fine-tune"
 
 
-def test_the_form_gives_settings_of_a_training(approved, panel, monkeypatch):
-    given = []
-    monkeypatch.setattr(approved.session.trainer, "start", given.append)
-    make_model(approved.session.project.models_folder / "small")
-    approved.session.predictor.refresh()
-    approved.session.predictor.set_model("small")
-    panel.minutes.setValue(3)
-    panel.start_from.setCurrentIndex(panel.start_from.findData("imagenet"))
-    panel.pictures.setCurrentIndex(panel.pictures.findData("aerial"))
+def test_one_sees_how_the_images_are_divided(approved, panel):
+    assert panel.split.summary.text() == "1 trains, 1 validates"
+    panel.split.set_open(True)
+    assert "Train: 0.png\nValidate: 1.png" in panel.split_list.text()
+    assert "five train to one" in panel.split_list.text()
+
+
+def test_where_no_image_validates_one_can_be_put_aside(approved, panel, qtbot):
+    approved.session.browser.set_split(["1.png"], "train")
+    qtbot.waitUntil(lambda: panel.warnings.button.text() == "Check on 1.png", timeout=20_000)
+    assert "none is left to check on" in panel.warnings.text.text()
+    panel.warnings.button.click()
+    qtbot.waitUntil(lambda: approved.session.project.split["1.png"] == "val", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.split.summary.text() == "1 trains, 1 validates", timeout=20_000)
+
+
+def test_where_all_images_validate_it_says_that_none_is_left_to_learn_from(approved, panel, qtbot):
+    approved.session.browser.set_split(["0.png"], "val")
+    qtbot.waitUntil(lambda: "all are for checking" in panel.warnings.text.text(), timeout=20_000)
+    assert not panel.start.isEnabled()
+
+
+def test_without_a_model_the_form_says_that_training_starts_from_imagenet(opened, panel, qtbot):
+    start_from = panel.form.start_from
+    assert start_from.currentText() == "ImageNet encoder"
+    make_model(opened.session.project.models_folder / "small")
+    opened.session.predictor.refresh()
+    opened.session.predictor.set_model("small")
+    qtbot.waitUntil(lambda: start_from.currentText() == "Base: small (steadiest)", timeout=20_000)
+    assert start_from.findText("ImageNet encoder") == 1
+    assert start_from.findText("small") > 1
+    assert start_from.itemText(start_from.count() - 1) == "A file…"
+
+
+def choose(choice, text):
+    """Choose an entry as a click does."""
+    place = choice.findText(text)
+    choice.setCurrentIndex(place)
+    choice.activated.emit(place)
+
+
+def test_what_is_changed_is_stored_alone_and_used_and_taken_back(approved, panel, begun, qtbot):
+    project, trainer = approved.session.project, approved.session.trainer
+    assert not panel.form.reset.isVisible()
+    panel.form.minutes.setValue(3)
+    choose(panel.form.pictures, "Aerial")
+    choose(panel.form.recipe, "From scratch")
+    wanted = {"minutes": 3.0, "augmentation": "aerial", "recipe": "from-scratch"}
+    qtbot.waitUntil(lambda: read_choices(project.folder) == wanted, timeout=20_000)
     panel.start.click()
-    assert given == [{"minutes": 3.0, "painted": False, "init": "imagenet", "augmentation": "aerial"}]
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+    config = begun[0].config()
+    assert (config.minutes, config.augmentation, config.network, config.init) == (
+        3,
+        "aerial",
+        "unet",
+        "random",
+    )
+    trainer._follower.leave()
+    panel.refresh()
+    panel.form.reset.click()
+    assert trainer.choices == {}
+    assert panel.form.minutes.value() == 5
+    qtbot.waitUntil(lambda: not (project.folder / CHOICES_FILE).exists(), timeout=20_000)
+
+
+def test_a_file_to_start_from_is_asked_for_and_listed(approved, panel, qtbot, tmp_path):
+    choose(panel.form.start_from, "A file…")
+    dialog = next(box for box in approved.findChildren(QFileDialog) if box.isVisible())
+    assert panel.form.start_from.currentText() == "ImageNet encoder"
+    dialog.fileSelected.emit(str(tmp_path / "theirs.unet.zip"))
+    dialog.reject()
+    assert approved.session.trainer.choices == {"init": str(tmp_path / "theirs.unet.zip")}
+    assert panel.form.start_from.currentText() == "theirs.unet.zip"
+    assert "matched with yours by name" in panel.form.fit.text()
+
+
+def test_a_start_from_a_model_of_other_classes_is_asked_about_once(approved, panel, begun, qtbot):
+    table = ClassTable(
+        (PixelClass(0, "background", "#000000"), PixelClass(7, "sky", "#3366cc")), background=0
+    )
+    make_model(approved.session.project.models_folder / "skies", table)
+    approved.session.predictor.refresh()
+    choose(panel.form.start_from, "skies")
+    assert "object begins anew" in panel.form.fit.text()
+    assert "sky is forgotten" in panel.form.fit.text()
+    panel.start.click()
+    assert begun == []
+    box = visible_box(approved)
+    assert "Start from skies all the same?" in box.text()
+    next(button for button in box.buttons() if button.text() == "Start").click()
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+    assert begun[0].config().init.endswith("skies")
 
 
 def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     qtbot.waitUntil(panel.controls.isVisible)
-    assert panel.doing.text().startswith("Preparing 1 image…\nOn CPU, 1 thread.")
+    assert panel.doing.text().startswith("Preparing 1 image…\nOn CPU, 1 thread")
     assert (panel.form.isVisible(), panel.start.isVisible()) == (False, False)
     for step in range(1, 41):
         run.emit(Progress(step, 100, 2.0 / step, 1e-3, step, 100 - step))
@@ -118,11 +253,18 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     assert "The images are small." in panel.doing.text()
     assert panel.progress.value() == 400
     qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)
+    qtbot.waitUntil(lambda: "MB of memory" in panel.doing.text(), timeout=10_000)
     steps, losses = panel.curve._lines["steps"].getData()
     assert list(steps) == list(range(1, 41))
     assert losses[1] == 1.0
     assert list(panel.curve._lines["mean"].getData()[1]) == [0.6, 0.8]
     assert list(panel.curve._lines["best"].getData()[0]) == [40]
+    assert "loss in training 0." in panel.curve.loss_legend.text()
+    assert "on validation images 0.400" in panel.curve.loss_legend.text()
+    assert "mean 0.800" in panel.curve.score_legend.text()
+    panel.curve.measure.setCurrentIndex(panel.curve.measure.findData("IoU"))
+    assert list(panel.curve._lines["mean"].getData()[1]) == [0.5, 0.7]
+    assert "best: 0.700, at step 40" in panel.curve.score_legend.text()
 
 
 def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
@@ -152,6 +294,7 @@ def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
     run.emit(Failed("The memory is full.", "Set a smaller patch."))
     qtbot.waitUntil(panel.failure.isVisible, timeout=5_000)
     assert panel.failure.text.text() == "The memory is full. Set a smaller patch."
+    assert panel.state.text() == "Failed: v1"
     assert panel.start.isEnabled()
 
 
@@ -159,7 +302,8 @@ def test_a_killed_run_can_go_on(approved, panel, run, process, qtbot, monkeypatc
     process.kill()
     process.wait()
     qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
-    assert "cut off" in panel.failure.text.text()
+    assert panel.state.text() == "Cut off: v1"
+    assert "ended from outside" in panel.failure.text.text()
     asked = []
     monkeypatch.setattr(trainer, "start", asked.append)
     panel.failure.button.click()
@@ -188,11 +332,125 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
         lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=20_000
     )
     qtbot.waitUntil(lambda: "in use" in panel.result.text.text(), timeout=5_000)
-    assert "Dice 0.500 → 0.900 on 1 validation image." in panel.result.text.text()
+    assert panel.state.text() == "Finished: better"
+    assert "Dice 0.500 → 0.900." in panel.result.text.text()
     assert panel.result.button.text() == "Go Back to old"
     panel.result.button.click()
     assert session.predictor.model.name == "old"
     assert panel.result.button.text() == "Use v1"
+
+
+@pytest.mark.parametrize(
+    ("dice", "images", "heading", "said", "kind"),
+    [
+        (0.2, 6, "Finished: not better", "it is worse", "warning"),
+        (0.9, 2, "Finished: you decide", "proves little", "info"),
+    ],
+)
+def test_a_version_that_is_not_promoted_is_kept_beside(
+    approved, panel, run, qtbot, dice, images, heading, said, kind
+):
+    session = approved.session
+    make_model(session.project.models_folder / "old")
+    session.refresh()
+    session.predictor.set_model("old")
+    make_model(run.best, seed=1)
+    names = tuple(str(number) for number in range(images))
+    scores = [
+        ModelScores(name, names, {"object": (one,) * images}) for name, one in (("old", 0.5), ("v1", dice))
+    ]
+    write_gate(run.path / GATE_FILE, *scores)
+    run.emit(score(50, dice))
+    run.emit(Note("The device's memory is full: 4 patches at once from here on."))
+    run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": dice}))
+    qtbot.waitUntil(lambda: panel.result.button.text() == "Use v1", timeout=20_000)
+    assert session.predictor.model.name == "old"
+    assert panel.state.text() == heading
+    assert said in panel.result.text.text()
+    assert "4 patches at once" in panel.result.text.text()
+    assert panel.result.property("kind") == kind
+
+
+def test_a_run_that_broke_off_says_its_last_words_and_shows_its_log(approved, panel, run, process, qtbot):
+    run.emit(Progress(7, 100, 0.3, 1e-3, 7, 50))
+    run.log.write_text("Traceback (most recent call last):\n  ...\nRuntimeError: no such tensor\n")
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
+    assert "RuntimeError: no such tensor" in panel.failure.text.text()
+    assert "last saved state" in panel.failure.text.text()
+    assert panel.log.isVisible()
+    assert not panel.report.isVisible()
+
+
+def test_a_full_disk_is_said_and_the_run_can_be_tried_again(approved, panel, run, begun, qtbot):
+    run.emit(Failed("The disk is full.", "Free some space, then resume the run."))
+    qtbot.waitUntil(panel.failure.isVisible, timeout=5_000)
+    assert panel.failure.button.text() == "Try Again"
+    panel.failure.button.click()
+    qtbot.waitUntil(lambda: begun == [run], timeout=10_000)
+
+
+def test_a_stopped_run_and_its_report(approved, panel, run, qtbot, monkeypatch):
+    opened = []
+    monkeypatch.setattr("unet_studio.ui.panels.training._open", opened.append)
+    make_model(run.best)
+    run.report.write_text("<html>")
+    run.emit(score(20, 0.7))
+    run.emit(Stopped(20, 30.0, str(run.best), {}))
+    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.text.text(), timeout=20_000)
+    assert "Stopped: the best model so far is kept." in panel.result.text.text()
+    panel.report.click()
+    assert opened == [run.report]
+
+
+def test_a_discarded_run_is_told(approved, panel, run, qtbot):
+    run.emit(Discarded(3))
+    qtbot.waitUntil(lambda: panel.state.text() == "Discarded: v1", timeout=5_000)
+    assert "as they were" in panel.result.text.text()
+    assert panel.start.isVisible()
+
+
+def test_images_finished_meanwhile_join_the_next_round(approved, panel, run, qtbot):
+    run.data.mkdir()
+    (run.data / "samples.json").write_text("[]")
+    shown(qtbot, approved.session, "2.png")
+    paint_all(approved.session, 1)
+    approved.session.editor.approve()
+    told = "1 image finished meanwhile joins the next round."
+    qtbot.waitUntil(lambda: panel.joining.text() == told and panel.joining.isVisible(), timeout=20_000)
+    run.emit(Discarded(3))
+    qtbot.waitUntil(lambda: "the next round learns from it too" in panel.joining.text(), timeout=20_000)
+
+
+def test_a_run_is_found_again_after_reopening(approved, panel, run, qtbot, folder):
+    run.emit(Progress(5, 100, 0.3, 1e-3, 5, 50))
+    approved.session.close_project()
+    assert not panel.controls.isVisibleTo(panel)
+    approved.open_folder(folder)
+    qtbot.waitUntil(lambda: "It went on while the window was closed." in panel.doing.text(), timeout=20_000)
+    assert panel.state.text() == "Learning: v1"
+    assert "Step 5 of at most 100" in panel.doing.text()
+
+
+def test_a_long_run_is_read_in_turns_and_its_end_still_heard(approved, run, qtbot, monkeypatch):
+    monkeypatch.setattr("unet_studio.jobs.training.SLICE", 1 << 12)
+    for step in range(200):
+        run.emit(Progress(step, 400, 0.3, 1e-3, step, 50))
+    run.emit(Discarded(200))
+    follower, heard = TrainingFollower(), []
+    follower.ended.connect(heard.append)
+    follower.follow(run)
+    assert len(follower.events) < 100
+    qtbot.waitUntil(lambda: heard == [Discarded(200)], timeout=20_000)
+    assert len(follower.events) == 203
+    follower.leave()
+
+
+def test_a_color_that_would_not_show_is_mixed_with_the_texts():
+    assert readable("#e53935", LIGHT) == "#e53935"
+    assert readable("#fbfbff", LIGHT) != "#fbfbff"
+    assert readable("#101010", DARK) != "#101010"
 
 
 def test_long_curves_are_thinned_and_smoothing_starts_at_the_first_value():

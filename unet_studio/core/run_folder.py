@@ -121,15 +121,16 @@ class RunFolder:
                 stream.truncate(whole)
                 raise
 
-    def events(self, offset: int = 0) -> tuple[list[Event], int]:
+    def events(self, offset: int = 0, most: int = -1) -> tuple[list[Event], int]:
         """The events from a byte offset on, and the offset to go on from.
 
         A last line without its end is left for the next call. A line broken by a crash is passed over.
+        most: bytes to read at once, more than the longest line has; -1 for all.
         """
         try:
             with self._events.open("rb") as stream:
                 stream.seek(offset)
-                text = stream.read()
+                text = stream.read(most)
         except FileNotFoundError:
             return [], 0
         complete = text[: text.rfind(b"\n") + 1]

@@ -4,8 +4,10 @@ The window never waits for that process: it starts it detached, then looks at th
 second, and finds the run again when it was closed meanwhile.
 """
 
+from contextlib import suppress
 from typing import Any
 
+import psutil
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.events import FINAL, Event
@@ -13,6 +15,8 @@ from unet_studio.core.run_folder import RunFolder
 
 POLL_MS = 300
 LIVENESS_POLLS = 5  # ask for the process itself at every fifth look: that costs more than reading events
+NOTICED = 5_000_000  # bytes of memory more or less that are announced
+SLICE = 1 << 18  # bytes of events read at a time: a long run found again is read in turns, some 15 ms each
 
 
 class TrainingFollower(QObject):
@@ -25,7 +29,9 @@ class TrainingFollower(QObject):
         super().__init__()
         self.run: RunFolder | None = None
         self.events: list[Event] = []
+        self._fresh: list[Event] = []  # read, and not announced yet
         self.state: str = "none"
+        self.memory = 0  # bytes that the process holds, as far as it can be seen from here
         self._offset = 0
         self._polls = 0
         self._timer = QTimer(self)
@@ -39,8 +45,10 @@ class TrainingFollower(QObject):
 
     def follow(self, run: RunFolder) -> None:
         """Follow a run that was started, here or by another window, or that is over."""
-        self.run, self.events, self._offset, self._polls = run, [], 0, 0
-        self._read()
+        self.run, self.events, self._offset, self._polls, self.memory = run, [], 0, 0, 0
+        self._fresh = []
+        if not self._read():
+            self._fresh = []  # who follows looks at these events; ended() is for those that come
         self.state = run.state()
         self._timer.start()
         self.changed.emit()
@@ -55,25 +63,39 @@ class TrainingFollower(QObject):
         if self.run is not None:
             self.run.request(what)
 
-    def _read(self) -> list[Event]:
+    def _read(self) -> bool:
+        """Read on; returns whether there is more to read at once."""
         if self.run is None:
-            return []
-        fresh, self._offset = self.run.events(self._offset)
+            return False
+        before = self._offset
+        fresh, self._offset = self.run.events(before, SLICE)
         self.events += fresh
-        return fresh
+        self._fresh += fresh
+        behind = self._offset - before > SLICE // 2
+        self._timer.setInterval(0 if behind else POLL_MS)
+        return behind
+
+    def _measure(self) -> None:
+        """How much memory the process holds; 0 where it is gone, or runs on another computer."""
+        self.memory = 0
+        if self.run is not None and self.active and self.run.pid is not None:
+            with suppress(psutil.Error):
+                self.memory = int(psutil.Process(self.run.pid).memory_info().rss)
 
     @Slot()
     def _poll(self) -> None:
-        if self.run is None:
+        if self.run is None or self._read():
             return
-        fresh = self._read()
+        fresh, self._fresh = self._fresh, []
         self._polls += 1
         if fresh or self._polls % LIVENESS_POLLS == 0:
-            before, self.state = self.state, self.run.state()
-            if fresh or before != self.state:
+            before, held, self.state = self.state, self.memory, self.run.state()
+            if self._polls % LIVENESS_POLLS == 0:
+                self._measure()
+            if fresh or before != self.state or abs(held - self.memory) > NOTICED:
                 self.changed.emit()
         over = next((event for event in reversed(fresh) if isinstance(event, FINAL)), None)
-        if over is not None:
+        if over is not None and not self.active:
             self._timer.stop()
             self.ended.emit(over)
         elif self.state == "interrupted":

@@ -1,19 +1,29 @@
 """What a training would learn from, and how its run is set up."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_studio.core.classes import ClassTable
 from unet_studio.core.errors import StudioError
 from unet_studio.core.mask_facts import look, stamp
-from unet_studio.core.model_card import ModelEntry
+from unet_studio.core.model_card import ModelClass, ModelEntry
+from unet_studio.core.model_file import SUFFIX, unpack
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
-from unet_studio.core.training_config import TrainingConfig, TrainingSource, inherited, recipe
+from unet_studio.core.split import PARTS
+from unet_studio.core.training_config import (
+    DEFAULT_RECIPE,
+    TrainingConfig,
+    TrainingSource,
+    inherited,
+    recipe,
+)
 from unet_studio.core.versions import next_version
 
 FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
@@ -23,7 +33,10 @@ FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
 class TrainingPlan:
     """What a training would learn from. pixels: labelled pixels by class index, None until counted.
 
-    problems: why it can't start; warnings: what may spoil it. Both are sentences.
+    problems: why it can't start; warnings: what may spoil it. Both are sentences. images: the finished ones
+    by their part of the split; unfinished: those with loose strokes. joining: finished images that the run
+    on show has not seen as they are now. movable: a finished image that could validate, where none does.
+    base: what every round restarts from, a model's name or "imagenet"; "" until that is known.
     """
 
     train: int = 0
@@ -32,20 +45,72 @@ class TrainingPlan:
     pixels: dict[int, int] | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+    joining: int = 0
+    movable: str = ""
+    base: str = ""
 
     @classmethod
     def of_counts(cls, project: Project) -> "TrainingPlan":
         """The plan as far as the split tells, without looking at pixels."""
-        approved = project.with_status(Status.APPROVED)
-        val = sum(1 for name in approved if project.split.get(name) == "val")
-        test = sum(1 for name in approved if project.split.get(name) == "test")
-        train = len(approved) - val - test
-        painted = len(project.with_status(Status.PAINTED))
-        problems = [] if train else ["Approve at least one image first: correct its mask, then press Enter."]
-        warnings = []
-        if train and not val:
+        parts: dict[str, list[str]] = {part: [] for part in PARTS}
+        for name in project.with_status(Status.APPROVED):
+            parts[project.split.get(name, "train")].append(name)
+        train, val, unfinished = parts["train"], parts["val"], project.with_status(Status.PAINTED)
+        problems, warnings = [], []
+        if not train:
+            problems.append(
+                "No finished image is there to learn from: all are for checking. Finish another one."
+                if val or parts["test"]
+                else "Approve at least one image first: correct its mask, then press Enter."
+            )
+        elif not val and len(train) == 1:
             warnings.append("With a second approved image the new model can be checked on one it never saw.")
-        return cls(train, val, painted, None, problems, warnings)
+        elif not val:
+            warnings.append(
+                "All finished images are learnt from, none is left to check on: nobody will know how good "
+                "the new model is."
+            )
+        return cls(
+            len(train), len(val), len(unfinished), None, problems, warnings,
+            {part: tuple(names) for part, names in parts.items()}, tuple(unfinished),
+            movable=train[-1] if len(train) > 1 and not val else "",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ClassFit:
+    """How the classes of a model meet those of a project, by name and else by index, as the head is adapted.
+
+    kept: what goes on; fresh: what begins anew; dropped: what the model knew and the project has not.
+    """
+
+    kept: tuple[str, ...]
+    fresh: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+    @classmethod
+    def of(cls, known: Sequence[ModelClass], table: ClassTable) -> "ClassFit":
+        """Compare a model's outputs with the active classes of a project."""
+        names = {entry.name.casefold(): place for place, entry in enumerate(known)}
+        found = [names.get(entry.name.casefold()) for entry in table.active]
+        left = {entry.index: place for place, entry in enumerate(known) if place not in found}
+        pairs = [
+            (entry.name, left.pop(entry.index, None) if place is None else place)
+            for entry, place in zip(table.active, found, strict=True)
+        ]
+        used = {place for _, place in pairs}
+        return cls(
+            tuple(name for name, place in pairs if place is not None),
+            tuple(name for name, place in pairs if place is None),
+            tuple(entry.name for place, entry in enumerate(known) if place not in used),
+        )
+
+    @property
+    def differs(self) -> bool:
+        """Whether a person should know before the training begins."""
+        return bool(self.fresh or self.dropped)
 
 
 class PixelCounts:
@@ -67,16 +132,46 @@ class PixelCounts:
         return total
 
 
-def make_plan(project: Project, counted: PixelCounts) -> TrainingPlan:
-    """The plan with the labelled pixels of every class counted."""
+def make_plan(
+    project: Project,
+    counted: PixelCounts,
+    run: RunFolder | None = None,
+    painted: bool = False,
+    model: ModelEntry | None = None,
+) -> TrainingPlan:
+    """The plan with the labelled pixels of every class counted, those of unfinished images too if `painted`.
+
+    run: the one on show; model: the one in use.
+    """
     plan = TrainingPlan.of_counts(project)
-    counts = counted.of(project, project.with_status(Status.APPROVED))
+    learnt = [*project.with_status(Status.APPROVED), *(plan.unfinished if painted else ())]
+    counts = counted.of(project, learnt)
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
-    if plan.train:
+    if plan.train or (painted and plan.painted):
         rare = [project.classes.get(index).name for index, count in pixels.items() if count < FEW_PIXELS]
         warnings += [f"{name} has hardly any labelled pixels yet: it will not be learnt." for name in rare]
-    return TrainingPlan(plan.train, plan.val, plan.painted, pixels, plan.problems, warnings)
+    entries = {entry.name: entry for entry in project.models()}
+    return replace(
+        plan,
+        pixels=pixels,
+        warnings=warnings,
+        joining=0 if run is None else _joining(project, run),
+        base=_base_of(project, model, entries),
+    )
+
+
+def _joining(project: Project, run: RunFolder) -> int:
+    """How many images were finished, or finished anew, since a run froze what it learns from."""
+    frozen = run.data / "samples.json"
+    if not frozen.is_file():
+        return 0
+    since = frozen.stat().st_mtime_ns
+    count = 0
+    for name in project.with_status(Status.APPROVED):
+        with suppress(OSError):
+            count += project.approved_path(name).stat().st_mtime_ns > since
+    return count
 
 
 def make_run(
@@ -84,7 +179,8 @@ def make_run(
 ) -> RunFolder:
     """Set up a run on a project. model: the one in use; the training restarts from its base, not from it.
 
-    settings: values of TrainingConfig; "init" may also be "base" (the default), or the name of a model.
+    settings: values of TrainingConfig; "init" may also be "base" (the default), the name of a model, or a
+    model packed as one file; "recipe" names the recipe that they change.
     path: the run's folder, by default a new one of the project.
     Raises StudioError where there is nothing to learn from.
     """
@@ -92,13 +188,16 @@ def make_run(
     if not project.with_status(Status.APPROVED) and not (painted and project.with_status(Status.PAINTED)):
         raise StudioError("There is nothing to learn from yet.", "Correct an image and approve it first.")
     entries = {entry.name: entry for entry in project.models()}
-    chosen = str(settings.get("init", "base"))
+    settings = dict(settings)
+    base = recipe(str(settings.pop("recipe", "") or DEFAULT_RECIPE))
+    name = next_version(project.models_folder, project.runs_folder)
+    folder = path or project.new_run(name)
+    chosen = str(settings.get("init") or ("random" if base.init == "random" else "base"))
     if chosen == "base":
         chosen = _base_of(project, model, entries)
-    origin = entries.get(chosen)
+    packed = chosen.endswith(SUFFIX)
+    origin = unpack(Path(chosen), folder / "start") if packed else entries.get(chosen)
     init = str(origin.folder) if origin else chosen
-    base = recipe()
-    name = next_version(project.models_folder, project.runs_folder)
     config = TrainingConfig.from_json(
         {
             **(inherited(origin.card.training) if origin is not None and origin.card is not None else {}),
@@ -110,7 +209,7 @@ def make_run(
         },
         base,
     )
-    return RunFolder.create(path or project.new_run(name), config)
+    return RunFolder.create(folder, config)
 
 
 def _base_of(project: Project, model: ModelEntry | None, entries: dict[str, ModelEntry]) -> str:

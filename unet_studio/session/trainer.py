@@ -1,6 +1,6 @@
 """What a training would learn from, the run that is under way or over, and the version it makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -8,9 +8,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from unet_studio.core.errors import StudioError
 from unet_studio.core.events import Event, Finished, Stopped
 from unet_studio.core.gate import Verdict
+from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder, start
-from unet_studio.jobs.publishing import Published, publish_run
+from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
+from unet_studio.jobs.publishing import PUBLISHED, Published, publish_run
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
     from unet_studio.session.session import Session
 
 
+UNDER_WAY = ("new", "starting", "running", "paused")
+RESUMABLE = ("interrupted", "failed")  # states of a run that its last saved state can go on from
+LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
+
+
 class Trainer(QObject):
-    """The session's training. changed: the plan, the run or its events are others."""
+    """The session's training. changed: the plan, the run, its events or what was chosen are others."""
 
     changed = Signal()
 
@@ -29,7 +36,12 @@ class Trainer(QObject):
         super().__init__(session)
         self._session = session
         self._plan: TrainingPlan | None = None
+        self._planned_for: ModelEntry | None = None  # the model in use when the plan was made
         self._starting = False  # whether a thread sets up a run
+        self._choices: dict[str, Any] = {}
+        self.found = (
+            ""  # the state in which the run on show was found when the project was opened, "" if begun
+        )
         self._counts = 0  # plans forgotten so far: what was counted before is out of date
         self._pixels = PixelCounts()
         self._verdict: Verdict | None = None
@@ -42,9 +54,12 @@ class Trainer(QObject):
 
     def open(self, project: Project) -> None:
         """Find the training that was under way, or ended, while this project was closed."""
+        self._choices = read_choices(project.folder)
         runs = project.runs()
         if runs:
             self._follower.follow(RunFolder(runs[-1]))
+            if not (runs[-1] / PUBLISHED).exists():
+                self.found = self._follower.state
             over = next(
                 (event for event in reversed(self.events) if isinstance(event, Finished | Stopped)), None
             )
@@ -55,6 +70,7 @@ class Trainer(QObject):
     def close(self) -> None:
         """Look no longer; a training under way goes on."""
         self._follower.leave()
+        self._choices, self.found = {}, ""
         self._pixels = PixelCounts()
         self._starting = False
         self._plan = self._verdict = None
@@ -84,12 +100,56 @@ class Trainer(QObject):
         """none, starting, running, paused, finished, failed, stopped, discarded or interrupted."""
         return "starting" if self._starting else self._follower.state
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a training runs, waits, or is about to begin."""
+        return self.state in UNDER_WAY
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the training process holds in the machine's memory; 0 where that can't be told."""
+        return self._follower.memory
+
+    # -- what is chosen -----------------------------------------------------------------------------------
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What a person changed: settings of TrainingConfig, and "recipe"; stored in the project."""
+        return self._choices
+
+    def settings(self) -> dict[str, Any]:
+        """What a training would be started with: the choices over what the window begins with."""
+        return {**DEFAULTS, **self._choices}
+
+    def choose(self, changes: Mapping[str, Any]) -> None:
+        """Change some of the choices, in the thread's turn on disk too; None takes one back."""
+        project = self._session.project
+        kept = {key: item for key, item in {**self._choices, **changes}.items() if item is not None}
+        if project is None or kept == self._choices:
+            return
+        relearn = kept.get("painted") != self._choices.get("painted")
+        self._choices = kept
+        if project.read_only is None:
+            self._tasks.submit(("choices", project), lambda: write_choices(project.folder, dict(kept)))
+        if relearn:
+            self.forget_plan()
+        else:
+            self.changed.emit()
+
+    # -- what there is to learn from ----------------------------------------------------------------------
+
     def plan(self) -> TrainingPlan:
         """What a training would learn from now; counted in a thread, then changed comes again."""
         project = self._session.project
-        if self._plan is None and project is not None:
-            self._plan = TrainingPlan.of_counts(project)
-            self._tasks.submit(("plan", self._counts), lambda: make_plan(project, self._pixels))
+        model = self._session.predictor.model
+        if project is not None and (self._plan is None or self._planned_for is not model):
+            self._plan, self._planned_for = TrainingPlan.of_counts(project), model
+            self._counts += 1
+            run = self.run
+            painted = bool(self._choices.get("painted"))
+            self._tasks.submit(
+                ("plan", self._counts), lambda: make_plan(project, self._pixels, run, painted, model)
+            )
         return self._plan or TrainingPlan()
 
     def forget_plan(self) -> None:
@@ -98,24 +158,47 @@ class Trainer(QObject):
         self._counts += 1
         self.changed.emit()
 
+    # -- the run ------------------------------------------------------------------------------------------
+
     def start(self, settings: dict[str, Any] | None = None) -> None:
-        """Start a training on what is finished. settings: see make_run; values of TrainingConfig override."""
+        """Start a training on what is finished. settings: see make_run; by default what was chosen."""
         session = self._session
         project, writer, model = session.project, session.writer, session.predictor.model
         if project is None or writer is None or self._follower.active:
             return
 
+        chosen = {"pinned": self._on_screen(), **(self.settings() if settings is None else settings)}
+
         def set_up() -> RunFolder:
             writer.settle(SAVING)
-            return make_run(project, model, settings or {})
+            return make_run(project, model, chosen)
 
         self._begin(set_up)
 
+    def _on_screen(self) -> str:
+        """The file of the image on screen, which a training watches unless another one is chosen."""
+        session = self._session
+        if session.project is None or session.document is None:
+            return ""
+        return str(session.project.image_path(session.document.name))
+
     def resume(self) -> None:
-        """Go on with a run whose process was killed."""
+        """Go on with a run whose process was killed, or that failed, from its last saved state."""
         run = self.run
-        if run is not None and self.state == "interrupted":
+        if run is not None and self.state in RESUMABLE:
             self._begin(lambda: run)
+
+    def last_words(self) -> str:
+        """The last line of the run's log, such as the error that a process broke off with; "" without one."""
+        if self.run is None:
+            return ""
+        try:
+            with self.run.log.open("rb") as stream:
+                stream.seek(max(0, self.run.log.stat().st_size - LOG_TAIL))
+                lines = stream.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
 
     def _begin(self, choose: Callable[[], RunFolder]) -> None:
         """Set up and start a process, in a thread: the window does not wait for the disk or the system."""
@@ -136,8 +219,9 @@ class Trainer(QObject):
         """The process of a run was started; where the project was left meanwhile, it is found again there."""
         if project is self._session.project:
             self._starting = False
-            self._verdict = None
+            self._verdict, self.found = None, ""
             self._follower.follow(run)
+            self.forget_plan()
 
     def stop(self) -> None:
         """End the training at its next step and keep its best model."""
@@ -189,7 +273,7 @@ class Trainer(QObject):
                 self._published(found)
         elif key[0] == "start":
             self._begun(*result)
-        elif key[1] == self._counts:
+        elif key[0] == "plan" and key[1] == self._counts:
             self._plan = result
             self.changed.emit()
 

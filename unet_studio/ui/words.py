@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unet_studio.core.events import Event, Freezing, Froze, Note, Progress, Started, scores_before_and_after
 from unet_studio.core.model_card import ModelCard
 from unet_studio.core.words import count as count
-from unet_studio.jobs.training_plan import TrainingPlan
+from unet_studio.jobs.training_plan import ClassFit, TrainingPlan
 
 
 def duration(seconds: float) -> str:
@@ -32,6 +32,44 @@ def plan_text(plan: TrainingPlan) -> str:
     learns = f"Learns from {count(plan.train, 'approved image')}"
     checks = f", is checked on {plan.val} it never learns from" if plan.val else ""
     return f"{learns}{checks}."
+
+
+def split_text(plan: TrainingPlan) -> str:
+    """ "3 train, 1 validates, 1 tests"."""
+    parts = [(len(plan.images.get("train", ())), "train"), (len(plan.images.get("val", ())), "validate")]
+    tested = len(plan.images.get("test", ()))
+    if tested:
+        parts.append((tested, "test"))
+    return ", ".join(f"{number:,} {verb}{'s' if number == 1 else ''}" for number, verb in parts)
+
+
+def joining_text(number: int, under_way: bool) -> str:
+    """What was finished since a training began; "" for nothing."""
+    if not number:
+        return ""
+    which = count(number, "image")
+    join, were = ("joins", "was") if number == 1 else ("join", "were")
+    if under_way:
+        return f"{which} finished meanwhile {join} the next round."
+    it = "it" if number == 1 else "them"
+    return f"{which} {were} finished since the last training: the next round learns from {it} too."
+
+
+def class_fit_text(name: str, fit: ClassFit) -> str:
+    """How the classes of a model that a training starts from meet the project's."""
+    said = []
+    if fit.kept:
+        said.append(f"what it knows of {', '.join(fit.kept)} goes on")
+    if fit.fresh:
+        said.append(f"{', '.join(fit.fresh)} {'begins' if len(fit.fresh) == 1 else 'begin'} anew")
+    if fit.dropped:
+        said.append(f"{', '.join(fit.dropped)} {'is' if len(fit.dropped) == 1 else 'are'} forgotten")
+    return f"{name} has other classes: {'; '.join(said)}."
+
+
+def memory_text(size: int) -> str:
+    """ "812 MB", "1.4 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def progress_text(events: Sequence[Event], state: str) -> str:

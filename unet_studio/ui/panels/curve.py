@@ -1,20 +1,27 @@
-"""The curves of a training: loss, and Dice on validation images; by pyqtgraph, loaded in a thread."""
+"""The curves of a training: loss, and IoU or Dice on validation images; by pyqtgraph, loaded in a thread."""
 
 import importlib
 import math
 from collections.abc import Sequence
+from html import escape
 from threading import Thread
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.events import Event, Progress, Validated
-from unet_studio.ui.theme import theme
+from unet_studio.ui.theme import Tokens, theme
 from unet_studio.ui.widgets import label
 
-HEIGHT = 250  # px of both plots together
+HEIGHT = 118  # px of a plot
+HEADROOM = 1.15  # of the loss above its highest smoothed value
+MOST_CLASSES = 8  # drawn; more lines could not be told apart
+LEAST_CONTRAST = 60  # of 255, between the lightness of a line and of what is behind it
+# What can be drawn of the validation images: the fields of Validated by class, and of their mean.
+MEASURES = {"Dice": ("dice", "mean_dice"), "IoU": ("iou", "mean_iou")}
 SMOOTH = 0.9  # weight of the past in the smoothed training loss
 MOST_POINTS = 1500  # of one curve; longer ones are thinned
 
@@ -34,15 +41,21 @@ class _Loader(QObject):
 
 
 class Curve(QWidget):
-    """Two plots above each other over the same steps."""
+    """Two plots above each other over the same steps: the loss, and IoU or Dice on validation images.
+
+    Each has a line above it that says which line is which, and its value now.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Curves of the training")
         self._waiting = label("The curves appear with the first steps.", "muted")
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.loss_legend, self.score_legend = _legend(), _legend()
+        self.measure = QComboBox()
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(2)
         self._box.addWidget(self._waiting)
         self._graph: Any = None
         self._plots: Any = None
@@ -52,8 +65,15 @@ class Curve(QWidget):
         self._asked = False
         self._events: Sequence[Event] = ()
         self._table = ClassTable(())
-        self.setFixedHeight(HEIGHT)
+        self._offer_measures()
         theme().changed.connect(self._restyle)
+
+    def _offer_measures(self) -> None:
+        self.measure.setAccessibleName("Measure on validation images")
+        self.measure.setToolTip("What is drawn of the images that the model never learns from")
+        for name in MEASURES:
+            self.measure.addItem(f"{name} on validation images", name)
+        self.measure.currentIndexChanged.connect(self._draw)
 
     @property
     def ready(self) -> bool:
@@ -72,33 +92,36 @@ class Curve(QWidget):
     def _build(self) -> None:
         """Make the plots, one at a time: each takes up to 25 ms, and the window goes on in between."""
         self._graph = importlib.import_module("pyqtgraph")
-        self._plots = self._graph.GraphicsLayoutWidget()
-        self._plots.ci.layout.setContentsMargins(0, 0, 0, 0)
-        self._plots.ci.layout.setSpacing(4)
-        self._plots.setMinimumSize(120, 0)
-        self._plots.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self._box.addWidget(self._plots)
-        self._plots.hide()
-        QTimer.singleShot(0, self._add_loss)
+        self._box.addWidget(self.loss_legend)
+        self.loss = self._add_plot()
+        QTimer.singleShot(0, self._add_scores)
 
     @Slot()
-    def _add_loss(self) -> None:
-        self.loss = self._add_plot(0)
-        self.loss.getAxis("bottom").setStyle(showValues=False)
-        QTimer.singleShot(0, self._add_dice)
-
-    @Slot()
-    def _add_dice(self) -> None:
-        self.dice = self._add_plot(1)
-        self.dice.setXLink(self.loss)
-        self.dice.setYRange(0, 1, padding=0.02)
+    def _add_scores(self) -> None:
+        self._box.addWidget(self.measure)
+        self._box.addWidget(self.score_legend)
+        self.scores = self._add_plot()
+        self.scores.setXLink(self.loss)
+        self.scores.setLabel("bottom", "step")
         QTimer.singleShot(0, self._add_lines)
 
-    def _add_plot(self, place: int) -> Any:
-        plot = self._plots.addPlot(row=place, col=0, enableMenu=False)
+    def _add_plot(self) -> Any:
+        """A plot that shows and does not catch the wheel."""
+        view = self._graph.PlotWidget(enableMenu=False)
+        view.setFixedHeight(HEIGHT)
+        view.setMinimumWidth(120)
+        view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        view.setFrameShape(QFrame.Shape.NoFrame)
+        plot = view.getPlotItem()
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.getAxis("left").setWidth(38)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        plot.getAxis("bottom").enableAutoSIPrefix(False)
+        self._box.addWidget(view)
+        view.hide()
         return plot
 
     @Slot()
@@ -109,12 +132,13 @@ class Curve(QWidget):
                 ("steps", self.loss),
                 ("smooth", self.loss),
                 ("unseen", self.loss),
-                ("mean", self.dice),
-                ("best", self.dice),
+                ("mean", self.scores),
+                ("best", self.scores),
             )
         }
         self._waiting.hide()
-        self._plots.show()
+        for plot in (self.loss, self.scores):
+            plot.getViewWidget().show()
         self._restyle()
 
     @Slot()
@@ -123,9 +147,8 @@ class Curve(QWidget):
         if not self.ready:
             return
         tokens = theme().tokens
-        self._plots.setBackground(tokens.surface)
-        for plot, title in ((self.loss, "Loss"), (self.dice, "Dice on validation images")):
-            plot.setTitle(title, color=tokens.muted, size="9pt")
+        for plot in (self.loss, self.scores):
+            plot.getViewWidget().setBackground(tokens.surface)
             plot.showGrid(x=False, y=True, alpha=0.15)
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(tokens.border)
@@ -134,43 +157,112 @@ class Curve(QWidget):
         self._lines["steps"].setPen(pen(tokens.border, width=1))
         self._lines["smooth"].setPen(pen(tokens.accent, width=2))
         self._lines["unseen"].setPen(pen(tokens.warning, width=2, style=Qt.PenStyle.DashLine))
-        self._lines["mean"].setPen(pen(tokens.good, width=2))
+        self._lines["mean"].setPen(pen(tokens.text, width=2))
         for name, symbol, size in (("mean", "o", 5), ("best", "star", 14)):
             self._lines[name].setSymbol(symbol)
             self._lines[name].setSymbolSize(size)
-            self._lines[name].setSymbolBrush(tokens.good)
+            self._lines[name].setSymbolBrush(tokens.text)
             self._lines[name].setSymbolPen(tokens.surface)
         self._lines["best"].setPen(None)
         self._draw()
 
-    def _draw(self) -> None:
+    @Slot()
+    def _draw(self, *_: object) -> None:
         if not self.ready:
             return
         steps, losses = loss_curve(self._events)
+        smooth = smoothed(losses)
         self._lines["steps"].setData(steps, losses)
-        self._lines["smooth"].setData(steps, smoothed(losses))
+        self._lines["smooth"].setData(steps, smooth)
         scored = [event for event in self._events if isinstance(event, Validated)]
+        unseen = [event.loss for event in scored]
         _set(self._lines["unseen"], [(event.step, event.loss) for event in scored])
-        _set(self._lines["mean"], [(event.step, event.mean_dice) for event in scored])
-        best = [(event.step, event.mean_dice) for event in scored if event.best]
-        _set(self._lines["best"], best[-1:])
-        self._draw_classes(scored)
+        tops = [value for value in (*smooth, *unseen) if math.isfinite(value)]
+        self.loss.setYRange(0, HEADROOM * max(tops, default=1.0) or 1.0, padding=0)
+        tokens = theme().tokens
+        lines = [("loss in training", tokens.accent, "\u2501", smooth[-1] if smooth else math.nan)]
+        if scored:
+            lines.append(("on validation images", tokens.warning, "\u2504", unseen[-1]))
+        self.loss_legend.setText(legend(lines))
+        self._draw_scores(scored)
 
-    def _draw_classes(self, scored: Sequence[Validated]) -> None:
-        """One thin line a class, where there is more than one to learn."""
+    def _draw_scores(self, scored: Sequence[Validated]) -> None:
+        by_class, mean = MEASURES[str(self.measure.currentData())]
+        means = [(event.step, float(getattr(event, mean))) for event in scored]
+        _set(self._lines["mean"], means)
+        best = [point for point, event in zip(means, scored, strict=True) if event.best]
+        _set(self._lines["best"], best[-1:])
+        names = self._draw_classes(scored, by_class)
+        values = [value for _, value in means]
+        values += [getattr(event, by_class).get(name, math.nan) for event in scored for name in names]
+        known = [value for value in values if math.isfinite(value)]
+        self.scores.setYRange(math.floor(10 * min(known, default=0.0)) / 10, 1.0, padding=0.02)
+        tokens = theme().tokens
+        lines = [("mean", tokens.text, "\u2501", values[len(means) - 1])] if means else []
+        for name in names:
+            value = getattr(scored[-1], by_class).get(name, math.nan)
+            lines.append((name, self._color(name), "\u2501", value))
+        note = "" if means else "Comes with the first validation."
+        more = f"\u2605 best: {best[-1][1]:.3f}, at step {best[-1][0]:,}" if best else ""
+        self.score_legend.setText(legend(lines, more) or escape(note))
+
+    def _draw_classes(self, scored: Sequence[Validated], by_class: str) -> list[str]:
+        """One thin line a class, where there is more than one to learn; returns whose they are."""
         background = self._table.background
         hidden = None if background is None else self._table.get(background).name
-        names = [name for name in scored[-1].dice if name != hidden] if scored else []
-        wanted = {f"class {name}" for name in names} if len(names) > 1 else set()
+        found = [name for name in getattr(scored[-1], by_class) if name != hidden] if scored else []
+        names = found[:MOST_CLASSES] if len(found) > 1 else []
+        wanted = {f"class {name}" for name in names}
         for key in [key for key in self._lines if key.startswith("class ") and key not in wanted]:
-            self.dice.removeItem(self._lines.pop(key))
-        for name in names if wanted else []:
+            self.scores.removeItem(self._lines.pop(key))
+        for name in names:
             key = f"class {name}"
             if key not in self._lines:
-                entry = self._table.named(name)
-                color = entry.color if entry else theme().tokens.muted
-                self._lines[key] = self.dice.plot(pen=self._graph.mkPen(color, width=1))
-            _set(self._lines[key], [(event.step, event.dice.get(name, math.nan)) for event in scored])
+                self._lines[key] = self.scores.plot()
+            self._lines[key].setPen(self._graph.mkPen(self._color(name), width=1.5))
+            points = [(event.step, getattr(event, by_class).get(name, math.nan)) for event in scored]
+            _set(self._lines[key], points)
+        return names
+
+    def _color(self, name: str) -> str:
+        entry, tokens = self._table.named(name), theme().tokens
+        return readable(entry.color, tokens) if entry else tokens.muted
+
+
+def _legend() -> QLabel:
+    made = label("", "muted")
+    made.setTextFormat(Qt.TextFormat.RichText)
+    return made
+
+
+def legend(lines: Sequence[tuple[str, str, str, float]], more: str = "") -> str:
+    """Which line is which, as rich text. lines: name, colour, sign and the last value of each."""
+    parts = []
+    for name, color, sign, value in lines:
+        shown = f" {value:.3f}" if math.isfinite(value) else ""
+        parts.append(f'<span style="color:{color}">{sign}</span>&nbsp;{escape(name)}{shown}')
+    if more:
+        parts.append(escape(more))
+    return " &nbsp; ".join(parts)
+
+
+def readable(color: str, tokens: Tokens) -> str:
+    """The colour of a class, mixed with that of the text where it would hardly show on a panel."""
+    line, back, text = QColor(color), QColor(tokens.surface), QColor(tokens.text)
+    far = abs(_light(line) - _light(back))
+    if far >= LEAST_CONTRAST:
+        return color
+    mixed = [round((one + other) / 2) for one, other in zip(_rgb(line), _rgb(text), strict=True)]
+    return QColor(*mixed).name()
+
+
+def _rgb(color: QColor) -> tuple[int, int, int]:
+    return color.red(), color.green(), color.blue()
+
+
+def _light(color: QColor) -> float:
+    """How light a colour is, 0..255 (ITU-R BT.601 luma)."""
+    return 0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
 
 
 def _set(line: Any, points: Sequence[tuple[int, float]]) -> None:

@@ -1,31 +1,31 @@
-"""The training panel: what a training would learn from, its few settings, its course, and what came of it."""
+"""The training panel: what a training would learn from, its settings, its course, and what came of it."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from unet_studio.core.events import Event, Failed, Progress
-from unet_studio.core.training_config import TrainingConfig
+from unet_studio.core.events import Event, Progress
+from unet_studio.core.training_choices import RECIPE
+from unet_studio.jobs.training_plan import TrainingPlan
 from unet_studio.session import Session
+from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui import words
 from unet_studio.ui.panels.class_bars import ClassBars
 from unet_studio.ui.panels.curve import Curve
-from unet_studio.ui.widgets import Note, button, form, label, row, set_role
+from unet_studio.ui.panels.training_end import Ending, ending
+from unet_studio.ui.panels.training_form import TrainingForm
+from unet_studio.ui.panels.training_guide import ColdStart
+from unet_studio.ui.section import Section
+from unet_studio.ui.widgets import Note, button, label, row, set_role
 
-UNDER_WAY = ("new", "starting", "running", "paused")
-OVER = ("finished", "stopped")
-AUTOMATIC = "Automatic"
-DEFAULT_MINUTES = 5.0
 START_TIP = "Let the model learn from the approved images (Ctrl+T)"
+RULE = (
+    "The first finished image trains, the second validates, then five train to one that validates. An image "
+    "keeps its part until you change it in the list of images."
+)
+LISTED = 12  # names of a part of the split
 
 
 class TrainingPanel(QWidget):
@@ -36,20 +36,28 @@ class TrainingPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self.guide = ColdStart(session)
         self.plan = label()
         self.bars = ClassBars()
+        self.split_list = label("", "muted")
+        self.split = Section("How they are divided", RULE, self.split_list)
         self.warnings = Note("info")
-        self.form = QWidget()
-        self.minutes = QDoubleSpinBox()
-        self.start_from = QComboBox()
-        self.pictures = QComboBox()
-        self.painted = QCheckBox("Use unfinished images too")
+        self.unfinished = label("", "muted")
+        self.finish_next = button(
+            "Finish the Next", "Show the next image with loose strokes", self._finish_next, "", "link"
+        )
+        self.joining = label("", "good")
+        self.form = TrainingForm(session)
         self.start = button("Fine-tune", START_TIP, self.begin, "school-outline", "primary")
         self.state = label("", "heading")
         self.progress = QProgressBar()
         self.doing = label("", "muted")
         self.result = Note("good")
         self.failure = Note("danger")
+        self.report = button(
+            "Report", "Open the run's report", self._show_report, "file-chart-outline", "link"
+        )
+        self.log = button("Log", "Open what the training process printed", self._show_log, "text", "link")
         self.pause = button(
             "Pause", "Let the training wait; it goes on where it was", self.toggle_pause, "pause"
         )
@@ -60,24 +68,53 @@ class TrainingPanel(QWidget):
             "Discard", "End now and throw the model away", self.discardAsked.emit, "delete-outline"
         )
         self.curve = Curve()
+        self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
         self._build()
+        self._connect()
+        self.refresh()
+
+    @property
+    def minutes(self) -> QWidget:
+        """The field of the time limit."""
+        return self.form.minutes
+
+    def _connect(self) -> None:
+        session = self._session
         for signal in (session.projectChanged, session.trainer.changed, session.classesChanged):
             signal.connect(self.refresh)
         for signal in (session.predictor.modelsChanged, session.predictor.modelChanged):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
-        self.refresh()
+        self.form.advancedAsked.connect(self.show_advanced)
+        self.form.fileAsked.connect(self._ask_file)
 
     def _build(self) -> None:
-        self._build_form()
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Progress of the training")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 12)
         layout.setSpacing(8)
-        for widget in (self.state, self.progress, self.doing):
-            layout.addWidget(widget)
+        self.links = QWidget()
+        self.links.setLayout(row(self.report, self.log, None))
+        self.begun = QWidget()
+        begun = row(self.unfinished, self.finish_next)
+        begun.setStretch(0, 1)
+        self.begun.setLayout(begun)
+        course: tuple[QWidget, ...] = (
+            self.guide,
+            self.state,
+            self.progress,
+            self.doing,
+            self._make_controls(),
+        )
+        came: tuple[QWidget, ...] = (self.joining, self.result, self.failure, self.links, self.curve)
+        next_: tuple[QWidget, ...] = (self.plan, self.bars, self.split, self.warnings, self.begun, self.form)
+        for part in (*course, *came, *next_, self.start):
+            layout.addWidget(part)
+        layout.addStretch(1)
+
+    def _make_controls(self) -> QWidget:
         self.controls = QWidget()
         lower = row(self.pause, self.discard)
         for place in (0, 1):
@@ -87,185 +124,209 @@ class TrainingPanel(QWidget):
         controls.setSpacing(6)
         controls.addWidget(self.stop)
         controls.addLayout(lower)
-        layout.addWidget(self.controls)
-        parts: tuple[QWidget, ...] = (self.result, self.failure, self.curve)
-        for part in (*parts, self.plan, self.bars, self.warnings, self.form):
-            layout.addWidget(part)
-        layout.addWidget(self.start)
-        layout.addStretch(1)
+        return self.controls
 
-    def _build_form(self) -> None:
-        self.minutes.setRange(0, 24 * 60)
-        self.minutes.setDecimals(0)
-        self.minutes.setSuffix(" min")
-        self.minutes.setSpecialValueText("No limit")
-        self.minutes.setValue(DEFAULT_MINUTES)
-        self.minutes.setAccessibleName("Time limit in minutes")
-        self.minutes.setToolTip(
-            "The training ends after so many minutes; the learning rate falls in time for it"
-        )
-        self.start_from.setAccessibleName("Start from")
-        self.start_from.setToolTip(
-            "Every training starts anew from the same base, on all approved images: that is steadier than "
-            "training on top of the last version"
-        )
-        self.start_from.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.pictures.setAccessibleName("Kind of pictures")
-        self.pictures.setToolTip("How the images are varied while the model learns")
-        self.pictures.addItem(AUTOMATIC, None)
-        for choice in TrainingConfig.__dataclass_fields__["augmentation"].metadata["choices"]:
-            self.pictures.addItem("No variation" if choice == "none" else choice.capitalize(), choice)
-        self.painted.setToolTip(
-            "Painted pixels of images that are not approved count too. Strokes alone show the model only its "
-            "errors: finishing images teaches it more"
-        )
-        self.minutes.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
-        fields = form(
-            ("Time limit", self.minutes), ("Start from", self.start_from), ("Pictures", self.pictures)
-        )
-        fields.addWidget(self.painted, fields.rowCount(), 0, 1, 2)
-        self.form.setLayout(fields)
-        self.painted.toggled.connect(self._enable)
-
-    def settings(self) -> dict[str, Any]:
-        """What the form says, as values of TrainingConfig."""
-        chosen: dict[str, Any] = {"minutes": self.minutes.value(), "painted": self.painted.isChecked()}
-        if self.start_from.currentData():
-            chosen["init"] = self.start_from.currentData()
-        if self.pictures.currentData():
-            chosen["augmentation"] = self.pictures.currentData()
-        return chosen
+    # -- what one can do ----------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start a training with the settings of the form."""
-        self._session.trainer.start(self.settings())
-        self.refresh()
+        """Start a training with what is chosen; asks first where it starts from a model of other classes."""
+        fit, entry = self.form.class_fit, self.form.start_entry
+        about = (entry.name, fit) if entry is not None else ()
+        if fit is None or entry is None or not fit.differs or about in self._agreed:
+            self._session.trainer.start()
+            return
+        from unet_studio.ui.dialogs.messages import ask
+
+        def agree() -> None:
+            self._agreed.add(about)
+            self._session.trainer.start()
+
+        said = words.class_fit_text(entry.shown, fit)
+        ask(self.window(), "Other Classes", f"Start from {entry.shown} all the same?", said, "Start", agree)
 
     def toggle_pause(self) -> None:
         """Pause, or go on."""
         self._session.trainer.pause(self._session.trainer.state != "paused")
 
     @Slot()
+    def show_advanced(self) -> None:
+        """Show every setting; what was changed holds once the box is accepted."""
+        from unet_studio.ui.dialogs.training_settings import ELSEWHERE, TrainingSettingsDialog
+
+        trainer = self._session.trainer
+        base = self.form.base
+        given = {key: item for key, item in trainer.choices.items() if key not in (*ELSEWHERE, RECIPE)}
+        dialog = TrainingSettingsDialog(base, given, self.window())
+        dialog.accepted.connect(lambda: trainer.choose({**dict.fromkeys(given), **dialog.changes}))
+        dialog.open()
+
+    @Slot(str, str, object)
+    def _ask_file(self, title: str, kinds: str, handler: Callable[[str], object]) -> None:
+        from PySide6.QtWidgets import QFileDialog
+
+        dialog = QFileDialog(self.window(), title, str(Path.home()), kinds)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(handler)
+        dialog.open()
+
+    def _finish_next(self) -> None:
+        names = self._session.trainer.plan().unfinished
+        current = self._session.current
+        later = [name for name in names if name != current]
+        if later:
+            after = [name for name in later if current is None or name > current]
+            self._session.open_image((after or later)[0])
+
+    def _check_on_another(self) -> None:
+        name = self._session.trainer.plan().movable
+        if name:
+            self._session.browser.set_split([name], "val")
+
+    def _show_report(self) -> None:
+        if self._session.trainer.run is not None:
+            _open(self._session.trainer.run.report)
+
+    def _show_log(self) -> None:
+        if self._session.trainer.run is not None:
+            _open(self._session.trainer.run.log)
+
+    # -- what is shown ------------------------------------------------------------------------------------
+
+    @Slot()
     def refresh(self, *_: object) -> None:
         """Show the plan and the run as they are now."""
-        state, events = self._session.trainer.state, self._session.trainer.events
-        self._show_plan()
-        self._offer_bases()
+        trainer = self._session.trainer
+        state, events, plan = trainer.state, trainer.events, trainer.plan()
+        self.guide.refresh()
+        self._show_plan(plan, state)
+        self.form.refresh()
         self._show_course(state, events)
         self._show_end(state, events)
-        self._enable()
+        self._enable(plan)
 
-    def _show_plan(self) -> None:
+    def _show_plan(self, plan: TrainingPlan, state: str) -> None:
         session = self._session
-        plan = session.trainer.plan()
-        table = session.classes
+        painted = bool(session.trainer.choices.get("painted"))
         self.plan.setText(words.plan_text(plan))
-        self.bars.show_pixels(table, plan.pixels)
-        self.painted.setText(f"Use {words.count(plan.painted, 'unfinished image')} too")
-        self.painted.setVisible(plan.painted > 0 or self.painted.isChecked())
-        reasons = plan.problems if plan.train or plan.val else []
-        self.warnings.say("\n".join([*reasons, *plan.warnings]))
-
-    def _offer_bases(self) -> None:
-        session = self._session
-        kept = self.start_from.currentData()
-        with QSignalBlocker(self.start_from):
-            self.start_from.clear()
-            model = session.predictor.model
-            if model is None or model.imported:
-                self.start_from.addItem("ImageNet encoder", None)
-            else:
-                self.start_from.addItem("Its base (steadiest)", None)
-                self.start_from.addItem("ImageNet encoder", "imagenet")
-            for entry in session.predictor.models():
-                if entry.card is not None:
-                    self.start_from.addItem(entry.name, entry.name)
-            self.start_from.setCurrentIndex(max(0, self.start_from.findData(kept) if kept else 0))
+        self.bars.show_pixels(session.classes, plan.pixels)
+        self.split.setVisible(plan.train + plan.val > 0)
+        self.split.summary.setText(words.split_text(plan))
+        self.split_list.setText(_listed(plan))
+        reasons = plan.problems if plan.images.get("val") or plan.images.get("test") else []
+        action, handler = "", None
+        if plan.movable and session.read_only is None:
+            action, handler = f"Check on {plan.movable}", self._check_on_another
+        self.warnings.say("\n".join([*reasons, *plan.warnings]), "info", action, handler)
+        which = words.count(plan.painted, "image")
+        self.unfinished.setText(
+            f"{which} {'has' if plan.painted == 1 else 'have'} loose strokes: finishing "
+            f"{'it' if plan.painted == 1 else 'them'} teaches more."
+        )
+        self.begun.setVisible(plan.painted > 0 and not painted)
+        self.finish_next.setVisible(any(name != session.current for name in plan.unfinished))
+        said = words.joining_text(plan.joining, state in UNDER_WAY)
+        self.joining.setText(said)
+        self.joining.setVisible(bool(said))
 
     def _show_course(self, state: str, events: list[Event]) -> None:
-        run = self._session.trainer.run
+        trainer = self._session.trainer
         under_way = state in UNDER_WAY
-        for widget in (self.progress, self.doing, self.controls):
+        for widget in (self.progress, self.doing, self.controls, self.state):
             widget.setVisible(under_way)
-        self.state.setVisible(under_way)
-        self.form.setVisible(not under_way)
-        self.start.setVisible(not under_way)
+        for widget in (self.form, self.start):
+            widget.setVisible(not under_way)
+        if under_way:
+            self.begun.hide()
         self.curve.setVisible(any(isinstance(event, Progress) for event in events))
         if self.curve.isVisibleTo(self):
             self.curve.show_events(events, self._session.classes)
-        if not under_way or run is None:
+        if not under_way:
             return
-        name = run.name
-        self.state.setText(f"Paused: {name}" if state == "paused" else f"Learning: {name}")
+        name = trainer.run.name if trainer.run is not None else ""
+        if state == "starting":
+            self.state.setText("Starting")
+        else:
+            self.state.setText(f"Paused: {name}" if state == "paused" else f"Learning: {name}")
         last = next((event for event in reversed(events) if isinstance(event, Progress)), None)
-        self.progress.setRange(0, 1000 if last else 0)
+        self.progress.setRange(0, 1000 if last and state != "starting" else 0)
         if last is not None:
             self.progress.setValue(round(1000 * words.done(last)))
-        device = words.running_on(events)
-        lines = [
-            words.progress_text(events, state),
-            f"On {device}. Painting goes on meanwhile." if device else "",
-        ]
-        self.doing.setText("\n".join([line for line in lines if line] + words.notes(events)[-2:]))
+        self.doing.setText("\n".join(self._doing(state, events)))
         self.pause.setText(" Resume" if state == "paused" else " Pause")
 
+    def _doing(self, state: str, events: list[Event]) -> list[str]:
+        """How far it is, where it runs, and what it has to say."""
+        trainer = self._session.trainer
+        if state == "starting":
+            return ["Saving, then starting the training process…"]
+        device = words.running_on(events)
+        memory = f", {words.memory_text(trainer.memory)} of memory" if trainer.memory else ""
+        lines = [
+            words.progress_text(events, state),
+            f"On {device}{memory}. Painting goes on meanwhile." if device else "",
+            "It went on while the window was closed." if trainer.found in UNDER_WAY else "",
+        ]
+        return [line for line in lines if line] + words.notes(events)[-2:]
+
     def _show_end(self, state: str, events: list[Event]) -> None:
+        trainer = self._session.trainer
+        run = trainer.run
         self.result.say("")
         self.failure.say("")
-        run = self._session.trainer.run
-        if run is None:
+        self.links.hide()
+        if run is None or state in UNDER_WAY:
             return
-        if state in OVER:
-            self._show_result(run.name, events)
-        elif state == "failed":
-            failed = next((event for event in reversed(events) if isinstance(event, Failed)), None)
-            text = f"{failed.message} {failed.remedy}" if failed else "The training failed."
-            self.failure.say(text.strip(), "danger", "Show the Log", self._show_log)
-        elif state == "interrupted":
-            self.failure.say(
-                f"The training {run.name} was cut off. Its last state is saved.",
-                "warning",
-                "Go On",
-                self._session.trainer.resume,
-            )
+        lead = self._lead(run.name)
+        found = trainer.found not in ("", *UNDER_WAY)
+        end = ending(state, run.name, events, trainer.verdict, lead, found, self._last_words(state))
+        if end is None:
+            return
+        self.state.setText(end.heading)
+        self.state.show()
+        if end.resumable:
+            writable = self._session.project is not None and self._session.read_only is None
+            action = ("Go On" if state == "interrupted" else "Try Again") if writable else ""
+            self.failure.say(end.text, end.kind, action, trainer.resume)
+        else:
+            self._show_result(run.name, end)
+        self.report.setVisible(run.report.is_file())
+        self.log.setVisible(run.log.is_file())
+        self.links.setVisible(run.report.is_file() or run.log.is_file())
 
-    def _show_result(self, name: str, events: list[Event]) -> None:
+    def _last_words(self, state: str) -> str:
+        return self._session.trainer.last_words() if state == "interrupted" else ""
+
+    def _lead(self, name: str) -> str:
+        """A sentence on the version that a run made."""
         session = self._session
-        result = words.outcome(events)
-        known = {entry.name: entry for entry in session.predictor.models()}
-        entry = known.get(name)
-        used = session.predictor.model is not None and session.predictor.model.name == name
-        parent = (
-            entry.card.parent or entry.card.base if entry is not None and entry.card is not None else None
-        )
-        lead = (
-            f"{name} is ready{' and in use' if used else ''}."
-            if entry
-            else "This training is over."
-            if session.read_only
-            else f"{name} is being stored…"
-        )
-        kind = "good" if result.known and result.better else "info" if not result.known else "warning"
-        action = ""
-        handler = None
+        known = {entry.name for entry in session.predictor.models()}
+        model = session.predictor.model
+        if name in known:
+            return f"{name} is ready{' and in use' if model is not None and model.name == name else ''}."
+        stored = session.read_only or session.trainer.verdict is not None
+        return "This training is over." if stored else f"{name} is being stored…"
+
+    def _show_result(self, name: str, end: Ending) -> None:
+        """The note of a run that ended well, with the step to its model or back."""
+        predictor = self._session.predictor
+        known = {entry.name: entry for entry in predictor.models()}
+        entry, verdict = known.get(name), self._session.trainer.verdict
+        used = predictor.model is not None and predictor.model.name == name
+        parent = verdict.rival if verdict is not None else ""
+        if not parent and entry is not None and entry.card is not None:
+            parent = entry.card.parent or entry.card.base or ""
+        action, handler = "", None
         if used and parent in known:
-            action, handler = f"Go Back to {parent}", lambda: session.predictor.set_model(parent)
+            action, handler = f"Go Back to {parent}", lambda: predictor.set_model(parent)
         elif entry is not None and not used:
-            action, handler = f"Use {name}", lambda: session.predictor.set_model(name)
-        self.result.say(f"{lead}\n{result.text()}", kind, action, handler)
+            action, handler = f"Use {name}", lambda: predictor.set_model(name)
+        self.result.say(end.text, end.kind, action, handler)
 
-    def _show_log(self) -> None:
-        from PySide6.QtCore import QUrl
-        from PySide6.QtGui import QDesktopServices
-
-        if self._session.trainer.run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._session.trainer.run.log))))
-
-    @Slot()
-    def _enable(self) -> None:
+    def _enable(self, plan: TrainingPlan) -> None:
         session = self._session
-        plan = session.trainer.plan()
-        enough = plan.train > 0 or (self.painted.isChecked() and plan.painted > 0)
+        painted = bool(session.trainer.choices.get("painted"))
+        enough = plan.train > 0 or (painted and plan.painted > 0)
         writable = session.project is not None and session.read_only is None
         self.start.setEnabled(enough and writable)
         tip = START_TIP
@@ -274,7 +335,28 @@ class TrainingPanel(QWidget):
         elif not enough:
             tip = "Correct the mask of an image and approve it first (Enter)"
         self.start.setToolTip(tip)
+        model = session.predictor.model
+        first = model is None or model.imported
+        self.start.setText(" Train" if first else " Fine-tune")
         self.form.setEnabled(writable)
         for control in (self.pause, self.stop, self.discard):
-            control.setEnabled(writable)  # the run belongs to whoever may change the project
+            control.setEnabled(writable and session.trainer.state != "starting")
         set_role(self.plan, "" if enough else "muted")
+
+
+def _listed(plan: TrainingPlan) -> str:
+    """The finished images by their part, and the rule that gave it to them."""
+    lines = []
+    for part, title in (("train", "Train"), ("val", "Validate"), ("test", "Test")):
+        names = plan.images.get(part, ())
+        if names:
+            more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+            lines.append(f"{title}: {', '.join(names[:LISTED])}{more}")
+    return "\n".join([*lines, RULE])
+
+
+def _open(path: Path) -> None:
+    """Show a file in the program that the system has for it."""
+    from PySide6.QtGui import QDesktopServices
+
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -1,0 +1,258 @@
+"""What one chooses before a training: start, recipe, time and three settings; all others under Advanced."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
+
+from unet_studio.core.model_card import ModelEntry
+from unet_studio.core.model_file import SUFFIX
+from unet_studio.core.training_choices import DEFAULTS, RECIPE, base_of
+from unet_studio.core.training_config import (
+    DEFAULT_RECIPE,
+    TrainingConfig,
+    recipe_description,
+    recipe_names,
+)
+from unet_studio.jobs.training_plan import ClassFit
+from unet_studio.session import Session
+from unet_studio.ui import words
+from unet_studio.ui.section import ElidedLabel
+from unet_studio.ui.widgets import button, form, label, row
+
+AUTOMATIC = "Automatic"
+FILE = "\0file"  # the entry of a list that asks for a file
+GENERAL = (DEFAULT_RECIPE, "from-scratch", "overfit")  # recipes for images of one's own, listed first
+MODEL_FILES = f"Models and weights (*{SUFFIX} *.safetensors *.pt *.pth);;All files (*)"
+RECIPE_FILES = "Recipes (*.toml)"
+STROKES = (
+    "Strokes alone show a model only its errors: an IoU of 0.56 instead of 0.76 where the same images were "
+    "finished. They only train; what validates must be finished."
+)
+HERE = ("init", RECIPE, "minutes", "augmentation", "learning_rate", "steps", "painted")  # fields of this form
+
+
+class TrainingForm(QWidget):
+    """Shows and changes the session's choices for trainings.
+
+    advancedAsked(): all settings are asked for. fileAsked(title, filter, handler): a file is to be chosen.
+    """
+
+    advancedAsked = Signal()
+    fileAsked = Signal(str, str, object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.start_from, self.recipe, self.pictures = QComboBox(), QComboBox(), QComboBox()
+        self.minutes, self.rate, self.steps = QDoubleSpinBox(), QDoubleSpinBox(), QSpinBox()
+        self.painted = QCheckBox()
+        self.cost = label(STROKES, "muted")
+        self.fit = label("", "muted")
+        self.advanced = button(
+            "Advanced…", "Every setting of a training, with its limits", self.advancedAsked.emit, "tune"
+        )
+        self.changed = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
+        self.reset = button("Reset", "Take back all changed settings", self._reset, "restore", "link")
+        self._offered: tuple[Any, ...] = ()
+        self._fill_lists()
+        self._build()
+        self._connect()
+
+    # -- building -----------------------------------------------------------------------------------------
+
+    def _fill_lists(self) -> None:
+        for choice in (self.start_from, self.recipe, self.pictures):
+            choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(8)
+        self.pictures.addItem(AUTOMATIC, None)
+        for name in TrainingConfig.__dataclass_fields__["augmentation"].metadata["choices"]:
+            self.pictures.addItem("No variation" if name == "none" else name.capitalize(), name)
+        others = [name for name in recipe_names() if name not in GENERAL]
+        for name in (*GENERAL, *others):
+            self.recipe.addItem(name.replace("-", " ").capitalize(), None if name == DEFAULT_RECIPE else name)
+            place = self.recipe.count() - 1
+            self.recipe.setItemData(place, recipe_description(name), Qt.ItemDataRole.ToolTipRole)
+        self.recipe.insertSeparator(len(GENERAL))
+        self.recipe.addItem("A file…", FILE)
+
+    def _build(self) -> None:
+        self.minutes.setRange(0, 24 * 60)
+        self.minutes.setDecimals(0)
+        self.minutes.setSuffix(" min")
+        self.minutes.setSpecialValueText("No limit")
+        self.rate.setDecimals(5)
+        self.rate.setRange(0.0, 1.0)
+        self.rate.setSingleStep(0.0005)
+        self.steps.setRange(0, 1_000_000)
+        self.steps.setGroupSeparatorShown(True)
+        self.steps.setSpecialValueText(AUTOMATIC)
+        told = {
+            self.start_from: (
+                "Start from",
+                "Every training starts anew from the same base, on all approved images: that is steadier "
+                "than training on top of the last version",
+            ),
+            self.recipe: ("Recipe", "A set of settings that belong together; yours change it"),
+            self.minutes: (
+                "Time limit in minutes",
+                "The training ends after so many minutes; the learning rate falls in time for it",
+            ),
+            self.pictures: ("Kind of pictures", "How the images are varied while the model learns"),
+            self.rate: ("Learning rate", "How far each step goes; ten times less where the loss jumps about"),
+            self.steps: (
+                "Length in steps",
+                "Steps at most; automatic looks at the images and the time limit",
+            ),
+        }
+        for field, (name, tip) in told.items():
+            field.setAccessibleName(name)
+            field.setToolTip(tip)
+            if isinstance(field, QDoubleSpinBox | QSpinBox):
+                field.setKeyboardTracking(False)
+                field.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
+        self.painted.setToolTip(STROKES)
+        fields = form(
+            ("Start from", self.start_from),
+            ("Recipe", self.recipe),
+            ("Time limit", self.minutes),
+            ("Pictures", self.pictures),
+            ("Learning rate", self.rate),
+            ("Length", self.steps),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.painted)
+        layout.addWidget(self.cost)
+        layout.addLayout(fields)
+        layout.addWidget(self.fit)
+        last = row(self.advanced, self.changed, self.reset)
+        last.setStretch(1, 1)
+        layout.addLayout(last)
+
+    def _connect(self) -> None:
+        self.start_from.activated.connect(lambda _: self._listed(self.start_from, "init"))
+        self.recipe.activated.connect(lambda _: self._listed(self.recipe, RECIPE))
+        self.pictures.activated.connect(lambda _: self._choose("augmentation", self.pictures.currentData()))
+        self.minutes.valueChanged.connect(lambda value: self._choose("minutes", value))
+        self.rate.valueChanged.connect(lambda value: self._choose("learning_rate", value))
+        self.steps.valueChanged.connect(lambda value: self._choose("steps", value))
+        self.painted.toggled.connect(lambda on: self._choose("painted", on))
+
+    # -- choosing -----------------------------------------------------------------------------------------
+
+    def _choose(self, key: str, value: Any) -> None:
+        """Store a value, or nothing where it is what a training would have anyway."""
+        usual = DEFAULTS.get(key, getattr(self.base, key, None))
+        same = value is None or (key not in ("init", "augmentation") and value == usual)
+        self._session.trainer.choose({key: None if same else value})
+
+    def _listed(self, choice: QComboBox, key: str) -> None:
+        if choice.currentData() != FILE:
+            self._choose(key, choice.currentData())
+            return
+        title, kinds = ("Start From a File", MODEL_FILES) if key == "init" else ("Recipe", RECIPE_FILES)
+        handler: Callable[[str], object] = lambda path: self._choose(key, path)  # noqa: E731 - handed on
+        self.fileAsked.emit(title, kinds, handler)
+        self.refresh()  # the list shows what holds until a file was chosen
+
+    def _reset(self) -> None:
+        self._session.trainer.choose(dict.fromkeys(self._session.trainer.choices))
+
+    @property
+    def base(self) -> TrainingConfig:
+        """The settings of the recipe, which the choices change."""
+        return base_of(self._session.trainer.choices) or TrainingConfig()
+
+    # -- showing ------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show what is chosen."""
+        chosen, base = self._session.trainer.settings(), self.base
+        plan = self._session.trainer.plan()
+        self._offer_starts(plan.base)
+        for choice, key in (
+            (self.start_from, "init"),
+            (self.recipe, RECIPE),
+            (self.pictures, "augmentation"),
+        ):
+            _show(choice, chosen.get(key))
+        for field, key in ((self.minutes, "minutes"), (self.rate, "learning_rate"), (self.steps, "steps")):
+            if not field.hasFocus() or field.value() != chosen.get(key, getattr(base, key)):
+                with QSignalBlocker(field):
+                    field.setValue(chosen.get(key, getattr(base, key)))
+        painted = bool(chosen.get("painted", False))
+        with QSignalBlocker(self.painted):
+            self.painted.setChecked(painted)
+        self.painted.setText(f"Loose strokes of {words.count(plan.painted, 'unfinished image')} too")
+        self.painted.setVisible(plan.painted > 0 or painted)
+        self.cost.setVisible(painted)
+        self._show_fit()
+        self._show_changed()
+
+    def _offer_starts(self, base: str) -> None:
+        """What a training can start from: the base, ImageNet, a version, a file."""
+        predictor = self._session.predictor
+        model = predictor.model
+        entries = [entry for entry in predictor.models() if entry.card is not None]
+        offered = (model is None or model.imported, base, *((one.name, one.shown) for one in entries))
+        if offered == self._offered:
+            return
+        self._offered = offered
+        with QSignalBlocker(self.start_from):
+            self.start_from.clear()
+            if model is None or model.imported:
+                self.start_from.addItem("ImageNet encoder", None)
+            else:
+                named = f": {base}" if base else ""
+                self.start_from.addItem(f"Base{named} (steadiest)", None)
+                self.start_from.addItem("ImageNet encoder", "imagenet")
+            self.start_from.addItem("Nothing (random weights)", "random")
+            for entry in entries:
+                self.start_from.addItem(entry.shown, entry.name)
+            self.start_from.addItem("A file…", FILE)
+
+    @property
+    def start_entry(self) -> ModelEntry | None:
+        """The model that a training would start from, if it is one of the project's or the program's."""
+        trainer = self._session.trainer
+        name = trainer.choices.get("init") or trainer.plan().base
+        return next((one for one in self._session.predictor.models() if one.name == name and one.card), None)
+
+    @property
+    def class_fit(self) -> ClassFit | None:
+        """How the classes of that model meet the project's; None where it has none."""
+        entry = self.start_entry
+        if entry is None or entry.card is None:
+            return None
+        return ClassFit.of(entry.card.classes, self._session.classes)
+
+    def _show_fit(self) -> None:
+        fit, entry = self.class_fit, self.start_entry
+        text = ""
+        if fit is not None and fit.differs and entry is not None:
+            text = words.class_fit_text(entry.shown, fit)
+        elif str(self._session.trainer.choices.get("init", "")).endswith(SUFFIX):
+            text = "Its classes are matched with yours by name, and else by index."
+        self.fit.setText(text)
+        self.fit.setVisible(bool(text))
+
+    def _show_changed(self) -> None:
+        choices = self._session.trainer.choices
+        hidden = [key for key in choices if key not in HERE]
+        self.changed.setText(f"{words.count(len(hidden), 'setting')} changed" if hidden else "")
+        self.changed.setToolTip("\n".join(f"{key} = {choices[key]}" for key in hidden))
+        self.reset.setVisible(bool(choices))
+
+
+def _show(choice: QComboBox, value: Any) -> None:
+    """Choose the entry of a value, which is added where it is a file that was chosen."""
+    with QSignalBlocker(choice):
+        place = 0 if value is None else choice.findData(value)
+        if place < 0:
+            choice.insertItem(choice.count() - 1, Path(str(value)).name, value)
+            place = choice.count() - 2
+        choice.setCurrentIndex(place)
