@@ -43,6 +43,7 @@ from unet_studio.session.thresholds import ThresholdEditor
 from unet_studio.session.trainer import Trainer
 from unet_studio.session.trust import Trust
 from unet_studio.session.uncertain import Uncertain
+from unet_studio.session.versions import Versions
 
 LOADING_PATIENCE_MS = 200  # so long the previous image stays on screen while the next one is read
 IDLE_SECONDS = 30.0  # a longer rest between two edits is not counted as time spent
@@ -113,6 +114,7 @@ class Session(QObject):
         self.statistician = Statistician(self)
         self.thresholds = ThresholdEditor(self)
         self.uncertain = Uncertain(self)
+        self.versions = Versions(self)
         self.strip = Strip(self)
         self.trust = Trust(self)
         self._patience = QTimer(self, singleShot=True, interval=LOADING_PATIENCE_MS)
@@ -184,6 +186,7 @@ class Session(QObject):
         self.class_editor.close()
         self.browser.close()
         self.trainer.close()
+        self.versions.close()
         self.strip.close()
         self.trust.close()
         self._heartbeat.stop()
@@ -210,6 +213,7 @@ class Session(QObject):
         self.exporter.stop()
         self.importer.stop()
         self.statistician.stop()
+        self.versions.stop()
         self.thresholds.stop()
         self.uncertain.stop()
         self.strip.stop()

@@ -356,6 +356,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True, line=True,
     ),
     ActionSpec(
+        "versions", "&Versions…", "source-branch", "&Model", "commands.show_versions",
+        enabled="project", tip="Compare the models, go back to one, name, export or delete them",
+        line=True,
+    ),
+    ActionSpec(
         "train", "&Fine-tune", "school-outline", "T&raining", "training.begin",
         ("Ctrl+T",), "trainable", "Let the model learn from the approved images",
     ),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What boxes need that would keep the window waiting while it is imported.
 IMPORT = ("unet_studio.formats.importing", "unet_studio.ui.dialogs.importing.dialog")
 EXPORT = ("unet_studio.formats.exporting", "unet_studio.ui.dialogs.exporting.dialog")
+VERSIONS = ("unet_studio.ui.dialogs.versions.dialog",)
 STATISTICS = ("unet_studio.formats.export_layers", "unet_studio.ui.dialogs.statistics.dialog")
 
 
@@ -165,6 +166,16 @@ class Commands:
 
         window = self._window
         self._show_once(StatisticsDialog, lambda: StatisticsDialog(window.session, self._files, window))
+
+    def show_versions(self) -> None:
+        """List the versions of the model."""
+        self._loading.when_loaded(VERSIONS, self._show_versions)
+
+    def _show_versions(self) -> None:
+        from unet_studio.ui.dialogs.versions.dialog import VersionsDialog
+
+        window = self._window
+        self._show_once(VersionsDialog, lambda: VersionsDialog(window.session, window))
 
     @property
     def _files(self) -> FilesPanel:

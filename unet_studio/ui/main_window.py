@@ -195,6 +195,7 @@ class MainWindow(QMainWindow):
         model, training = self.panels["model"], self.panels["training"]
         if isinstance(model, ModelPanel):
             model.chosenAsked.connect(self.commands.predict_chosen)
+            model.versionsAsked.connect(self.commands.show_versions)
         if isinstance(training, TrainingPanel):
             training.discardAsked.connect(self.commands.discard_training)
         for name in ("files", "classes"):

@@ -67,6 +67,20 @@ def ask_folder(
     return dialog
 
 
+def ask_file_to_read(
+    parent: QWidget, title: str, start: Path, suffix: str, handler: Callable[[str], object]
+) -> "QFileDialog":
+    """Ask for a file that is there; handler gets its path. suffix: with its dot."""
+    from PySide6.QtWidgets import QFileDialog
+
+    dialog = QFileDialog(parent, title, str(start), f"*{suffix}")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(handler)
+    dialog.open()
+    return dialog
+
+
 def ask_file_to_write(
     parent: QWidget, title: str, start: Path, suffix: str, handler: Callable[[str], object]
 ) -> "QFileDialog":

@@ -23,15 +23,23 @@ NO_MODEL = "No model"
 class ModelPanel(QWidget):
     """Shows the session's models and what the prediction thread does.
 
-    chosenAsked: the images selected in the files panel are to be predicted.
+    chosenAsked: the images selected in the files panel are to be predicted. versionsAsked: a person wants to
+    see all versions.
     """
 
     chosenAsked = Signal()
+    versionsAsked = Signal()
 
     def __init__(self, session: Session, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.choice = QComboBox()
+        self.versions = button(
+            "",
+            "Versions: compare them, go back to one, name, export or delete them",
+            self.versionsAsked.emit,
+            "source-branch",
+        )
         self.facts = label("", "muted")
         self.classes = label("", "muted")
         self.problem = Note("warning")
@@ -90,7 +98,10 @@ class ModelPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 12)
         layout.setSpacing(8)
-        for widget in (self.choice, self.facts, self.classes, self.problem):
+        chosen = row(self.choice, self.versions)
+        chosen.setStretch(0, 1)
+        layout.addLayout(chosen)
+        for widget in (self.facts, self.classes, self.problem):
             layout.addWidget(widget)
         predict = row(self.predict, self.predict_all)
         predict.setStretch(0, 1)
@@ -113,7 +124,7 @@ class ModelPanel(QWidget):
             for entry in self._session.predictor.models():
                 unusable = "imported" if entry.imported else "can't be used"
                 score = score_text(entry.card) if entry.card else unusable
-                self.choice.addItem(f"{entry.name} · {score}" if score else entry.name, entry.name)
+                self.choice.addItem(f"{entry.shown} · {score}" if score else entry.shown, entry.name)
                 tip = card_text(entry.card) if entry.card else entry.problem
                 self.choice.setItemData(self.choice.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.refresh()
@@ -128,7 +139,8 @@ class ModelPanel(QWidget):
             self.choice.setCurrentIndex(max(place, 0))
         with QSignalBlocker(self.browse):
             self.browse.setChecked(session.predictor.auto)
-        self.choice.setEnabled(session.project is not None)
+        for control in (self.choice, self.versions):
+            control.setEnabled(session.project is not None)
         self._show_card(entry)
         self._show_problem()
         self._show_device()
