@@ -15,7 +15,7 @@ from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs.version_list import Dependents
 from unet_studio.ui.dialogs.versions import dialog as module
 from unet_studio.ui.dialogs.versions.dialog import VersionsDialog, consequences
-from unet_studio.ui.dialogs.versions.table import COLUMNS, one_line
+from unet_studio.ui.dialogs.versions.table import COLUMNS, one_line, size_text
 
 WAIT = 20_000  # ms
 LEFT = Qt.MouseButton.LeftButton
@@ -85,7 +85,7 @@ def test_it_lists_what_the_cards_say_and_which_is_in_use(dialog):
     assert dialog.chosen.name == "v1"
     texts = [cell(dialog, "v2", title) for title in TITLES]
     assert texts[:6] == ["v2", "v1", "2025-05-01 10:00", "2", "Dice 0.812", "Candidate"]
-    assert texts[6].endswith("MB")
+    assert texts[6].endswith("kB")
     assert [cell(dialog, name, "In Use") for name in ("v1", "v2")] == ["In use", ""]
     choose(dialog, "v2")
     assert dialog.details.gate.text() == "It is worse."
@@ -243,3 +243,17 @@ def test_what_rests_on_a_version_in_words():
     assert "What it says of 1 image stays" in told
     many = consequences(Dependents("v1", (), tuple(f"v{number}" for number in range(2, 8)), 0))
     assert "v2, v3, v4 and 3 more would start" in many
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (1, "1 kB"),
+        (812_000, "812 kB"),
+        (8_400_000, "8.4 MB"),
+        (124_000_000, "124 MB"),
+        (2_345_000_000, "2,345 MB"),
+    ],
+)
+def test_sizes_in_words(size, text):
+    assert size_text(size) == text

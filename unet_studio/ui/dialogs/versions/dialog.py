@@ -146,6 +146,7 @@ class VersionsDialog(QDialog):
         if version is not None and self.use.isEnabled():
             before = self._session.predictor.model
             self._versions.use(version.name)
+            self.table.setFocus()  # else Enter would press the next button
             back = f" {one_line(before.shown)} stays in this list, to go back." if before else ""
             self._say(f"{shown(version)} predicts from now on.{back}")
 

@@ -10,12 +10,11 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from unet_studio.core.gate import Outcome
-from unet_studio.core.memory import amount
 from unet_studio.jobs.version_list import Version
 from unet_studio.ui.words import score_text
 
 ROW = 28  # px
-NAME_WIDTH = 230  # px of the first column, at first
+GAP = 14  # px between two columns
 MOST = 200  # letters of a text from a file that are shown
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -47,6 +46,13 @@ class Column:
     text: Callable[[Version], str]
     key: Callable[[Version], Any]
     right: bool = False
+
+
+def size_text(size: int) -> str:
+    """ "812 kB", "8.4 MB", "124 MB"."""
+    if size < 1e6:
+        return f"{math.ceil(size / 1e3)} kB"
+    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
 
 
 def shown(version: Version) -> str:
@@ -90,7 +96,7 @@ COLUMNS = (
         "Gate", "Whether it was at least as good as the model in use then",
         lambda v: OUTCOMES[v.outcome], lambda v: OUTCOMES[v.outcome],
     ),
-    Column("Size", "On disk", lambda v: amount(v.size), lambda v: v.size, True),
+    Column("Size", "On disk", lambda v: size_text(v.size), lambda v: v.size, True),
 )  # fmt: skip
 
 
@@ -117,6 +123,9 @@ class VersionTable(QTableWidget):
         hints = [*(column.hint for column in COLUMNS), "The model that predicts"]
         for place, hint in enumerate(hints):
             self.model().setHeaderData(place, Qt.Orientation.Horizontal, hint, Qt.ItemDataRole.ToolTipRole)
+            if place < len(COLUMNS) and COLUMNS[place].right:
+                side, role = int(RIGHT), Qt.ItemDataRole.TextAlignmentRole
+                self.model().setHeaderData(place, Qt.Orientation.Horizontal, side, role)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -149,6 +158,7 @@ class VersionTable(QTableWidget):
             self.setSortingEnabled(True)
             for column in range(1, self.columnCount()):
                 self.resizeColumnToContents(column)
+                self.setColumnWidth(column, self.columnWidth(column) + GAP)
             self.choose(chosen)
 
     def choose(self, name: str | None) -> None:
