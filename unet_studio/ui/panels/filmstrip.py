@@ -152,7 +152,7 @@ class FrameList(QListWidget):
             self.clear()
             before = []
         for frame in frames[len(before) :]:
-            item = QListWidgetItem(QIcon(QPixmap.fromImage(thumb(frame.step))), "")
+            item = QListWidgetItem(_icon(QPixmap.fromImage(thumb(frame.step))), "")
             item.setData(_STEP, frame.step)
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             item.setData(_STEP + 1, frame)
@@ -211,6 +211,13 @@ class FramePicture(QWidget):
 
     def _drag(self, place: QPoint) -> None:
         self.scrubbed.emit(min(1.0, max(0.0, place.x() / max(1, self.width() - 1))))
+
+
+def _icon(pixmap: QPixmap) -> QIcon:
+    """A frame that keeps its colours when it is chosen."""
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon
 
 
 def told(frame: Frame, best: int | None) -> str:

@@ -14,9 +14,11 @@ from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui import words
 from unet_studio.ui.panels.class_bars import ClassBars
 from unet_studio.ui.panels.curve import Curve
+from unet_studio.ui.panels.filmstrip import FilmStrip
 from unet_studio.ui.panels.training_end import Ending, ending
 from unet_studio.ui.panels.training_form import TrainingForm
 from unet_studio.ui.panels.training_guide import ColdStart
+from unet_studio.ui.panels.trust import TrustPlot
 from unet_studio.ui.section import Section
 from unet_studio.ui.widgets import Note, button, label, row, set_role
 
@@ -40,7 +42,7 @@ class TrainingPanel(QWidget):
         self.plan = label()
         self.bars = ClassBars()
         self.split_list = label("", "muted")
-        self.split = Section("How they are divided", RULE, self.split_list)
+        self.split = Section("Split", RULE, self.split_list)
         self.warnings = Note("info")
         self.unfinished = label("", "muted")
         self.finish_next = button(
@@ -68,6 +70,8 @@ class TrainingPanel(QWidget):
             "Discard", "End now and throw the model away", self.discardAsked.emit, "delete-outline"
         )
         self.curve = Curve()
+        self.filmstrip = FilmStrip(session)
+        self.trust = TrustPlot(session)
         self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
         self._build()
         self._connect()
@@ -85,6 +89,7 @@ class TrainingPanel(QWidget):
         for signal in (session.predictor.modelsChanged, session.predictor.modelChanged):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
+        session.documentChanged.connect(self._show_unfinished)
         self.form.advancedAsked.connect(self.show_advanced)
         self.form.fileAsked.connect(self._ask_file)
 
@@ -101,16 +106,11 @@ class TrainingPanel(QWidget):
         begun = row(self.unfinished, self.finish_next)
         begun.setStretch(0, 1)
         self.begun.setLayout(begun)
-        course: tuple[QWidget, ...] = (
-            self.guide,
-            self.state,
-            self.progress,
-            self.doing,
-            self._make_controls(),
-        )
-        came: tuple[QWidget, ...] = (self.joining, self.result, self.failure, self.links, self.curve)
-        next_: tuple[QWidget, ...] = (self.plan, self.bars, self.split, self.warnings, self.begun, self.form)
-        for part in (*course, *came, *next_, self.start):
+        course = (self.guide, self.state, self.progress, self.doing, self._make_controls())
+        came = (self.joining, self.result, self.failure, self.links, self.curve, self.filmstrip)
+        learns = (self.plan, self.bars, self.split, self.warnings, self.begun)
+        parts: list[QWidget] = [*course, *came, *learns, self.start, self.form, self.trust]
+        for part in parts:
             layout.addWidget(part)
         layout.addStretch(1)
 
@@ -207,8 +207,8 @@ class TrainingPanel(QWidget):
 
     def _show_plan(self, plan: TrainingPlan, state: str) -> None:
         session = self._session
-        painted = bool(session.trainer.choices.get("painted"))
-        self.plan.setText(words.plan_text(plan))
+        told = words.plan_text(plan)
+        self.plan.setText(f"Next round: {told[0].lower()}{told[1:]}" if state in UNDER_WAY else told)
         self.bars.show_pixels(session.classes, plan.pixels)
         self.split.setVisible(plan.train + plan.val > 0)
         self.split.summary.setText(words.split_text(plan))
@@ -218,16 +218,23 @@ class TrainingPanel(QWidget):
         if plan.movable and session.read_only is None:
             action, handler = f"Check on {plan.movable}", self._check_on_another
         self.warnings.say("\n".join([*reasons, *plan.warnings]), "info", action, handler)
+        self._show_unfinished()
+        said = words.joining_text(plan.joining, state in UNDER_WAY)
+        self.joining.setText(said)
+        self.joining.setVisible(bool(said))
+
+    @Slot()
+    def _show_unfinished(self) -> None:
+        """Offer to finish what was begun, unless its strokes count anyway or a training runs."""
+        trainer = self._session.trainer
+        plan, painted = trainer.plan(), bool(trainer.choices.get("painted"))
         which = words.count(plan.painted, "image")
         self.unfinished.setText(
             f"{which} {'has' if plan.painted == 1 else 'have'} loose strokes: finishing "
             f"{'it' if plan.painted == 1 else 'them'} teaches more."
         )
-        self.begun.setVisible(plan.painted > 0 and not painted)
-        self.finish_next.setVisible(any(name != session.current for name in plan.unfinished))
-        said = words.joining_text(plan.joining, state in UNDER_WAY)
-        self.joining.setText(said)
-        self.joining.setVisible(bool(said))
+        self.begun.setVisible(plan.painted > 0 and not painted and not trainer.under_way)
+        self.finish_next.setVisible(any(name != self._session.current for name in plan.unfinished))
 
     def _show_course(self, state: str, events: list[Event]) -> None:
         trainer = self._session.trainer
@@ -236,8 +243,6 @@ class TrainingPanel(QWidget):
             widget.setVisible(under_way)
         for widget in (self.form, self.start):
             widget.setVisible(not under_way)
-        if under_way:
-            self.begun.hide()
         self.curve.setVisible(any(isinstance(event, Progress) for event in events))
         if self.curve.isVisibleTo(self):
             self.curve.show_events(events, self._session.classes)
