@@ -244,6 +244,7 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     qtbot.waitUntil(panel.controls.isVisible)
     assert panel.doing.text().startswith("Preparing 1 image…\nOn CPU, 1 thread")
     assert (panel.form.isVisible(), panel.start.isVisible()) == (False, False)
+    assert panel.plan.text().startswith("Next round: learns from 1 approved image")
     for step in range(1, 41):
         run.emit(Progress(step, 100, 2.0 / step, 1e-3, step, 100 - step))
     run.emit(score(20, 0.6))

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialogButtonBox, QLineEdit, QSpinBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox
 
 from unet_studio.core.training_config import GROUPS, TrainingConfig, groups, recipe
 from unet_studio.ui.dialogs.training_settings import (
@@ -32,7 +32,7 @@ def make(qtbot):
 
 
 def ok(dialog):
-    return dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
+    return dialog.apply
 
 
 def test_every_setting_belongs_to_a_group_and_none_to_two():

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QGridLayout,
     QLineEdit,
     QSpinBox,
@@ -23,7 +22,11 @@ from unet_studio.core.training_config import TrainingConfig, groups
 from unet_studio.ui.widgets import Note, button, fit_to_screen, label, row, scrolling, set_role
 
 LARGEST = 2**31 - 1  # of a whole number without a limit
-ELSEWHERE = (*OWN, "init", "painted", "pinned", "minutes", "augmentation", "learning_rate", "steps")
+# Settings with a field in the panel, those that a window gives itself, and those of folders of masks alone.
+ELSEWHERE = (
+    *OWN, "init", "painted", "pinned", "minutes", "augmentation", "learning_rate", "steps",
+    "values", "border", "shares", "split_seed", "group_by",
+)  # fmt: skip
 SIZE = 640, 720  # px
 FIELD = 190  # px
 
@@ -115,8 +118,9 @@ class TrainingSettingsDialog(QDialog):
         self.problem = Note("danger")
         self.count = label("", "muted", wrap=False)
         self.reset = button("Reset All", "Take back every change", self.take_back, "restore")
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        self.cancel = button("Cancel", "Change nothing", self.reject)
+        self.apply = button(
+            "Apply", "Use these settings for the trainings to come", self.accept, "", "primary"
         )
         self._build()
         fit_to_screen(self, *SIZE)
@@ -134,8 +138,6 @@ class TrainingSettingsDialog(QDialog):
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(0, 1)
         self._area = scrolling(content, self)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(10)
@@ -143,7 +145,7 @@ class TrainingSettingsDialog(QDialog):
         layout.addWidget(self.search)
         layout.addWidget(self._area, 1)
         layout.addWidget(self.problem)
-        layout.addLayout(row(self.reset, self.count, None, self.buttons))
+        layout.addLayout(row(self.reset, self.count, None, self.cancel, self.apply))
 
     @Slot()
     def _add_group(self) -> None:
@@ -192,7 +194,7 @@ class TrainingSettingsDialog(QDialog):
         wrong = next((name for name in changed if said.startswith((f"{name} ", f'{name} "'))), "")
         for name, line in self.rows.items():
             line.show_state(name == wrong)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not said)
+        self.apply.setEnabled(not said)
         self.reset.setEnabled(bool(changed or waiting))
         number = len(changed) + len(waiting)
         self.count.setText(f"{number} changed" if number else "As the recipe says")
@@ -234,6 +236,7 @@ def _make_field(entry: "Field[Any]", changed: Any) -> QCheckBox | QComboBox | QS
             int(LARGEST if told["high"] is None else told["high"]),
         )
         number.setSuffix(f" {told['unit']}" if told["unit"] else "")
+        number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
         number.valueChanged.connect(changed)
         return number
     line = QLineEdit()

@@ -184,6 +184,7 @@ class Curve(QWidget):
         if scored:
             lines.append(("on validation images", tokens.warning, "\u2504", unseen[-1]))
         self.loss_legend.setText(legend(lines))
+        self.loss.setXRange(0, max(steps[-1] if steps else 0, scored[-1].step if scored else 0, 1))
         self._draw_scores(scored)
 
     def _draw_scores(self, scored: Sequence[Validated]) -> None:
