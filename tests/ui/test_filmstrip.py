@@ -5,12 +5,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from tests.helpers import make_folder
-from tests.ui.conftest import shown
+from tests.ui.conftest import paint_all, shown
 from unet_studio.core import pinned
 from unet_studio.core.pinned import Frame
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.session import trainer
 from unet_studio.session.strip import MOST_PICTURES, THUMB
 from unet_studio.ui.panels.filmstrip import FilmStrip, told
 
@@ -158,6 +159,55 @@ def test_a_broken_frame_is_left_out_and_few_pictures_stay_in_memory(strip, run, 
         strip.frames.setCurrentRow(place)
         wait_for_picture(strip, opened, qtbot, strip.step)
     assert len(opened.session.strip._pictures) == MOST_PICTURES
+
+
+def test_the_panel_of_the_training_shows_it(strip, opened, qtbot):
+    found = opened.panels["training"].filmstrip
+    assert found.frames.count() == 3
+    assert found.isVisibleTo(opened.panels["training"])
+
+
+@pytest.fixture
+def approved(opened, qtbot):
+    """Two finished images of both classes; 0.png is on screen."""
+    for name in ("1.png", "0.png"):
+        shown(qtbot, opened.session, name)
+        paint_all(opened.session, 1)
+        editor = opened.session.editor
+        editor.set_active_class(0)
+        editor.set_brush_radius(20)
+        editor.pointer("press", 40.0, 40.0)
+        editor.pointer("release", 40.0, 40.0)
+        editor.approve()
+    qtbot.waitUntil(lambda: not opened.session._dirty(), timeout=20_000)
+    return opened
+
+
+@pytest.mark.parametrize("chosen", [None, "", "/elsewhere/other.png"])
+def test_a_training_watches_the_image_on_screen_unless_another_is_chosen(
+    approved, chosen, qtbot, monkeypatch
+):
+    begun = []
+    monkeypatch.setattr(trainer, "start", begun.append)
+    approved.session.trainer.start({} if chosen is None else {"pinned": chosen})
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+    expected = str(approved.session.project.image_path("0.png")) if chosen is None else chosen
+    assert begun[0].config().pinned == expected
+
+
+@pytest.mark.slow
+def test_a_real_training_fills_the_strip(approved, qtbot):
+    tiny = {"network": "unet", "init": "random", "depth": 2, "channels": 4, "normalisation": "batch"}
+    tiny |= {"freeze_encoder_statistics": False, "steps": 4, "evaluate_every": 2, "patch": 32, "batch": 1}
+    session = approved.session
+    session.trainer.start({**tiny, "minutes": 0.0, "device": "cpu", "threads": 1})
+    strip = approved.panels["training"].filmstrip
+    qtbot.waitUntil(lambda: session.trainer.state in ("finished", "failed"), timeout=120_000)
+    qtbot.waitUntil(lambda: [frame.step for frame in session.strip.frames] == [0, 2, 4], timeout=20_000)
+    assert strip.step == 4
+    qtbot.waitUntil(lambda: session.strip.picture(4) is not None, timeout=20_000)
+    assert strip.open.text().strip() == "0.png"
+    assert not session.strip.picture(4).isNull()
 
 
 def test_words():
