@@ -1,0 +1,95 @@
+"""What a training would learn from, and the run that is set up from what was chosen."""
+
+import numpy as np
+import pytest
+
+from tests.helpers import SHAPE, make_folder, make_model
+from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.errors import StudioError
+from unet_studio.core.model_card import ModelClass
+from unet_studio.core.model_file import SUFFIX, pack
+from unet_studio.core.project import Project
+from unet_studio.core.versions import model_in
+from unet_studio.jobs.training_plan import ClassFit, PixelCounts, TrainingPlan, make_plan, make_run
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Four images, none of them painted."""
+    made = Project.open(make_folder(tmp_path / "images", 4))
+    yield made
+    made.close()
+
+
+def finish(project, *names):
+    for name in names:
+        labels = np.zeros(SHAPE, dtype=np.uint8)
+        labels[:, :40] = 1
+        project.write_approved(name, labels, {})
+
+
+def test_the_first_finished_image_trains_and_the_second_validates(project):
+    finish(project, "2.png", "0.png", "1.png")
+    plan = make_plan(project, PixelCounts())
+    assert plan.images == {"train": ("1.png", "2.png"), "val": ("0.png",), "test": ()}
+    assert (plan.train, plan.val, plan.movable, plan.base) == (2, 1, "", "imagenet")
+    assert plan.pixels == {0: 3 * 96 * 88, 1: 3 * 96 * 40}
+    assert plan.problems == plan.warnings == []
+
+
+def test_where_all_train_one_is_offered_for_checking(project):
+    finish(project, "0.png", "1.png")
+    project.set_split(["1.png"], "train")
+    plan = TrainingPlan.of_counts(project)
+    assert plan.movable == "1.png"
+    assert "none is left to check on" in plan.warnings[0]
+    project.set_split(["0.png", "1.png"], "val")
+    plan = TrainingPlan.of_counts(project)
+    assert "all are for checking" in plan.problems[0]
+
+
+def test_a_recipe_that_begins_with_nothing_does_so_unless_a_person_says_otherwise(project):
+    finish(project, "0.png")
+    config = make_run(project, None, {"recipe": "from-scratch", "minutes": 2.0}).config()
+    assert (config.network, config.init, config.minutes, config.name) == ("unet", "random", 2.0, "v1")
+    config = make_run(project, None, {"recipe": "from-scratch", "init": "imagenet"}).config()
+    assert config.init == "imagenet"
+    assert make_run(project, None, {}).config().init == "imagenet"
+    with pytest.raises(StudioError, match="no recipe"):
+        make_run(project, None, {"recipe": "gone"})
+
+
+def test_a_model_packed_as_one_file_is_what_a_run_starts_from(project, tmp_path):
+    finish(project, "0.png")
+    file = tmp_path / f"theirs{SUFFIX}"
+    pack(model_in(make_model(tmp_path / "theirs")), file)
+    run = make_run(project, None, {"init": str(file)})
+    assert run.config().init == str(run.path / "start" / "theirs")
+    assert model_in(run.path / "start" / "theirs").card is not None
+    file.write_bytes(b"no archive")
+    with pytest.raises(StudioError):
+        make_run(project, None, {"init": str(file)})
+
+
+def test_classes_meet_by_name_then_by_index_as_the_head_is_adapted():
+    from unet_studio.model.checkpoint import match_classes
+
+    known = [
+        ModelClass(0, "ground", "#000000"),
+        ModelClass(1, "Sky", "#0000ff"),
+        ModelClass(5, "tree", "#00ff00"),
+    ]
+    table = ClassTable(
+        (
+            PixelClass(0, "background", "#000000"),
+            PixelClass(2, "sky", "#0000ff"),
+            PixelClass(3, "car", "#ff0000"),
+        ),
+        background=0,
+    )
+    fit = ClassFit.of(known, table)
+    assert (fit.kept, fit.fresh, fit.dropped) == (("background", "sky"), ("car",), ("tree",))
+    assert fit.differs
+    wanted = [ModelClass(one.index, one.name, one.color) for one in table.active]
+    assert [place is not None for place in match_classes(known, wanted)] == [True, True, False]
+    assert not ClassFit.of(wanted, table).differs
