@@ -1,0 +1,105 @@
+"""The gate over real trainings in the real window: a better version predicts, a worse one waits; and back."""
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+
+from tests.helpers import make_model
+from unet_studio.core.gate import read_verdict
+from unet_studio.core.model_card import read_card
+from unet_studio.core.project import Project, Status
+from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
+from unet_studio.session import Session
+from unet_studio.ui.main_window import MainWindow
+from unet_studio.ui.preferences import Preferences
+
+LEFT = Qt.MouseButton.LeftButton
+GOOD = "sample-cells"  # the model that comes with the sample
+WAIT = 240_000  # ms that a short training may take on a busy machine
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """Six finished images, one to learn from and five to check with."""
+    folder = install_sample(tmp_path / "sample", list(SAMPLE_SEEDS)[:6])
+    project = Project.open(folder)
+    for name in project.images:
+        project.write_approved(name, sample_truth(name), {})
+    project.set_split(project.images[:1], "train")
+    project.set_split(project.images[1:], "val")
+    project.close()
+    return folder
+
+
+@pytest.fixture
+def window(qtbot, tmp_path, sample):
+    made = new_window(qtbot, tmp_path)
+    made.open_folder(sample)
+    yield made
+    made.close()
+    made.session.shut_down()
+
+
+def new_window(qtbot, tmp_path):
+    session = Session()
+    session.predictor.auto = False
+    made = MainWindow(
+        session, Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    )
+    qtbot.addWidget(made)
+    made.resize(1400, 900)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def train(qtbot, session, **settings):
+    """A short training to its end, until the gate has spoken."""
+    session.trainer.start({"steps": 2, "minutes": 0, **settings})
+    qtbot.waitUntil(lambda: session.trainer.verdict is not None, timeout=WAIT)
+    return session.trainer.verdict
+
+
+def test_a_worse_version_is_not_promoted_can_be_tried_and_is_found_again(qtbot, window, sample, tmp_path):
+    session, panel = window.session, window.panels["training"]
+    assert session.predictor.model_name == GOOD
+    verdict = train(qtbot, session, init="random")
+    assert verdict.outcome == "candidate"
+    assert verdict.interval.images == 5
+    assert verdict.after < verdict.before
+    assert session.predictor.model_name == GOOD
+    assert "it is worse" in panel.result.text.text()
+    outcome, interval = read_verdict(read_card(session.project.models_folder / "v1").metrics["gate"])
+    assert (outcome, interval.images) == ("candidate", 5)
+    assert panel.result.button.text() == "Use v1"
+    QTest.mouseClick(panel.result.button, LEFT)
+    assert session.predictor.model_name == "v1"
+    assert panel.result.button.text() == f"Go Back to {GOOD}"
+    QTest.mouseClick(panel.result.button, LEFT)
+    assert session.predictor.model_name == GOOD
+
+    window.close()
+    session.shut_down()
+    again = new_window(qtbot, tmp_path)
+    again.open_folder(sample)
+    qtbot.waitUntil(lambda: again.session.trainer.verdict is not None, timeout=WAIT)
+    assert again.session.trainer.verdict.outcome == "candidate"
+    assert again.session.predictor.model_name == GOOD
+    assert again.session.project.counts()[Status.APPROVED] == 6
+    again.close()
+    again.session.shut_down()
+
+
+def test_a_better_version_is_promoted(qtbot, window):
+    session = window.session
+    make_model(session.project.models_folder / "poor", session.classes)
+    session.predictor.refresh()
+    session.predictor.set_model("poor")
+    verdict = train(qtbot, session, init=GOOD, learning_rate=1e-6)
+    assert verdict.outcome == "promoted"
+    assert verdict.rival == "poor"
+    assert session.predictor.model_name == "v1"
+    panel = window.panels["training"]
+    assert panel.result.button.text() == "Go Back to poor"
