@@ -6,6 +6,7 @@ for event in train(run):
 
 import errno
 import math
+import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -40,6 +41,7 @@ from unet_studio.core.events import (
     Validated,
 )
 from unet_studio.core.metrics import scores
+from unet_studio.core.pinned import FOLDER as PINNED
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.devices import available_cores, choose_device, set_threads
@@ -444,6 +446,7 @@ def _throw_away(run: RunFolder) -> None:
     """Remove what a run has learnt; its data and events stay until its folder is deleted."""
     for file in (run.last, run.validation, run.report):
         file.unlink(missing_ok=True)
+    shutil.rmtree(run.path / PINNED, ignore_errors=True)
     if run.best.is_dir():
         for path in run.best.iterdir():
             path.unlink()

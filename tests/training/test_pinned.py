@@ -12,7 +12,7 @@ from training import pinned as training_pinned
 from training.engine import Interrupted
 from unet_studio.core import pinned
 from unet_studio.core.errors import Cancelled
-from unet_studio.core.events import Finished, Note, Stopped, Validated
+from unet_studio.core.events import Discarded, Finished, Note, Stopped, Validated
 from unet_studio.core.image_io import read_image
 from unet_studio.model import load_model
 
@@ -111,6 +111,12 @@ def test_a_stopped_run_waits_for_no_frame(tmp_path, source, image, monkeypatch):
     assert asked
     assert pinned.steps_of(run.path) == []
     assert isinstance(follow(run, 5, "stop")[-1], Stopped)
+
+
+def test_a_discarded_run_keeps_no_frame(tmp_path, source, image):
+    run = make_run(tmp_path / "run", source, pinned=str(image))
+    assert isinstance(follow(run, 6, "discard")[-1], Discarded)
+    assert not (run.path / "pinned").exists()
 
 
 def test_a_resumed_run_goes_on_with_its_strip(tmp_path, source, image):

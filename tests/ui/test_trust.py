@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from tests.helpers import SHAPE
@@ -11,7 +11,7 @@ from tests.ui.conftest import shown
 from unet_studio.core.document_files import APPROVED, DICE, MODEL
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.trust import Correction
-from unet_studio.ui.panels.trust import EARLIER, SIGNS, TrustPlot, sentence, signs_of, summary
+from unet_studio.ui.panels.trust import EARLIER, MOST_POINTS, SIGNS, TrustPlot, sentence, signs_of, summary
 from unet_studio.ui.theme import theme
 
 NO_KEY = Qt.KeyboardModifier.NoModifier
@@ -78,6 +78,13 @@ def test_keys_go_from_point_to_point_and_open(filled, opened, qtbot):
     assert opened.session.current == "1.png"
 
 
+def test_the_tab_key_comes_to_the_latest_and_leaves_nothing_marked(filled):
+    for kind, expected in ((QEvent.Type.FocusIn, "2.png"), (QEvent.Type.FocusOut, "3 images")):
+        QApplication.sendEvent(filled, QFocusEvent(kind, Qt.FocusReason.TabFocusReason))
+        assert filled.told.text().startswith(expected)
+    assert filled.focusPolicy() == Qt.FocusPolicy.StrongFocus
+
+
 def place_of(plot, number):
     """Where a point is, in the view."""
     points = plot._lines["points"]
@@ -133,6 +140,16 @@ def test_it_follows_the_theme_and_the_project(filled, opened, tmp_path, qtbot):
     opened.session.close_project()
     assert not filled.isVisible()
     assert filled._shown == []
+
+
+def test_of_very_many_the_latest_are_shown(filled, opened):
+    many = {f"{number}.png": Correction(f"{number}.png", number, "v1", 0.5) for number in range(10_000)}
+    opened.session.trust._found = many
+    opened.session.trust.changed.emit()
+    assert len(filled._lines["points"].getData()[0]) == MOST_POINTS
+    assert filled._shown[-1].name == "9999.png"
+    sprites = filled._lines["points"].fragmentAtlas
+    assert len(sprites) <= len(SIGNS) + 1  # each is drawn once, not once a point
 
 
 def test_models_keep_their_signs_until_there_are_too_many():

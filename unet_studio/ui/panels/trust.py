@@ -18,7 +18,7 @@ from unet_studio.ui.widgets import label
 from unet_studio.ui.words import count
 
 HEIGHT = 150  # px of the plot
-MOST_POINTS = 1000  # the latest ones are shown
+MOST_POINTS = 300  # the latest ones are shown: more could not be told apart
 EMPTY = (
     "When you approve an image, its mask is compared with what the model had predicted. That corrective Dice "
     "(1: nothing to correct) becomes a point here, so you see whether the model gets better on images it has "
@@ -168,19 +168,18 @@ class TrustPlot(QWidget):
         values = [one.dice for one in self._shown]
         self._lines["mean"].setData(list(range(len(values))), running_mean(values))
         tokens = theme().tokens
-        pen = graph().mkPen(tokens.surface, width=1)
-        spots = [
-            {
-                "pos": (place, one.dice),
-                "data": place,
-                "symbol": signs[one.model].symbol,
-                "brush": signs[one.model].color(tokens),
-                "pen": pen,
-                "size": 10,
-            }
-            for place, one in enumerate(self._shown)
-        ]
-        self._lines["points"].setData(spots)
+        # One brush for each sign: pyqtgraph draws the points of one brush, pen and symbol once.
+        brushes = {sign: graph().mkBrush(sign.color(tokens)) for sign in (*SIGNS, EARLIER)}
+        own = [signs[one.model] for one in self._shown]
+        self._lines["points"].setData(
+            x=list(range(len(values))),
+            y=values,
+            data=list(range(len(values))),
+            symbol=[sign.symbol for sign in own],
+            brush=[brushes[sign] for sign in own],
+            pen=graph().mkPen(tokens.surface, width=1),
+            size=10,
+        )
         plot = self._view.getPlotItem()
         plot.setYRange(max(0.0, min(values, default=0.0) - 0.05), 1.02, padding=0)
         plot.setXRange(-0.5, max(WINDOW, len(values)) - 0.5, padding=0.02)
@@ -241,6 +240,12 @@ class TrustPlot(QWidget):
             self.open_current()
         else:
             super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Who comes with the Tab key looks at the latest image, which also shows where the keys go."""
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.look_at(len(self._shown) - 1)
+        super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Nothing is looked at any more."""
