@@ -126,12 +126,14 @@ class RunFolder:
         """The events from a byte offset on, and the offset to go on from.
 
         A last line without its end is left for the next call. A line broken by a crash is passed over.
-        most: bytes to read at once, more than the longest line has; -1 for all.
+        most: bytes to read at once, and the rest of their last line; -1 for all.
         """
         try:
             with self._events.open("rb") as stream:
                 stream.seek(offset)
                 text = stream.read(most)
+                if most >= 0:
+                    text += stream.readline()
         except FileNotFoundError:
             return [], 0
         complete = text[: text.rfind(b"\n") + 1]

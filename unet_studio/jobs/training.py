@@ -16,7 +16,7 @@ from unet_studio.core.run_folder import RunFolder
 POLL_MS = 300
 LIVENESS_POLLS = 5  # ask for the process itself at every fifth look: that costs more than reading events
 NOTICED = 5_000_000  # bytes of memory more or less that are announced
-SLICE = 1 << 18  # bytes of events read at a time: a long run found again is read in turns, some 15 ms each
+SLICE = 1 << 16  # bytes of events read at a time: a long run found again is read in turns, some 5 ms each
 
 
 class TrainingFollower(QObject):

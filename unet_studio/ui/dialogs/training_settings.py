@@ -29,6 +29,7 @@ ELSEWHERE = (
 )  # fmt: skip
 SIZE = 640, 720  # px
 FIELD = 190  # px
+TURN_MS = 15  # between two groups, in which the window paints
 
 
 class SettingRow:
@@ -167,7 +168,7 @@ class TrainingSettingsDialog(QDialog):
         self._headings.append((heading, made))
         self._check()
         if len(self._headings) < len(self._groups):
-            QTimer.singleShot(0, self, self._add_group)
+            QTimer.singleShot(TURN_MS, self, self._add_group)
         else:
             self._grid.setRowStretch(self._grid.rowCount(), 1)
             self._filter(self.search.text())

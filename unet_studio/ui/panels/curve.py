@@ -64,6 +64,9 @@ class Curve(QWidget):
         self._loader.loaded.connect(self._build, Qt.ConnectionType.QueuedConnection)
         self._asked = False
         self._events: Sequence[Event] = ()
+        self._seen = 0  # events sorted into the two lists below
+        self._points: list[Progress] = []
+        self._scored: list[Validated] = []
         self._table = ClassTable(())
         self._offer_measures()
         theme().changed.connect(self._restyle)
@@ -82,11 +85,23 @@ class Curve(QWidget):
 
     def show_events(self, events: Sequence[Event], table: ClassTable) -> None:
         """Draw a run. table: for the colours of the classes."""
-        self._events, self._table = events, table
+        self._table = table
+        self._take_in(events)
         if not self._asked:
             self._asked = True
             self._loader.start()
         self._draw()
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        """Sort what is new of a run's events, which only ever grow; another run begins anew."""
+        if events is not self._events or len(events) < self._seen:
+            self._events, self._seen, self._points, self._scored = events, 0, [], []
+        for event in events[self._seen :]:
+            if isinstance(event, Progress):
+                self._points.append(event)
+            elif isinstance(event, Validated):
+                self._scored.append(event)
+        self._seen = len(events)
 
     @Slot()
     def _build(self) -> None:
@@ -170,11 +185,11 @@ class Curve(QWidget):
     def _draw(self, *_: object) -> None:
         if not self.ready:
             return
-        steps, losses = loss_curve(self._events)
+        steps, losses = loss_curve(self._points)
         smooth = smoothed(losses)
         self._lines["steps"].setData(steps, losses)
         self._lines["smooth"].setData(steps, smooth)
-        scored = [event for event in self._events if isinstance(event, Validated)]
+        scored = self._scored
         unseen = [event.loss for event in scored]
         _set(self._lines["unseen"], [(event.step, event.loss) for event in scored])
         tops = [value for value in (*smooth, *unseen) if math.isfinite(value)]
@@ -272,11 +287,10 @@ def _set(line: Any, points: Sequence[tuple[int, float]]) -> None:
     line.setData([step for step, _ in known], [value for _, value in known])
 
 
-def loss_curve(events: Sequence[Event]) -> tuple[list[int], list[float]]:
+def loss_curve(events: Sequence[Progress]) -> tuple[list[int], list[float]]:
     """Steps and training losses, thinned to MOST_POINTS."""
-    found = [event for event in events if isinstance(event, Progress) and math.isfinite(event.loss)]
-    every = max(1, math.ceil(len(found) / MOST_POINTS))
-    found = found[::every]
+    every = max(1, math.ceil(len(events) / MOST_POINTS))
+    found = [event for event in events[::every] if math.isfinite(event.loss)]
     return [event.step for event in found], [event.loss for event in found]
 
 
