@@ -83,6 +83,7 @@ def visible_box(dialog, qtbot):
 
 def test_it_lists_what_the_cards_say_and_which_is_in_use(dialog):
     assert dialog.chosen.name == "v1"
+    assert dialog.focusWidget() is dialog.table
     texts = [cell(dialog, "v2", title) for title in TITLES]
     assert texts[:6] == ["v2", "v1", "2025-05-01 10:00", "2", "Dice 0.812", "Candidate"]
     assert texts[6].endswith("kB")

@@ -104,7 +104,10 @@ class VersionsDialog(QDialog):
         self.table.fill(rows, self._session.predictor.model_name, wanted)
         if self.table.chosen == self._wanted:
             self._wanted = None
+        first = bool(rows) and self.table.isHidden()
         self.table.setVisible(bool(rows))
+        if first:
+            self.table.setFocus()
         self.nothing.setVisible(not rows)
         self.doing.setText(self._versions.doing)
         self._show_chosen()
