@@ -29,6 +29,7 @@ from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.thumbnails import Thumbnails
 from unet_studio.jobs.writer import Writer
 from unet_studio.session.browser import LISTING_PATIENCE, Browser
+from unet_studio.session.changes import Changes
 from unet_studio.session.class_editor import ClassEditor
 from unet_studio.session.comparer import Comparer
 from unet_studio.session.displays import Displays
@@ -108,6 +109,7 @@ class Session(QObject):
         self.trainer = Trainer(self)
         self.predictor = Predictor(self)
         self.comparer = Comparer(self)
+        self.changes = Changes(self)
         self.browser = Browser(self)
         self.exporter = Exporter(self)
         self.importer = Importer(self)
@@ -172,6 +174,7 @@ class Session(QObject):
             return True
         self.settle()
         self.comparer.close()
+        self.changes.close()
         self.importer.close()
         self.exporter.close()
         self.statistician.close()
@@ -204,6 +207,7 @@ class Session(QObject):
         """Close the project and end every thread. A training under way goes on."""
         saved = self.close_project()
         self.comparer.stop()
+        self.changes.stop()
         self.predictor.stop()
         self.trainer.stop_thread()
         self.browser.stop()

@@ -27,8 +27,8 @@ BARE = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 class ActionSpec:
     """One row of the table.
 
-    handler: "owner.method", owner session, canvas, view, window, commands, files, classes or training.
-    argument: its own. enabled: key in ENABLED. group: name of the exclusive group of checkable actions.
+    handler: "owner.method", owner session, canvas, versus, view, window, commands, files, classes or
+    training. argument: its own. enabled: key in ENABLED. group: of exclusive checkable actions, its name.
     toolbar: its place in the main tool bar, "" for none, "icon" or "text" (icon and text). line: a separator
     comes before it. listed: whether menus show it (the keys of classes are in the panel of classes).
     """
@@ -79,6 +79,8 @@ ENABLED: Mapping[str, Callable[[Session], bool]] = {
     ),
     "predictable": lambda session: session.document is not None and session.predictor.model is not None,
     "predictable_all": lambda session: bool(session.images) and session.predictor.model is not None,
+    "comparable": lambda session: session.comparer.on or session.comparer.possible,
+    "comparing": lambda session: session.comparer.on,
     "trainable": lambda session: (
         not _read_only(session) and session.trainer.state not in ("starting", "running", "paused")
     ),
@@ -359,6 +361,37 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "versions", "&Versions…", "source-branch", "&Model", "commands.show_versions",
         enabled="project", tip="Compare the models, go back to one, name, export or delete them",
         line=True,
+    ),
+    ActionSpec(
+        "versus", "C&ompare Versions", "compare", "&Model", "versus.toggle",
+        ("Shift+Q",), "comparable", "See what two model versions say of this image, A and B",
+        checkable=True, line=True,
+    ),
+    ActionSpec(
+        "versus_flip", "&Flip A and B", "rotate-3d-variant", "&Model", "versus.flip",
+        ("Q",), "comparable", "Look at the other version; hold the key for a moment's look",
+    ),
+    ActionSpec(
+        "versus_split", "A and B Side by Si&de", "arrow-split-vertical", "&Model", "versus.show",
+        ("S",), "comparable", "A to the left of a line, B to the right; drag the line about", "split",
+        checkable=True,
+    ),
+    ActionSpec(
+        "versus_difference", "&Where They Differ", "set-none", "&Model", "versus.show",
+        ("T",), "comparable", "Colour what the two say differently, and which is right where you painted",
+        "difference", checkable=True,
+    ),
+    ActionSpec(
+        "versus_swap", "E&xchange A and B", "swap-horizontal", "&Model", "session.comparer.swap",
+        enabled="comparing", tip="Let both versions trade places",
+    ),
+    ActionSpec(
+        "versus_table", "Change by &Image…", "table-arrow-down", "&Model", "commands.show_changes",
+        (), "comparable", "How much better or worse B is than A on each validation image, worst first",
+    ),
+    ActionSpec(
+        "versus_end", "Back to the &Mask", "close", "&Model", "session.comparer.end",
+        (), "comparing", "Compare no longer; painting goes on (Esc)",
     ),
     ActionSpec(
         "train", "&Fine-tune", "school-outline", "T&raining", "training.begin",

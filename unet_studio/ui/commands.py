@@ -191,6 +191,15 @@ class Commands:
         dialog.raise_()
         dialog.activateWindow()
 
+    def show_changes(self, first: str | None = None, second: str | None = None) -> None:
+        """How much two versions differ on each validation image; by default the two that are compared."""
+        from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
+
+        window = self._window
+        self._show_once(ChangesDialog, lambda: ChangesDialog(window.session, window))
+        box = next(box for box in window.findChildren(ChangesDialog) if box.isVisible())
+        box.take(first, second)
+
     def show_shortcuts(self) -> None:
         """List all keys, to look up and to change."""
         from unet_studio.ui.dialogs.shortcuts import ShortcutsDialog

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -26,6 +26,7 @@ from unet_studio.session import Session
 from unet_studio.ui.actions import Actions, all_actions
 from unet_studio.ui.banner import Banner
 from unet_studio.ui.canvas.flash import Flash
+from unet_studio.ui.canvas.versus import Versus
 from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.class_signs import ClassSigns
 from unet_studio.ui.commands import Commands
@@ -46,6 +47,7 @@ from unet_studio.ui.preferences import Preferences, Recent
 from unet_studio.ui.status_bar import StatusBar
 from unet_studio.ui.theme import theme
 from unet_studio.ui.tool_bar import ToolBar
+from unet_studio.ui.versus_bar import VersusBar
 from unet_studio.ui.view_button import ViewButton
 from unet_studio.ui.view_options import ViewOptions
 from unet_studio.ui.welcome import Welcome
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
         self.canvas = Canvas(session, self)
+        self.versus = Versus(session.comparer, self.canvas)
         self.view = ViewOptions(self.canvas, self.preferences, self)
         self.work = WorkStrip(session, self.canvas)
         self.opening = OpeningStrip(session, self.canvas)
@@ -113,6 +116,7 @@ class MainWindow(QMainWindow):
         owners = {
             "session": self.session,
             "canvas": self.canvas,
+            "versus": self.versus,
             "view": self.view,
             "window": self,
             "commands": self.commands,
@@ -135,6 +139,8 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.banner)
+        self.versus_bar = VersusBar(self.session, self.action_table)
+        layout.addWidget(self.versus_bar)
         layout.addWidget(self.stack, 1)
         self.setCentralWidget(centre)
 
@@ -182,6 +188,8 @@ class MainWindow(QMainWindow):
             session.statusChanged,
             session.operator.changed,
             session.importer.changed,
+            session.comparer.changed,
+            session.predictor.modelsChanged,
             session.predictor.predicted,
         ):
             signal.connect(self._refresh_actions)
@@ -347,6 +355,13 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if self._workspace and self.preferences.layout("state") is None:
             self.docks.arrange()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape, where nothing else wanted it, ends the comparison of versions."""
+        if event.key() == Qt.Key.Key_Escape and self.session.comparer.on:
+            self.session.comparer.end()
+            return
+        super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """The full-screen action follows the window."""

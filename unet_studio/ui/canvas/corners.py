@@ -52,6 +52,8 @@ class Corners:
         layer = LAYERS.get(overlay.layer)
         if document is None:
             self.legend.say("")
+        elif canvas.versus is not None and canvas.versus.on:
+            self.legend.say(*canvas.versus.legend())
         elif overlay.bare or layer is None:
             self.legend.say("Mask hidden")
         elif canvas.session.predictor.stale:
@@ -67,5 +69,8 @@ class Corners:
         if session.document is None or session.pyramid is None:
             return None
         layer = "mask" if overlay.layer == IMAGE_ONLY else overlay.layer
-        colors = None if overlay.bare else overlay.colors(session.classes, session.predictor.stale)
+        comparing = self._canvas.versus is not None and self._canvas.versus.on
+        colors = (
+            None if overlay.bare or comparing else overlay.colors(session.classes, session.predictor.stale)
+        )
         return session.document, session.pyramid, layer, colors

@@ -9,6 +9,7 @@ Keys       Space held: pan. H or Tab held: no mask. Escape: take the stroke back
            Enter, Backspace and Escape go to a tool that is in the middle of its work.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, Qt
@@ -55,6 +56,9 @@ class Hand:
 
     A stroke ends with the button, or when the canvas loses the keyboard, is hidden or misses the release:
     what was painted so far then stays, as one step. Positions are logical px of the canvas.
+
+    instead: what takes the place of the tool, called where a button goes down and with every move while it is
+    down; where it returns False, the drag moves the image.
     """
 
     def __init__(self, canvas: "Canvas") -> None:
@@ -63,6 +67,8 @@ class Hand:
         self.at: QPointF | None = None
         self.space = False
         self.peeking = False
+        self.instead: Callable[[QPointF], bool] | None = None
+        self._carrying: Qt.MouseButton | None = None
         self._drawing: Qt.MouseButton | None = None
         self._marks: frozenset[str] = frozenset()  # what button or pen add to the modifiers
         self._panning: Qt.MouseButton | None = None
@@ -90,10 +96,15 @@ class Hand:
     ) -> None:
         """A button went down, or a pen touched. pen: "eraser" for its other end. kind: or "double"."""
         self.at = at
-        if self.drawing or self.panning:
+        if self.drawing or self.panning or self._carrying is not None:
             return
         if button == Button.MiddleButton or (button == Button.LeftButton and self.space):
             self._panning, self._grip = button, at
+        elif self.instead is not None:
+            if self.instead(at):
+                self._carrying = button
+            else:
+                self._panning, self._grip = button, at
         elif button in (Button.LeftButton, Button.RightButton) and self._canvas.session.document is not None:
             self._drawing = button
             right = "right" if button == Button.RightButton else ""
@@ -102,16 +113,19 @@ class Hand:
 
     def move(self, at: QPointF, buttons: Qt.MouseButton, keys: Qt.KeyboardModifier) -> None:
         """The pointer moved."""
-        held = self._drawing or self._panning
+        held = self._drawing or self._panning or self._carrying
         if held is not None and not buttons & held:
             self._finish()
         self.at = at
         if self.panning:
             delta, self._grip = at - self._grip, at
             self._canvas.pan_by(delta.x(), delta.y())
+        elif self._carrying is not None:
+            if self.instead is not None:
+                self.instead(at)
         elif self.drawing:
             self._send("move", at, keys)
-        elif self._canvas.session.editor.hovers:
+        elif self._canvas.session.editor.hovers and self.instead is None:
             self._marks = frozenset()
             self._send("hover", at, keys)
 
@@ -120,6 +134,8 @@ class Hand:
         self.at = at
         if button == self._panning:
             self._panning = None
+        elif button == self._carrying:
+            self._carrying = None
         elif button == self._drawing:
             self._drawing = None
             self._send("release", at, keys)
@@ -145,7 +161,7 @@ class Hand:
 
     def _finish(self) -> None:
         """End the drag where it was, and keep what was painted so far."""
-        self._panning = None
+        self._panning = self._carrying = None
         if self._drawing is not None:
             self._drawing = None
             self._send("release", self.at or QPointF(), Keys.NoModifier)

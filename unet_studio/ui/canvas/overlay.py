@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unet_studio.core.classes import ClassTable
-from unet_studio.ui.canvas.layers import LAYERS, Look, Table
+from unet_studio.ui.canvas.layers import LAYERS, Layer, Look, Table
 from unet_studio.ui.canvas.tiles import Composer
 
 IMAGE_ONLY = "image"
@@ -58,3 +58,11 @@ class Overlay:
         composer.show(self.layer, self.colors(classes, stale))
         if self.outline and not off:
             composer.lines = layer.line_colors(self._look(classes, stale))
+
+    def apply_instead(self, composer: Composer, layer: Layer, classes: ClassTable, peeking: bool) -> None:
+        """Make a composer show another layer, of those that aren't in the table, as this one would be."""
+        composer.plain = peeking or not (self.fill or not self.outline)
+        composer.marked = False
+        look = self._look(classes, False)
+        composer.compare(layer, layer.fill_colors(look))
+        composer.lines = layer.line_colors(look) if self.outline and not peeking else None

@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage, QPainter
 from unet_studio.core.document import Document
 from unet_studio.core.geometry import EMPTY, TILE, Rect, tile_rect
 from unet_studio.core.pyramid import Pyramid
-from unet_studio.ui.canvas.layers import LAYERS, Codes, Table
+from unet_studio.ui.canvas.layers import LAYERS, Codes, Layer, Table
 
 CACHE_BYTES = 64 * 2**20  # a cache's least size; a large window needs more and gets it
 PICTURE = QImage.Format.Format_RGB32
@@ -156,6 +156,7 @@ class Composer:
         self._foreseen: Document | None = None
         self._colors = colors
         self._name = layer
+        self._instead: Layer | None = None
         self._level = 0
         self._later: dict[int, Rect] = {}  # level -> pixels of the image that changed while it was not shown
 
@@ -166,18 +167,35 @@ class Composer:
         self._name, self._colors = layer, colors
         self.forget()
 
+    def compare(self, layer: Layer, colors: Table) -> None:
+        """Show this layer in place of the chosen one, until compare_no_more()."""
+        if layer is not self._instead or not np.array_equal(colors, self._colors):
+            self._instead, self._colors = layer, colors
+            self.forget()
+
+    def compare_no_more(self) -> None:
+        """Show the chosen layer again; what colours it has is said by show()."""
+        if self._instead is not None:
+            self._instead = None
+            self.forget()
+
+    @property
+    def _layer(self) -> Layer:
+        """What is shown."""
+        return self._instead or LAYERS[self._name]
+
     @property
     def decorated(self) -> bool:
         """Whether anything is drawn over the tiles."""
-        return self.lines is not None or (self.marked and LAYERS[self._name].marks is not None)
+        return self.lines is not None or (self.marked and self._layer.marks is not None)
 
     def line_codes(self, level: int, rect: Rect) -> NDArray[np.uint8]:
         """The codes whose borders are drawn, uint8 (rect.height, rect.width), in px of a level."""
-        return self._codes(LAYERS[self._name].lines, level, rect)
+        return self._codes(self._layer.lines, level, rect)
 
     def marks(self, level: int, rect: Rect) -> NDArray[np.uint8] | None:
         """The marks of the pixels, uint8 (rect.height, rect.width), in px of a level; None without."""
-        source = LAYERS[self._name].marks if self.marked else None
+        source = self._layer.marks if self.marked else None
         return None if source is None else self._codes(source, level, rect)
 
     def foresee(self, document: Document | None) -> None:
@@ -205,7 +223,7 @@ class Composer:
             if level != self._level:
                 self._later[level] = self._later.get(level, EMPTY).union(rect)
         step, mended = 1 << self._level, self._mend(rect, visible)
-        layer = LAYERS[self._name]
+        layer = self._layer
         if self.decorated and (self.marked or layer.lines is not layer.fill):
             return [rect]  # borders and marks may have changed where the fill did not
         if self.plain and not self.decorated:
@@ -261,7 +279,7 @@ class Composer:
             return found
         area = self._area(key)
         tile = cache.make(key, area.height, area.width)
-        codes = None if self.plain else self._codes(LAYERS[self._name].fill, key[0], area)
+        codes = None if self.plain else self._codes(self._layer.fill, key[0], area)
         if codes is not None and tile.codes is not None:
             tile.codes[...] = codes
         self._paint(key, tile, area, codes)
@@ -323,7 +341,7 @@ class Composer:
     def _mend_tile(self, key: Key, tile: Tile, kept: NDArray[np.uint8], part: Rect) -> Rect:
         """Paint what changed in part, in px of the level. Returns what that is: of a dab the new crescent."""
         area = self._area(key)
-        fresh, before = self._codes(LAYERS[self._name].fill, key[0], part), kept[_inside(part, area).slices]
+        fresh, before = self._codes(self._layer.fill, key[0], part), kept[_inside(part, area).slices]
         changed = _bounds(fresh != before)
         if changed.empty:
             return EMPTY

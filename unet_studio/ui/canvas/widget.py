@@ -18,6 +18,7 @@ from unet_studio.ui.canvas.memory import ViewMemory
 from unet_studio.ui.canvas.outlines import Outlines
 from unet_studio.ui.canvas.overlay import Overlay
 from unet_studio.ui.canvas.picture import Picture
+from unet_studio.ui.canvas.versus import Versus
 from unet_studio.ui.canvas.view import View
 from unet_studio.ui.canvas.viewed import ViewedWidget
 from unet_studio.ui.theme import theme
@@ -64,6 +65,7 @@ class Canvas(ViewedWidget):
         self.memory = ViewMemory()
         self.corners = Corners(self)
         self.outlines = Outlines(self)
+        self.versus: Versus | None = None  # what lays two model versions over the image, where there is one
         session.projectChanged.connect(self.memory.clear)
         session.documentChanged.connect(self._document_changed)
         session.displayChanged.connect(self._display_changed)
@@ -131,6 +133,17 @@ class Canvas(ViewedWidget):
         if composer is not None:
             composer.foresee(document)
             self._redraw()
+
+    def compare(self) -> None:
+        """Two model versions are to be seen, other ones, or none any more: see Versus."""
+        self._restyle()
+        self._choose_cursor()
+        self._move_ring()
+
+    def recolor(self, rect: Rect) -> None:
+        """What lies over a part of the image is another: draw what of it is on screen."""
+        for area in self._picture.mask_changed(rect):
+            self.repaint_part(QRegion(self._logical(area)))
 
     def set_overview(self, wanted: bool) -> None:
         """Show the map while a part of the image is out of view, or never."""
@@ -200,8 +213,7 @@ class Canvas(ViewedWidget):
     @Slot(object)
     def _mask_changed(self, rect: Rect) -> None:
         self.corners.overview.changed(rect)
-        for area in self._picture.mask_changed(rect):
-            self._repaint(QRegion(self._logical(area)))
+        self.recolor(rect)
 
     @Slot(str)
     def _prediction_changed(self, name: str) -> None:
@@ -217,7 +229,14 @@ class Canvas(ViewedWidget):
         self._peeking = self.hand.peeking
         composer = self._picture.composer
         if composer is not None:
-            self._overlay.apply(composer, self.session.classes, self._peeking, self.session.predictor.stale)
+            versus = self.versus.layer if self.versus is not None else None
+            if versus is not None:
+                self._overlay.apply_instead(composer, versus, self.session.classes, self._peeking)
+            else:
+                composer.compare_no_more()
+                self._overlay.apply(
+                    composer, self.session.classes, self._peeking, self.session.predictor.stale
+                )
             self._redraw()
         self.corners.restyled()
 
@@ -234,7 +253,7 @@ class Canvas(ViewedWidget):
 
     # -- painting -----------------------------------------------------------------------------------------
 
-    def _repaint(self, region: QRegion) -> None:
+    def repaint_part(self, region: QRegion) -> None:
         """Ask for a paint event of one rectangle around this and what was asked for before.
 
         Qt copies a rectangle ten times as fast a pixel as a region of several.
@@ -254,6 +273,8 @@ class Canvas(ViewedWidget):
         with QPainter(self) as painter:
             painter.drawImage(0, 0, image)
             self.outlines.paint(painter, event.rect())
+            if self.versus is not None:
+                self.versus.paint(painter)
             if radius is not None and at is not None:
                 paint_ring(painter, at, radius, self._picture.ratio)
                 self._ring = self._ring or ring_region(at, radius)  # in a new view nobody asked for it
@@ -278,7 +299,7 @@ class Canvas(ViewedWidget):
     def _ring_radius(self) -> float | None:
         """The radius of the ring in logical px, or None where none is shown."""
         hand = self.hand
-        if hand.at is None or hand.panning or hand.space:
+        if hand.at is None or hand.panning or hand.space or hand.instead is not None:
             return None
         radius = self.session.editor.cursor_radius
         return None if radius is None else radius * self.zoom / self._picture.ratio
@@ -288,10 +309,10 @@ class Canvas(ViewedWidget):
         radius, at = self._ring_radius(), self.hand.at
         before, self._ring = self._ring, None
         if before is not None:
-            self._repaint(before)
+            self.repaint_part(before)
         if radius is not None and at is not None:
             self._ring = ring_region(at, radius)
-            self._repaint(self._ring)
+            self.repaint_part(self._ring)
 
     def _choose_cursor(self) -> None:
         radius = self._ring_radius()
@@ -301,6 +322,8 @@ class Canvas(ViewedWidget):
             wanted = Cursor.OpenHandCursor
         elif self.session.document is None:
             wanted = Cursor.ArrowCursor
+        elif self.versus is not None and self.versus.on:
+            wanted = Cursor.SplitHCursor if self.versus.splits else Cursor.OpenHandCursor
         elif self.session.editor.landing.under_way:
             wanted = Cursor.BusyCursor
         elif radius is None or radius < SMALL_RING:
