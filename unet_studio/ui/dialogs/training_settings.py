@@ -29,7 +29,8 @@ ELSEWHERE = (
 )  # fmt: skip
 SIZE = 640, 720  # px
 FIELD = 190  # px
-TURN_MS = 15  # between two groups, in which the window paints
+PORTION = 5  # rows made at once
+TURN_MS = 15  # between two portions, in which the window paints
 
 
 class SettingRow:
@@ -110,9 +111,11 @@ class TrainingSettingsDialog(QDialog):
         self.changes = {key: value for key, value in changes.items() if key not in ELSEWHERE}
         self._given = dict(self.changes)
         self.rows: dict[str, SettingRow] = {}
-        self._groups = [
-            (title, [entry for entry in entries if entry.name not in ELSEWHERE])
+        self._waiting = [
+            (title if place == 0 else "", shown[place : place + PORTION])
             for title, entries in groups()
+            for shown in [[entry for entry in entries if entry.name not in ELSEWHERE]]
+            for place in range(0, len(shown), PORTION)
         ]
         self._headings: list[tuple[QWidget, list[SettingRow]]] = []
         self.search = QLineEdit()
@@ -150,11 +153,13 @@ class TrainingSettingsDialog(QDialog):
 
     @Slot()
     def _add_group(self) -> None:
-        """Make the rows of one group; the next comes in the next turn, so that the window never waits."""
-        title, entries = self._groups[len(self._headings)]
-        heading = label(title, "subtitle")
-        self._grid.addWidget(heading, self._grid.rowCount(), 0, 1, 3)
-        made = []
+        """Make the rows of a group, or some of them; the next turn makes others, so that nothing waits."""
+        title, entries = self._waiting.pop(0)
+        if title:
+            heading = label(title, "subtitle")
+            self._grid.addWidget(heading, self._grid.rowCount(), 0, 1, 3)
+            self._headings.append((heading, []))
+        made = self._headings[-1][1]
         for entry in entries:
             usual = getattr(self._base, entry.name)
             line = SettingRow(entry, usual, self._given.get(entry.name, usual), self._check)
@@ -165,9 +170,8 @@ class TrainingSettingsDialog(QDialog):
             self._grid.setRowMinimumHeight(place + 2, 8)
             made.append(line)
             self.rows[entry.name] = line
-        self._headings.append((heading, made))
         self._check()
-        if len(self._headings) < len(self._groups):
+        if self._waiting:
             QTimer.singleShot(TURN_MS, self, self._add_group)
         else:
             self._grid.setRowStretch(self._grid.rowCount(), 1)
@@ -176,7 +180,7 @@ class TrainingSettingsDialog(QDialog):
     @property
     def complete(self) -> bool:
         """Whether all groups are there."""
-        return len(self._headings) == len(self._groups)
+        return not self._waiting
 
     @Slot()
     def _check(self, *_: object) -> None:

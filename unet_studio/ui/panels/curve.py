@@ -22,6 +22,7 @@ MOST_CLASSES = 8  # drawn; more lines could not be told apart
 LEAST_CONTRAST = 60  # of 255, between the lightness of a line and of what is behind it
 # What can be drawn of the validation images: the fields of Validated by class, and of their mean.
 MEASURES = {"Dice": ("dice", "mean_dice"), "IoU": ("iou", "mean_iou")}
+TURN_MS = 15  # between two plots that are made, in which the window goes on
 SMOOTH = 0.9  # weight of the past in the smoothed training loss
 MOST_POINTS = 1500  # of one curve; longer ones are thinned
 
@@ -109,7 +110,7 @@ class Curve(QWidget):
         self._graph = importlib.import_module("pyqtgraph")
         self._box.addWidget(self.loss_legend)
         self.loss = self._add_plot()
-        QTimer.singleShot(0, self._add_scores)
+        QTimer.singleShot(TURN_MS, self, self._add_scores)
 
     @Slot()
     def _add_scores(self) -> None:
@@ -118,7 +119,7 @@ class Curve(QWidget):
         self.scores = self._add_plot()
         self.scores.setXLink(self.loss)
         self.scores.setLabel("bottom", "step")
-        QTimer.singleShot(0, self._add_lines)
+        QTimer.singleShot(TURN_MS, self, self._add_lines)
 
     def _add_plot(self) -> Any:
         """A plot that shows and does not catch the wheel."""
@@ -151,10 +152,14 @@ class Curve(QWidget):
                 ("best", self.scores),
             )
         }
+        self._restyle()
+        QTimer.singleShot(TURN_MS, self, self._reveal)
+
+    @Slot()
+    def _reveal(self) -> None:
         self._waiting.hide()
         for plot in (self.loss, self.scores):
             plot.getViewWidget().show()
-        self._restyle()
 
     @Slot()
     def _restyle(self) -> None:
