@@ -6,6 +6,7 @@ events.jsonl  one event a line, append-only     log.txt      what the process pr
 best/         the best model so far             last.pt      state to resume from
 tensorboard/  scalars and pictures              report.html  all of it to look at, made at the end
 validation.json   figures and small pictures of the best validation
+gate.json     what the model in use and the new one score on the same images, where they are compared
 """
 
 import errno
