@@ -69,12 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     _evaluate(terminal, truth, pred, matches.pairs, evaluation, _same_names(pred, table))
     _show(terminal, evaluation, table)
     if arguments.per_image is not None:
-        try:
-            _write_per_image(arguments.per_image, evaluation, table)
-        except OSError as error:
-            raise StudioError(
-                f"{arguments.per_image} can't be written: {error.strerror or error}.", "Name another file."
-            ) from error
+        _write_per_image(arguments.per_image, evaluation, table)
         terminal.note(f"The scores of every image are in {arguments.per_image}.")
     if matches.unused and not (arguments.split or arguments.subset):
         terminal.note(f"{len(matches.unused)} predictions have no true mask and were left out.")
