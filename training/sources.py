@@ -11,6 +11,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.split import read_split
 from unet_studio.core.training_config import TrainingConfig, TrainingSource
+from unet_studio.core.words import left_out
 
 
 def open_source(config: TrainingConfig) -> Source:
@@ -125,7 +126,7 @@ def _by_file(source: Source, path: Path) -> Source:
         notes.append(f"{len(strangers)} names of the split have no image with a mask, {strangers[0]} first.")
     left = [candidate.name for candidate in source.candidates if candidate.name not in parts]
     if left:
-        notes.append(f"{len(left)} images are not in the split and are left out, {left[0]} first.")
+        notes.append(left_out(left, "that the split does not name"))
     chosen = tuple(
         replace(candidate, part=parts[candidate.name])
         for candidate in source.candidates
