@@ -30,7 +30,8 @@ def open_source(config: TrainingConfig) -> Source:
             "Name a project, images and masks, or a data set and its folder.",
         )
     if not any(candidate.part != "test" for candidate in source.candidates):
-        reason = f": {source.notes[0]}" if source.notes else "."
+        why = next((note for note in reversed(source.notes) if "left out" in note), None)
+        reason = f": {why}" if why else "."
         raise StudioError(f"There is no image to learn from{reason}", _remedy(given, config.painted))
     twice = [name for name, count in Counter(one.name for one in source.candidates).items() if count > 1]
     if twice:

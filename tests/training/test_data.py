@@ -188,6 +188,11 @@ def test_images_without_masks_and_odd_splits_are_told(tmp_path):
     assert "1 names of the split" in notes
     assert "4 images that the split does not name are left out" in notes
     assert "Scores on 1 validation image are only indicative." in notes
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["no.png"]}))
+    with pytest.raises(
+        StudioError, match=r"^There is no image to learn from: \d images that the split does not"
+    ):
+        freeze_again(tmp_path, source)
 
 
 # A project
