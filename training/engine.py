@@ -40,6 +40,7 @@ from unet_studio.core.events import (
     Stopped,
     Validated,
 )
+from unet_studio.core.gate import GATE_FILE
 from unet_studio.core.metrics import scores
 from unet_studio.core.pinned import FOLDER as PINNED
 from unet_studio.core.run_folder import RunFolder
@@ -444,7 +445,7 @@ def _keep_unmeasured(job: Job) -> Iterator[Event]:
 
 def _throw_away(run: RunFolder) -> None:
     """Remove what a run has learnt; its data and events stay until its folder is deleted."""
-    for file in (run.last, run.validation, run.report):
+    for file in (run.last, run.validation, run.report, run.path / GATE_FILE):
         file.unlink(missing_ok=True)
     shutil.rmtree(run.path / PINNED, ignore_errors=True)
     if run.best.is_dir():

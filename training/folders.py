@@ -15,6 +15,7 @@ from unet_studio.core.classes import DEFAULT_COLORS, UNLABELLED, ClassTable, Pix
 from unet_studio.core.errors import StudioError
 from unet_studio.core.files import find_images
 from unet_studio.core.training_config import TrainingSource
+from unet_studio.core.words import left_out
 from unet_studio.formats.color_masks import read_color_masks
 from unet_studio.formats.found_values import Meaning, pictures
 from unet_studio.formats.index_masks import numbers_of, read_index_masks
@@ -39,9 +40,7 @@ def open_folders(given: TrainingSource, values: str) -> Source:
     matches = match(list(incoming.keys), names)
     notes = [*incoming.notes]
     if matches.missing:
-        notes.append(
-            f"{len(matches.missing)} images have no mask and are left out, {matches.missing[0]} first."
-        )
+        notes.append(left_out(matches.missing, "with no mask"))
     if matches.unused:
         notes.append(
             f"{len(matches.unused)} masks belong to no image and are left out, {matches.unused[0]} first."

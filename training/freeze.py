@@ -34,6 +34,7 @@ from unet_studio.core.image_io import file_hash, pixel_hash, read_image, read_in
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.storage import write_index_png
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.core.words import left_out
 from unet_studio.formats.ahead import ahead
 from unet_studio.model.preprocess import resize_mask
 
@@ -120,9 +121,8 @@ def _finish(
         notes += said
     kept = [sample for sample in samples if sample.pixels]
     if len(kept) < len(samples):
-        empty = next(sample.name for sample in samples if not sample.pixels)
-        count = len(samples) - len(kept)
-        notes.append(f"{count} images have no labelled pixel and are left out, {empty} first.")
+        empty = [sample.name for sample in samples if not sample.pixels]
+        notes.append(left_out(empty, "with no labelled pixel"))
     placed, said = assign_parts(kept, groups, Rule.of(config))
     data = FrozenData(run.data, freezer.classes, tuple(placed), (*notes, *said), freezer.tables)
     return replace(data, notes=(*data.notes, *_check_content(data)))
@@ -159,7 +159,11 @@ def _choose_classes(table: ClassTable, names: tuple[str, ...]) -> tuple[ClassTab
     for entry in kept:
         lut[entry.index] = entry.index
     if len(kept) < 2:
-        raise StudioError("There is nothing to tell apart: a network needs two classes.", "Add a class.")
+        only = f"{kept[0].index} {kept[0].name} is the only class" if kept else "there is no class"
+        raise StudioError(
+            f"There is nothing to tell apart: {only}, and a network needs two.",
+            "Add a class, or check that the masks hold more than one number.",
+        )
     return ClassTable(kept, table.background), lut
 
 
@@ -296,7 +300,8 @@ def _check_content(data: FrozenData) -> list[str]:
     """What a person should know of the data. Raises StudioError where nothing can be learnt from them."""
     if not data.samples:
         raise StudioError(
-            "No pixel of the training images is labelled.", "Approve images, or paint, and try again."
+            "No pixel of the training images is labelled.",
+            "Approve images, or paint; of masks, check which of their numbers means unknown.",
         )
     if not data.part("train"):
         raise StudioError("No image is in the training part of the split.", "Put some there.")
@@ -312,13 +317,17 @@ def _check_content(data: FrozenData) -> list[str]:
     return [*_missing(missing), *_validation(data)]
 
 
+_NAMED = 20  # classes that a note names at most: of hundreds it would be a page
+
+
 def _missing(names: Sequence[str]) -> list[str]:
     """A note on classes that no training pixel shows."""
     if not names:
         return []
     if len(names) == 1:
         return [f"No training pixel shows {names[0]}: it can't be learnt."]
-    return [f"No training pixel shows {', '.join(names)}: these {len(names)} classes can't be learnt."]
+    shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    return [f"No training pixel shows {shown}: these {len(names)} classes can't be learnt."]
 
 
 def _validation(data: FrozenData) -> list[str]:

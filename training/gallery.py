@@ -9,28 +9,25 @@ worst, best                       of a few: name, and its pictures as data URLs 
 
 import heapq
 import math
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.error_picture import error_picture
 from unet_studio.core.metrics import Evaluation, Scores
 from unet_studio.core.overlays import Picture, PictureStyle, overlay, plain
 from unet_studio.core.pixels import Pixels
+from unet_studio.core.sheet import jpeg_url
 from unet_studio.core.storage import atomic_write, json_bytes
 
 FOLLOWED = 4  # images whose pictures are shown at every validation
 EXTREMES = 4  # images at either end that are remembered
 STYLE = PictureStyle(side=320)
-QUALITY = 88  # of JPEG
 VIEWS = ("image", "truth", "prediction", "errors")
 GAP = 4  # px between pictures side by side
 
@@ -119,15 +116,8 @@ def _figures(name: str, scores: Scores, table: ClassTable) -> dict[str, Any]:
 
 
 def _packed(exhibit: Exhibit) -> dict[str, Any]:
-    pictures = {view: data_url(picture) for view, picture in exhibit.pictures.items()}
+    pictures = {view: jpeg_url(picture) for view, picture in exhibit.pictures.items()}
     return {"name": exhibit.name, "dice": round(exhibit.score, 5), "pictures": pictures}
-
-
-def data_url(picture: Picture) -> str:
-    """A picture as a URL that holds it."""
-    stream = BytesIO()
-    Image.fromarray(picture).save(stream, format="JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{b64encode(stream.getvalue()).decode()}"
 
 
 def _joined(pictures: Sequence[Picture]) -> Picture:

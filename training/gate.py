@@ -39,10 +39,10 @@ def measure_rival(
     model = load_model(Path(folder), str(device))
     table = data.classes
     known = {entry.name.casefold() for entry in model.card.classes}
-    unknown = tuple(entry.name for entry in table.classes if entry.name.casefold() not in known)
+    unknown = tuple(entry.name for entry in table.active if entry.name.casefold() not in known)
     images = [sample for sample in judged if sample.part == "val"]
     lut = class_mapping(model.card, table)
-    evaluation = Evaluation(table.indices)
+    evaluation = Evaluation(table.indices, tolerance=None)
     for sample in images:
         check()
         found = model.predict(data.read_image(sample), lambda _fraction: check())

@@ -49,6 +49,7 @@ class Job:
 
     team: the processes that share it. batches: see Prefetch. asked: the requests that ended it. pending:
     steps that are not told yet; lag: how many may be, so that a graphics card need not be waited for at each.
+    saved: when last.pt was written; kept: how far the run was then, but for its seconds.
     """
 
     run: RunFolder
@@ -75,6 +76,7 @@ class Job:
     lag: int = 0
     evidence: Evidence = field(default_factory=Evidence)
     saved: float = 0.0
+    kept: Standing | None = None
     started: float = 0.0
 
     @property
@@ -111,12 +113,13 @@ class Job:
                 self.state.average.copy_buffers(self.state.network)
 
     def save(self) -> None:
-        """Write last.pt."""
+        """Write last.pt, unless it says so already: of a large network it is hundreds of megabytes."""
         self.hold_clock()
-        if not self.team.leads:
+        standing = replace(self.state.standing, seconds=0.0)
+        if not self.team.leads or self.kept == standing:
             return
         self.state.save(self.run.last)
-        self.saved = time.monotonic()
+        self.saved, self.kept = time.monotonic(), standing
 
     def check(self) -> None:
         """Raise Cancelled where a request ends the run."""

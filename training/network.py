@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import (
     MODEL_FILE,
     Architecture,
@@ -108,7 +110,9 @@ def make_network(
     """The network with its first weights, drawn from the seed, on the CPU, statistics frozen as set.
 
     resumed: its weights come from a saved state, so that nothing they began with is needed any more.
+    Raises StudioError where the network can't fit into the memory, before it is made.
     """
+    _check_room(architecture)
     torch.manual_seed(config.seed)
     network = build_network(architecture)
     taken = Taken((), head=origin is not None)
@@ -127,3 +131,16 @@ def make_network(
         taken = load_imagenet(network, config.encoder_weights)
     freeze_encoder_statistics(network, config.freeze_encoder_statistics and config.init != "random")
     return Beginning(network, taken.notes, taken.head)
+
+
+def _check_room(architecture: Architecture) -> None:
+    """Raise StudioError where the free memory can't hold the weights, their gradients and the momentum."""
+    with torch.device("meta"):  # counts weights without memory for them
+        weights = sum(value.numel() for value in build_network(architecture).parameters())
+    needed, free = 3 * 4 * weights / 1e9, psutil.virtual_memory().available / 1e9
+    if needed > free:
+        raise StudioError(
+            f"The network has {weights:,} weights: training needs {needed:,.1f} GB for them alone, and "
+            f"{free:,.1f} GB are free.",
+            "Set fewer channels or a smaller depth, or choose another network.",
+        )

@@ -169,8 +169,10 @@ def _channels(data: FrozenData) -> int:
         return 3
     if len(found) == 1:
         return found.pop()
+    first = {sample.channels: sample.name for sample in reversed(data.samples)}
+    named = ", ".join(f"{number} in {first[number]}" for number in sorted(found))
     raise StudioError(
-        f"The images have different numbers of channels: {sorted(found)}.", "Train on images of one kind."
+        f"The images have different numbers of channels: {named}.", "Train on images of one kind."
     )
 
 

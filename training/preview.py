@@ -197,7 +197,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps({"error": error.message, "remedy": error.remedy}) + "\n")
         return 1
     except OSError as error:
-        told = {"error": f"{destination} can't be written: {error}.", "remedy": "Name another file."}
+        problem = f"{destination} can't be written: {error.strerror or error}."
+        told = {"error": problem, "remedy": "Name another file."}
         sys.stdout.write(json.dumps(told) + "\n")
         return 1
     sys.stdout.write(json.dumps({"width": picture.width, "height": picture.height}) + "\n")

@@ -218,8 +218,10 @@ def _data(known: Facts) -> Iterator[str]:
         told.append((f"{len(most) - 8} other sizes", count(sum(number for _, number in most[8:]), "image")))
     source = [(key, value) for key, value in known.config.source.to_json().items()]
     yield html.facts("Where they come from, and what they are", [*source, *told])
-    if data.notes:
-        yield f"<ul>{''.join(f'<li>{escaped(text)}</li>' for text in data.notes)}</ul>"
+    told_above = {event.text for event in known.of(Note)}
+    notes = [text for text in data.notes if text not in told_above]
+    if notes:
+        yield f"<ul>{''.join(f'<li>{escaped(text)}</li>' for text in notes)}</ul>"
 
 
 def _settings(known: Facts) -> Iterator[str]:
@@ -253,13 +255,11 @@ def _model(known: Facts) -> Iterator[str]:
     options = ", ".join(f"{key}={_value(value)}" for key, value in card.architecture.options.items())
     preprocessing = card.preprocessing
     size = " x ".join(f"{one:g}" for one in preprocessing.size)
+    resize = "not resized" if preprocessing.resize == "none" else f"{preprocessing.resize} {size}".strip()
     rows = [
         ("folder", str(known.run.best)),
         ("network", f"{card.architecture.name} {f'({options})' if options else ''}".strip()),
-        (
-            "input",
-            f"{count(card.architecture.in_channels, 'channel')}, {preprocessing.resize} {size}".strip(),
-        ),
+        ("input", f"{count(card.architecture.in_channels, 'channel')}, {resize}"),
         ("outputs", count(card.architecture.out_channels, "channel")),
         ("fine-tuned from", card.parent or "-"),
         ("base", card.base or "-"),

@@ -11,6 +11,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.split import read_split
 from unet_studio.core.training_config import TrainingConfig, TrainingSource
+from unet_studio.core.words import left_out
 
 
 def open_source(config: TrainingConfig) -> Source:
@@ -29,7 +30,8 @@ def open_source(config: TrainingConfig) -> Source:
             "Name a project, images and masks, or a data set and its folder.",
         )
     if not any(candidate.part != "test" for candidate in source.candidates):
-        reason = f": {source.notes[0]}" if source.notes else "."
+        why = next((note for note in reversed(source.notes) if "left out" in note), None)
+        reason = f": {why}" if why else "."
         raise StudioError(f"There is no image to learn from{reason}", _remedy(given, config.painted))
     twice = [name for name, count in Counter(one.name for one in source.candidates).items() if count > 1]
     if twice:
@@ -125,7 +127,7 @@ def _by_file(source: Source, path: Path) -> Source:
         notes.append(f"{len(strangers)} names of the split have no image with a mask, {strangers[0]} first.")
     left = [candidate.name for candidate in source.candidates if candidate.name not in parts]
     if left:
-        notes.append(f"{len(left)} images are not in the split and are left out, {left[0]} first.")
+        notes.append(left_out(left, "that the split does not name"))
     chosen = tuple(
         replace(candidate, part=parts[candidate.name])
         for candidate in source.candidates

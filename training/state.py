@@ -183,5 +183,5 @@ def not_finite(what: str, step: int) -> StudioError:
     """What is said of a loss or weight that is no number."""
     return StudioError(
         f"{what} is not a number at step {step}.",
-        "Lower the learning rate, or set amp=off; the best model so far is kept.",
+        "Lower the learning rate, or set amp=off; if there is a best model so far, it is kept.",
     )

@@ -65,6 +65,7 @@ def test_a_page(run: Run, folder: Path, models: list[Path]) -> None:
     assert "&lt;script&gt;alert(1)" in text
     assert text.count("<img ") == 2 * 4
     assert "paired bootstrap over 5 images" in text
+    assert "Dice of each image; those on which they differ most come first." in text
     assert not list(folder.glob(HALF_WRITTEN))
 
 
@@ -113,6 +114,7 @@ def test_pictures_alone_without_masks(run: Run, folder: Path, models: list[Path]
     assert done.value["images"] == 2  # what is not shown is not predicted
     assert done.value["choice"] == "2 of 5 images, evenly spread by name."
     assert "differences" not in done.value
+    assert "What the models say of each image" in (folder / "c.html").read_text()
     assert (folder / "c.html").read_text().count("<img ") == 2 * 3
     differing = run(*words(folder, models, "d.html", "--count", "2", "--sort", "difference", "--json"))
     assert differing.value["images"] == COUNT
@@ -127,6 +129,13 @@ def test_a_part_of_the_split(run: Run, folder: Path, models: list[Path]) -> None
     assert [one["name"] for one in done.value["per_image"]] == ["1.png", "3.png"]
     assert done.value["choice"] == "All 2 images, by name."
     assert "belong together" in run(*scored(folder, models, "c.html", "--split", split)).err
+    assert (
+        "has no val images" in run(*scored(folder, models, "c.html", "--split", split, "--subset", "val")).err
+    )
+    split.write_text(json.dumps({"test": ["3.png", "gone.png"]}))
+    told = run(*scored(folder, models, "d.html", "--split", split, "--subset", "test"))
+    assert (told.status, "gone.png" in told.err) == (1, True)
+    assert not (folder / "d.html").exists()
 
 
 def test_masks_without_names_are_those_of_the_first_model(run: Run, folder: Path, models: list[Path]) -> None:
@@ -212,7 +221,7 @@ def test_what_is_not_there(run: Run, folder: Path, models: list[Path]) -> None:
     base = ["compare", *models, "--out", folder / "c.html", "--images"]
     assert "There is no folder" in run(*base, folder / "nowhere").err
     (folder / "empty").mkdir()
-    assert "no such images" in run(*base, folder / "empty").err
+    assert "There are no images in" in run(*base, folder / "empty").err
     other = make_folder(folder / "other", 1)
     (other / "0.png").rename(other / "zebra.png")
     assert "belongs to an image" in run(*base, other, "--masks", folder / "masks").err

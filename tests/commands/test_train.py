@@ -230,8 +230,8 @@ def test_an_interrupt_while_the_process_starts_stops_it_too(
         os.kill(os.getpid(), signal.SIGINT)
         return begin(folder)
 
-    def stop(_: float) -> None:
-        if not started:  # the folder's listing pauses too, on a busy machine
+    def stop(seconds: float) -> None:
+        if seconds != train.POLL_SECONDS:  # the folder's listing pauses too, on a busy machine
             return
         assert "stop" in started[0].requested()
         started[0].emit(Stopped(6, 1.0, "best"))
@@ -275,7 +275,12 @@ def test_a_second_interrupt_leaves_it_running(
         (["--images", "{images}", "--masks", "{masks}", "--set", "sed=1"], "Did you mean 'seed'"),
         (["--images", "{images}", "--masks", "{masks}", "--recipe", "fine-tun"], "Did you mean fine-tune"),
         (["--images", "{images}", "--masks", "{masks}", "--init", "nobody"], "no model 'nobody'"),
-        (["--resume"], "what to learn from"),
+        (["--images", "{images}/no", "--masks", "{masks}"], "Check the folder of --images"),
+        (["--images", "{images}", "--masks", "{masks}/no"], "Check the folder of --masks"),
+        (["--dataset", "ade20k", "{images}/no"], "Check the folder of --dataset"),
+        (["--images", "{images}", "--masks", "{masks}", "--classes", "no"], "Check the file of --classes"),
+        (["--images", "{images}", "--masks", "{masks}", "--split", "no"], "Check the file of --split"),
+        (["--resume"], "which run to go on with"),
         (["--resume", "--out", "{images}"], "is not a run"),
     ],
 )

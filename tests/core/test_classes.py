@@ -279,3 +279,10 @@ def test_a_name_from_elsewhere_is_one_line_and_found_as_it_is_written() -> None:
     table = ClassTable.from_json({"classes": [{"index": 0, "name": "  cell\n wall\t", "color": "#000000"}]})
     assert table.describe() == "0 cell wall"
     assert table.named("  cell\n wall\t") == table.named("cell wall") == table.get(0)
+
+
+def test_a_classes_file_that_lacks_something_is_named_with_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    write_json(path, {"classes": [{"index": 0, "name": "cell"}]})
+    with pytest.raises(StudioError, match=r'classes\.json: .*no "color"'):
+        read_classes_file(path)

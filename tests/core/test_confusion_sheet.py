@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unet_studio.core.confusion_sheet import BLUE, NOTHING, confusion_sheet
-from unet_studio.core.sheet import Box, Text
+from unet_studio.core.sheet import Box, Text, text_width
 from unet_studio.core.sheet_picture import draw_sheet
 
 
@@ -51,3 +51,9 @@ def test_predictions_of_no_class_have_a_column_only_where_there_are_any():
     sheet = confusion_sheet(found, ["a", "b", "c"])
     assert NOTHING in texts(sheet)
     assert 0.75 in {cell.strength for cell in cells(sheet)}
+
+
+def test_the_line_above_has_room_in_a_wider_font_too():
+    sheet = confusion_sheet(np.array([[3, 1, 0], [0, 2, 0]]), ["a", "b"])
+    above = next(item for item in sheet.items if isinstance(item, Text) and item.text.startswith("predicted"))
+    assert above.x + 1.15 * text_width(above.text, above.size) <= sheet.width

@@ -1,5 +1,6 @@
 """The run folder: events that survive crashes, requests, owners and states."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -30,6 +31,23 @@ def test_a_run_keeps_its_settings_and_is_made_once(run):
         RunFolder(run.path / "elsewhere").config()
 
 
+def test_a_run_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(StudioError, match=r"file is a file\. Choose another folder"):
+        RunFolder.create(tmp_path / "file", TrainingConfig())
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "mine").mkdir()
+    for name in ("run", "mine"):
+        with pytest.raises(OSError, match="No space left"):
+            RunFolder.create(tmp_path / name, TrainingConfig())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine"]
+    assert not list((tmp_path / "mine").iterdir())
+
+
 def test_events_are_read_from_where_the_reader_was(run):
     assert run.events() == ([], 0)
     run.emit(Note("ä"))
@@ -56,8 +74,8 @@ def test_a_line_broken_by_a_crash_costs_only_itself(run):
     run.emit(Note("a"))
     with (run.path / "events.jsonl").open("ab") as stream:
         stream.write(b'{"event": "no')
-    run.mend_events()
-    run.mend_events()
+    run.mend()
+    run.mend()
     run.emit(Note("b"))
     assert run.events()[0] == [Note("a"), Note("b")]
 

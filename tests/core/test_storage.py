@@ -1,5 +1,6 @@
 """Files that are never half-written, JSON with its errors, and palette PNGs of class indices."""
 
+import errno
 import json
 import os
 import struct
@@ -137,6 +138,8 @@ def test_broken_json_names_the_file(tmp_path: Path, content: bytes) -> None:
     for absent in (tmp_path / "absent.json", tmp_path):
         with pytest.raises(StudioError, match=absent.name):
             read_json(absent)
+    with pytest.raises(StudioError, match=r"^There is no file .*absent\.json\. Check its name"):
+        read_json(tmp_path / "absent.json")
 
 
 # Keys as the PNG specification allows them: Latin-1, 1 to 79 bytes; texts are any Unicode without NUL.
@@ -238,3 +241,21 @@ def test_a_mask_beyond_pillow_s_limit_is_read_without_a_warning(tmp_path: Path) 
 def test_numbers_that_json_lacks_are_still_read(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"iou": float("nan")})
     assert json.dumps(read_json(tmp_path / "a.json")) == '{"iou": NaN}'
+
+
+def test_what_cannot_be_written_is_named_and_not_its_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    (tmp_path / "folder.json").mkdir()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"folder\.json'$"):
+        write_json(tmp_path / "folder.json", 1)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.json'$") as caught:
+        write_json(path, 1)
+    assert caught.value.errno == errno.ENOSPC
+    assert [found.name for found in tmp_path.iterdir()] == ["folder.json"]

@@ -47,20 +47,12 @@ def part(shapes: Shapes, prefix: str) -> Shapes:
 
 
 @pytest.mark.parametrize(
-    ("smp", "ours"),
+    ("smp", "ours", "file", "prefix", "wrapper"),
     [
-        ("resnet18", "unet-resnet18"),
-        ("tu-tf_efficientnet_lite0", "unet-efficientnet-lite0"),
-        ("tu-efficientnet_b0", "unet-efficientnet-b0"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("file", "prefix", "wrapper"),
-    [
-        ("w.pth", "", ""),
-        ("w.pt", "module.", "model_state_dict"),
-        ("w.ckpt", "model.", "state_dict"),
-        ("w.safetensors", "net.unet.", ""),
+        ("resnet18", "unet-resnet18", "w.pth", "", ""),
+        ("resnet18", "unet-resnet18", "w.safetensors", "net.unet.", ""),
+        ("tu-tf_efficientnet_lite0", "unet-efficientnet-lite0", "w.ckpt", "model.", "state_dict"),
+        ("tu-efficientnet_b0", "unet-efficientnet-b0", "w.pt", "module.", "model_state_dict"),
     ],
 )
 def test_a_unet_of_smp_gives_the_answer_that_it_gave_there(tmp_path, smp, ours, file, prefix, wrapper):

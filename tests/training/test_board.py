@@ -50,6 +50,8 @@ def test_scalars_pictures_and_settings_of_a_run(tmp_path, source):
         "PixelAccuracy/val",
         "IoU of disc/val",
     }
+    losses = [event.loss for event in run.events()[0] if isinstance(event, Progress)]
+    assert [scalar.value for scalar in found.Scalars("Loss/train")] == pytest.approx(losses, rel=1e-5)
     assert steps(found, "Loss/train") == list(range(1, 13))
     assert steps(found, "Loss/val") == steps(found, "IoU/val") == steps(found, "IoU/train") == [4, 8, 12]
     assert all(0 <= event.value <= 1 for event in found.Scalars("IoU/train"))

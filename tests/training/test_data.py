@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,7 +139,10 @@ def test_black_and_white_masks_need_no_classes_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("pixels", "told"),
-    [(np.zeros((32, 32), np.uint8), "nothing to tell apart"), (np.full((32, 32), 9, np.uint8), "labelled")],
+    [
+        (np.zeros((32, 32), np.uint8), "nothing to tell apart"),
+        (np.full((32, 32), 9, np.uint8), "labelled.* of masks"),
+    ],
 )
 def test_masks_that_teach_nothing_are_refused(tmp_path, pixels, told):
     source = write_folders(tmp_path, split=SPLIT)
@@ -148,6 +152,15 @@ def test_masks_that_teach_nothing_are_refused(tmp_path, pixels, told):
         Image.fromarray(pixels).save(path)
     with pytest.raises(StudioError, match=told):
         frozen(tmp_path, source)
+
+
+def test_images_of_different_kinds_are_named(tmp_path):
+    source = write_folders(tmp_path, split={"train": ["0.png", "1.tif"], "val": ["5.png"]})
+    (tmp_path / "images" / "1.png").unlink()
+    pixels = np.zeros((32, 32, 5), np.uint8)
+    tifffile.imwrite(tmp_path / "images" / "1.tif", pixels, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(StudioError, match=r"numbers of channels: 3 in 0\.png, 5 in 1\.tif"):
+        choose_preprocessing(TrainingConfig(), frozen(tmp_path, source))
 
 
 def test_chosen_classes_stay_and_the_others_are_background(tmp_path):
@@ -170,11 +183,16 @@ def test_images_without_masks_and_odd_splits_are_told(tmp_path):
     (tmp_path / "masks" / "6.png").unlink()
     (tmp_path / "masks" / "x.png").write_bytes((tmp_path / "masks" / "0.png").read_bytes())
     notes = " ".join(frozen(tmp_path, source).notes)
-    assert "1 images have no mask" in notes
+    assert "1 image with no mask is left out" in notes
     assert "1 masks belong to no image" in notes
     assert "1 names of the split" in notes
-    assert "4 images are not in the split" in notes
+    assert "4 images that the split does not name are left out" in notes
     assert "Scores on 1 validation image are only indicative." in notes
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["no.png"]}))
+    with pytest.raises(
+        StudioError, match=r"^There is no image to learn from: \d images that the split does not"
+    ):
+        freeze_again(tmp_path, source)
 
 
 # A project

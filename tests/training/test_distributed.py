@@ -7,7 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 
 import numpy as np
 import psutil
@@ -17,6 +20,7 @@ import torch.distributed as dist
 import torch.multiprocessing
 from PIL import Image
 
+from tests.training.processes import begin_together, start_method
 from tests.training.samples import SPLIT, make_run, write_folders
 from training import distributed
 from training.distributed import Team, Watch, own_device
@@ -33,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(not dist.is_available() or sys.platform == "win32", reason="needs gloo"),
 ]
 PATIENCE = 90.0  # seconds that a test waits for other processes
-STARTED: list[subprocess.Popen] = []
+STARTED: list[BaseProcess] = []
 # Weights that depend on nothing but the pixels: no batch-norm statistics, no dropout.
 PLAIN = {"normalisation": "none", "batch": 4, "learning_rate": 1e-3, "patience": 0}
 
@@ -57,36 +61,44 @@ def nothing_is_left_running():
     """End what a failed test leaves."""
     yield
     for child in STARTED:
-        for process in family(child):
-            process.kill()
-        child.wait(PATIENCE)
+        child.kill()
+        child.join(PATIENCE)
     STARTED.clear()
 
 
-def together(run: RunFolder, processes: int = 2, **environment: str) -> subprocess.Popen:
-    """Start so many processes on a run, as torchrun does; a process group of its own."""
+def together(run: RunFolder, count: int = 2) -> list[BaseProcess]:
+    """Start so many processes on a run."""
+    children = begin_together(run, count)
+    STARTED.extend(children)
+    return children
+
+
+def ended(children: list[BaseProcess], run: RunFolder) -> set[int | None]:
+    """The exit statuses."""
+    for child in children:
+        child.join(PATIENCE)
+        assert child.exitcode is not None, run.log.read_text()
+    return {child.exitcode for child in children}
+
+
+@contextmanager
+def torchrun(run: RunFolder) -> Iterator[subprocess.Popen]:
+    """Two processes on a run, started by torchrun; none is left in the end."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     with run.log.open("ab") as log:
-        torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone")
         child = subprocess.Popen(
-            [sys.executable, *torchrun, "-m", "training", str(run.path)],
-            env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", **environment},
+            [*command, "-m", "training", str(run.path)],
+            env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", "OMP_DISPLAY_ENV": "TRUE"},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    STARTED.append(child)
-    return child
-
-
-def ended(child: subprocess.Popen, run: RunFolder) -> int:
-    """The exit status; kills what is left."""
     try:
-        return child.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise AssertionError(run.log.read_text()) from None
+        yield child
     finally:
-        for process in family(child):
-            process.kill()
+        for one in family(child):
+            one.kill()
+        child.wait(PATIENCE)
 
 
 def family(child: subprocess.Popen) -> list[psutil.Process]:
@@ -121,12 +133,13 @@ def weights(run: RunFolder) -> dict[str, torch.Tensor]:
     return torch.load(run.last, weights_only=True)["network"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"accumulate": 2, "batch": 2}], ids=["whole", "in pieces"])
-def test_two_processes_do_what_one_does(tmp_path, source, settings):
-    one = make_run(tmp_path / "one", source, **{**PLAIN, **settings})
+def test_two_processes_do_what_one_does(tmp_path, source):
+    """In pieces; batches that are computed at once: the next test."""
+    settings = {**PLAIN, "accumulate": 2, "batch": 2}
+    one = make_run(tmp_path / "one", source, **settings)
     alone(one)
-    two = make_run(tmp_path / "two", source, **{**PLAIN, **settings})
-    assert ended(together(two), two) == 0, two.log.read_text()
+    two = make_run(tmp_path / "two", source, **settings)
+    assert ended(together(two), two) == {0}, two.log.read_text()
     assert isinstance(two.events()[0][-1], Finished)
     assert of(Started, two)[0].processes == 2
     assert [event.step for event in of(Progress, two)] == list(range(1, 13))
@@ -140,33 +153,34 @@ def test_two_processes_do_what_one_does(tmp_path, source, settings):
 
 
 def test_a_run_goes_on_under_another_number_of_processes(tmp_path, source):
-    whole = make_run(tmp_path / "whole", source, **PLAIN)
-    alone(whole)
-    run = make_run(tmp_path / "run", source, **PLAIN)
+    settings = {**PLAIN, "schedule": "constant"}  # by which the number of steps changes nothing
+    run = make_run(tmp_path / "run", source, **settings, steps=100_000)
     first = together(run)
-    wait(lambda: of(Progress, run))
+    wait(lambda: len(of(Progress, run)) >= 5)
     run.request("interrupt")
-    assert ended(first, run) == 1  # torchrun has one status for all that is not 0
+    assert ended(first, run) == {0, 130}, run.log.read_text()  # the first alone leaves it to be resumed
     assert run.requested() == set()
-    assert run.state() in ("interrupted", "finished")
+    assert run.state() == "interrupted"
+    steps = of(Progress, run)[-1].step + 4
+    write_json(run.path / "config.json", replace(run.config(), steps=steps).to_json())
     third = together(run, 3)
-    assert ended(third, run) == 0, run.log.read_text()
-    alone(run)
+    assert ended(third, run) == {0}, run.log.read_text()
+    whole = make_run(tmp_path / "whole", source, **settings, steps=steps)
+    alone(whole)
     assert losses(run) == pytest.approx(losses(whole), abs=5e-5)
 
 
 def test_requests_reach_all_processes_at_the_same_step(tmp_path, source):
-    run = make_run(tmp_path / "run", source, **{**PLAIN, "threads": 0}, steps=100_000, evaluate_every=1000)
-    child = together(run, OMP_DISPLAY_ENV="TRUE")
+    run = make_run(tmp_path / "run", source, **PLAIN, steps=100_000, evaluate_every=1000)
+    children = together(run)
     wait(lambda: of(Progress, run))
-    left_to_others(child, run)
     run.request("pause")
     wait(lambda: of(Paused, run))
     run.request("resume")
     paused = of(Paused, run)[0].step
     wait(lambda: of(Progress, run)[-1].step > paused)
     run.request("stop")
-    assert ended(child, run) == 0, run.log.read_text()
+    assert ended(children, run) == {0}, run.log.read_text()
     assert isinstance(run.events()[0][-1], Stopped)
     steps = [event.step for event in of(Progress, run)]
     assert steps == list(range(1, len(steps) + 1))
@@ -182,13 +196,15 @@ def left_to_others(child: subprocess.Popen, run: RunFolder) -> None:
 
 
 def test_a_process_that_dies_ends_the_others_as_failed(tmp_path, source):
-    run = make_run(tmp_path / "run", source, **PLAIN, steps=100_000, evaluate_every=10)
-    child = together(run)
-    wait(lambda: of(Validated, run))
-    first = psutil.Process(run.pid)
-    other = next(one for one in psutil.Process(child.pid).children() if one.pid != first.pid)
-    other.send_signal(signal.SIGKILL)
-    assert ended(child, run) == 1
+    settings = {**PLAIN, "threads": 0, "steps": 100_000, "evaluate_every": 10}
+    run = make_run(tmp_path / "run", source, **settings)
+    with torchrun(run) as child:
+        wait(lambda: of(Validated, run))
+        left_to_others(child, run)
+        first = psutil.Process(run.pid)
+        other = next(one for one in psutil.Process(child.pid).children() if one.pid != first.pid)
+        other.send_signal(signal.SIGKILL)
+        assert child.wait(PATIENCE) == 1, run.log.read_text()
     failed = run.events()[0][-1]
     assert isinstance(failed, Failed), run.log.read_text()
     assert "Another process" in failed.message
@@ -203,7 +219,7 @@ def test_a_process_that_dies_ends_the_others_as_failed(tmp_path, source):
 
 def test_bad_input_ends_all_processes(tmp_path, source):
     run = make_run(tmp_path / "run", replace(source, masks=str(tmp_path / "none")), **PLAIN)
-    assert ended(together(run), run) == 1
+    assert ended(together(run), run) == {1}
     assert [type(event) for event in run.events()[0]] == [Failed]
 
 
@@ -240,7 +256,9 @@ def test_every_loss_is_that_of_the_whole_batch(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(compute_apart, (port, str(tmp_path)), nprocs=2)
+    torch.multiprocessing.start_processes(
+        compute_apart, (port, str(tmp_path)), nprocs=2, start_method=start_method()
+    )
     logits, targets = batch()
     for name in LOSSES:
         for background in (0, None):

@@ -1,5 +1,7 @@
 """Freezing takes long: it tells how far it is, can be cancelled and begun anew, and names what is broken."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,7 +90,7 @@ def test_masks_without_a_labelled_pixel_are_left_out(tmp_path):
     run = make_run(tmp_path / "run", source)
     data = freeze(run, run.config(), nothing)
     assert "1.png" not in [sample.name for sample in data.samples]
-    assert any("1 images have no labelled pixel" in note for note in data.notes)
+    assert any("1 image with no labelled pixel is left out" in note for note in data.notes)
 
 
 def test_few_images_are_in_memory_at_a_time(tmp_path, monkeypatch):
@@ -129,3 +131,12 @@ def test_what_finds_no_room_beside_others_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(training.freeze, "read_image", read)
     assert len(freeze(run, run.config(), nothing).samples) == 8
     assert refused == {"2.png", "5.png"}
+
+
+def test_of_many_classes_without_a_pixel_some_are_named(tmp_path):
+    source = write_folders(tmp_path, split=SPLIT)
+    entries = [{"index": index, "name": f"c{index}", "color": "#112233"} for index in range(102)]
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": entries}))
+    run = make_run(tmp_path / "run", source)
+    (note,) = [one for one in freeze(run, run.config(), lambda: None).notes if "No training pixel" in one]
+    assert note.endswith("c20, c21, ...: these 100 classes can't be learnt.")

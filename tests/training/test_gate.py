@@ -1,16 +1,20 @@
 """What a run leaves for the gate: the model in use and the best new one, scored on the same images."""
 
+import json
 import math
+import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.training.samples import SPLIT, make_run, numbered, write_folders
+from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_folders
 from tests.training.test_engine import follow, of
 from training import gate
 from training.engine import Interrupted
 from unet_studio.core.events import Finished, Note, Stopped, Validated
 from unet_studio.core.gate import GATE_FILE, judge, read_gate
-from unet_studio.core.model_card import read_card, write_card
+from unet_studio.core.metrics import Evaluation
+from unet_studio.model.checkpoint import load_model
 
 
 @pytest.fixture
@@ -18,12 +22,19 @@ def source(tmp_path):
     return write_folders(tmp_path / "data", 8, split=SPLIT)
 
 
-@pytest.fixture
-def rival(tmp_path, source):
+@pytest.fixture(scope="module")
+def old(tmp_path_factory):
     """A model that was trained for a few steps."""
-    run = make_run(tmp_path / "old", source, name="old")
+    folder = tmp_path_factory.mktemp("old")
+    run = make_run(folder / "run", write_folders(folder / "data", 8, split=SPLIT), name="old")
     assert isinstance(follow(run)[-1], Finished)
     return run.best
+
+
+@pytest.fixture
+def rival(tmp_path, old):
+    """A copy of it, which a test may spoil."""
+    return Path(shutil.copytree(old, tmp_path / "rival"))
 
 
 def scores(run):
@@ -69,6 +80,12 @@ def test_a_run_that_is_stopped_before_it_is_measured_has_one_side_only(tmp_path,
     assert after is None
 
 
+def test_of_a_discarded_run_no_scores_are_left(tmp_path, source, rival):
+    run = make_run(tmp_path / "new", source, rival=str(rival), steps=8)
+    follow(run, 6, "discard")
+    assert scores(run) is None
+
+
 def test_images_that_are_learnt_from_prove_nothing(tmp_path, rival):
     split = {"train": numbered(0, 1, 2, 3), "val": [], "test": []}
     alone = write_folders(tmp_path / "alone", 4, split=split)
@@ -89,9 +106,22 @@ def test_a_rival_that_can_not_be_used_is_said_and_the_run_goes_on(tmp_path, sour
 
 
 def test_a_class_that_the_rival_does_not_know_is_named(tmp_path, source, rival):
-    card = read_card(rival)
-    classes = tuple(entry.__class__(entry.index, entry.name.upper(), entry.color) for entry in card.classes)
-    write_card(rival, card.__class__(**{**card.__dict__, "classes": classes}))
-    run = make_run(tmp_path / "new", source, rival=str(rival))
+    path = Path(source.classes)
+    value = json.loads(path.read_text())
+    value["classes"][1]["name"] = "Disc"  # names are compared without case
+    value["classes"].append({"index": 5, "name": "corner", "color": "#00ff00"})
+    path.write_text(json.dumps(value))
+    run = make_run(tmp_path / "new", source, rival=str(rival), steps=4)
     follow(run)
-    assert scores(run)[0].unknown == ()  # names are compared without case
+    before = scores(run)[0]
+    assert before.unknown == ("corner",)
+    assert before.dice["Disc"] == pytest.approx(scores_of_old(rival), abs=1e-6)
+
+
+def scores_of_old(rival) -> tuple[float, ...]:
+    """The Dice of the disc on the validation images."""
+    model, evaluation = load_model(rival, "cpu"), Evaluation((0, 1))
+    for name in SPLIT["val"]:
+        image, truth = disc_image(int(Path(name).stem))
+        evaluation.add(name, truth, model.predict(image).labels)
+    return tuple(found.dice_of(1) for _, found in evaluation.per_image)

@@ -1,15 +1,14 @@
 """A training killed at a random moment, then resumed: the same curve, the same model, nothing unreadable."""
 
-import random
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
 
+from tests.training.processes import begin
 from tests.training.samples import SPLIT, make_run, write_folders
 from unet_studio.core.events import Finished, Progress, Started, Validated
 from unet_studio.core.model_card import read_card
@@ -20,7 +19,7 @@ from unet_studio.model.checkpoint import load_model
 PATIENCE = 600.0  # seconds that a process may take
 # All that a state holds: averaged weights, momentum, dropout, batch statistics, pieces of a batch.
 SETTINGS = {
-    "steps": 48,
+    "steps": 24,
     "evaluate_every": 4,
     "patience": 1000,
     "dropout": 0.2,
@@ -33,21 +32,20 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Whole:
-    """A run that nobody has killed. seconds: how long its process took."""
+    """A run that nobody has killed. events: how many it told."""
 
     config: TrainingConfig
     progress: dict[int, Progress]
     validated: dict[int, Validated]
     state: dict
     best_step: int
-    seconds: float
+    events: int
 
 
 def uninterrupted(folder: Path) -> Whole:
     """Train a run to its end."""
     source = write_folders(folder / "set", split=SPLIT)
     run = make_run(folder / "whole", source, **SETTINGS)
-    began = time.monotonic()
     finish(run)
     events = run.events()[0]
     return Whole(
@@ -56,7 +54,7 @@ def uninterrupted(folder: Path) -> Whole:
         {event.step: timeless(event) for event in events if isinstance(event, Validated)},
         torch.load(run.last, weights_only=True),
         read_card(run.best).metrics["step"],
-        time.monotonic() - began,
+        len(events),
     )
 
 
@@ -66,30 +64,30 @@ def timeless(event):
     return replace(event, **clock)
 
 
-def command(run: RunFolder) -> list[str]:
-    return [sys.executable, "-m", "training", str(run.path)]
-
-
 def finish(run: RunFolder) -> None:
-    done = subprocess.run(command(run), capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
+    child = begin(run)
+    child.join(PATIENCE)
+    assert child.exitcode == 0, run.log.read_text()
     assert isinstance(run.events()[0][-1], Finished)
 
 
 def trial(folder: Path, whole: Whole, seed: int) -> str:
-    """Kill a run like `whole` at a random moment and resume it; returns at which step that was."""
-    moment = random.Random(seed).uniform(0.2, 0.98) * whole.seconds
+    """Kill a run like `whole` at a random moment and resume it; returns when that was."""
+    random = Random(seed)
+    told, later = random.randrange(whole.events), random.uniform(0.0, 0.1)
     run = RunFolder.create(folder / f"run {seed}", whole.config)
-    with run.log.open("wb") as log:
-        child = subprocess.Popen(command(run), stdout=log, stderr=log)
-    time.sleep(moment)
+    child = begin(run)
+    deadline = time.monotonic() + PATIENCE
+    while len(run.events()[0]) < told and child.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(later)
     child.kill()
-    child.wait(PATIENCE)
+    child.join(PATIENCE)
     survived(run)
     before = len(run.events()[0])
     finish(run)
     compare(run, whole)
-    return f"after {moment:.2f} s, {before} events"
+    return f"{later:.3f} s after event {told}, with {before} events"
 
 
 def survived(run: RunFolder) -> None:

@@ -503,7 +503,8 @@ def test_a_run_learns_by_them(tmp_path, settings_):
     from training.engine import train
     from unet_studio.core.events import Finished
 
-    run = make_run(tmp_path / "run", write_folders(tmp_path / "set"), steps=30, **settings_)
+    settings_ = {**settings_, "steps": 30, "evaluate_every": 30}
+    run = make_run(tmp_path / "run", write_folders(tmp_path / "set"), **settings_)
     end = list(train(run))[-1]
     assert isinstance(end, Finished)
     assert end.metrics["mean_dice"] > 0.3

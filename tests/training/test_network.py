@@ -114,3 +114,10 @@ def test_an_encoder_starts_from_a_file(tmp_path):
 def test_a_plain_network_has_no_weights_of_imagenet():
     with pytest.raises(StudioError, match="no ImageNet weights"):
         make_network(TrainingConfig(network="unet"), Architecture("unet", 3, 1), CLASSES, None)
+
+
+def test_a_network_that_no_memory_holds_is_refused_before_it_is_made():
+    architecture = Architecture("unet", 3, 1, {"depth": 7, "channels": 1024})
+    with pytest.raises(StudioError, match=r"has [\d,]{14,} weights: .* GB are free") as caught:
+        make_network(TrainingConfig(network="unet", init="random"), architecture, (), None)
+    assert "fewer channels" in caught.value.remedy

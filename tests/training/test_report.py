@@ -85,6 +85,8 @@ def test_a_finished_run_has_a_whole_report(tmp_path, source):
     assert all(drawing["aria-label"] for drawing in page.all("svg"))
     assert len(page.all("caption")) == len(page.all("table"))
     assert {cell.get("scope") for cell in page.all("th")} == {"row", "col"}
+    # What a note says is said once.
+    assert page.text.count("validation images are only indicative") == 1
     for words in (
         "disc",
         "boundary F1",

@@ -14,6 +14,7 @@ from training.datasets.layout import Layout, test_note
 from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
 from unet_studio.core.files import find_images
 from unet_studio.core.split import Split
+from unet_studio.core.words import left_out
 from unet_studio.formats.cityscapes import GROUND_TRUTH, IMAGES, TAG
 from unet_studio.formats.color_tables import as_hex
 from unet_studio.formats.found_values import Meaning
@@ -48,7 +49,7 @@ def read_cityscapes(folder: Path) -> Source:
                 continue
             mask = NumberMask(masks[kind], MEANINGS[kind])
             candidates.append(Candidate.of_numbers(f"{place}/{name}", images / name, mask, part))
-    notes = [f"{len(without)} images have no mask and are left out, {without[0]} first."] if without else []
+    notes = [left_out(without, "with no mask")] if without else []
     notes += test_note(root / IMAGES / "test")
     return Source(train_classes(), tuple(candidates), tuple(notes))
 

@@ -9,6 +9,7 @@ from unet_studio.core.classes import ClassTable, PixelClass
 from unet_studio.core.errors import StudioError
 from unet_studio.core.files import find_images
 from unet_studio.core.split import Split
+from unet_studio.core.words import left_out
 from unet_studio.formats.color_tables import as_hex, text_of
 from unet_studio.formats.found_values import Meaning
 from unet_studio.formats.voc_names import voc_palette
@@ -106,7 +107,7 @@ def collect(
                 continue
             number_mask = NumberMask(mask, meaning, channel)
             found.append(Candidate.of_numbers(name, portion.images / inner, number_mask, portion.part))
-    notes = [f"{len(without)} images have no mask and are left out, {without[0]} first."] if without else []
+    notes = [left_out(without, "with no mask")] if without else []
     return found, notes
 
 

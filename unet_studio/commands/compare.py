@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unet_studio.commands.options import add_json, opened
+from unet_studio.commands.options import add_json, add_subset, opened, read_subset
 from unet_studio.commands.terminal import Meter, Terminal
 from unet_studio.core.errors import StudioError
 
@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", metavar="DIR", type=Path, help="the true masks; without, pictures only")
     parser.add_argument("--out", metavar="FILE", type=_out, required=True, help=" ".join(SUFFIXES))
     parser.add_argument("--classes", metavar="FILE", type=Path, help="a classes.json; else the masks' own")
-    parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json; needs --subset")
-    parser.add_argument("--subset", choices=("train", "val", "test"), help="the part of the split to compare")
+    add_subset(parser)
     parser.add_argument(
         "--count", metavar="N", type=_count, default=8, help="images to show (8); the scores are of all"
     )
@@ -123,7 +122,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _images(arguments: argparse.Namespace) -> list[str]:
     """The images of the folder, or of the part of the split that was asked for."""
     from unet_studio.core.files import find_images
-    from unet_studio.core.split import read_split
     from unet_studio.formats.matching import match
 
     folder: Path = arguments.images
@@ -132,15 +130,18 @@ def _images(arguments: argparse.Namespace) -> list[str]:
     skipped = [path.absolute() for path in (arguments.masks,) if path is not None and path != folder]
     out = arguments.out.absolute()
     names = [name for name in find_images(folder, skipped) if (folder / name).absolute() != out]
-    if (arguments.split is None) != (arguments.subset is None):
-        raise StudioError("--split and --subset belong together.", "Give both, for example --subset test.")
-    if arguments.split is not None:
-        parts = read_split(arguments.split)
-        wanted = [name for name, part in parts.items() if part == arguments.subset]
-        pairs = match(wanted, names).pairs
-        names = [name for name in names if name in pairs]
+    wanted = read_subset(arguments.split, arguments.subset)
+    if wanted is not None:
+        matches = match(wanted, names)
+        if matches.unused:
+            raise StudioError(
+                f"{len(matches.unused)} images of the {arguments.subset} split are not in {folder}: "
+                f"{', '.join(matches.unused[:5])}.",
+                "Check that --split belongs to --images.",
+            )
+        names = [name for name in names if name in matches.pairs]
     if not names:
-        raise StudioError(f"There are no such images in {folder}.", "Choose another folder or --subset.")
+        raise StudioError(f"There are no images in {folder}.", "Choose another folder.")
     return names
 
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unet_studio.commands.options import add_json
+from unet_studio.commands.options import add_json, add_subset, read_subset
 from unet_studio.commands.terminal import Terminal
 from unet_studio.core.errors import StudioError
 from unet_studio.core.words import count
@@ -31,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="pixel value that means void in the truth; else classes.json's",
     )
-    parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json; needs --subset")
-    parser.add_argument("--subset", choices=("train", "val", "test"), help="the part of the split to compare")
+    add_subset(parser)
     parser.add_argument(
         "--boundary-tolerance",
         metavar="SHARE",
@@ -80,18 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chosen(keys: tuple[str, ...], arguments: argparse.Namespace) -> list[str]:
     """The true masks to compare, all or those of a subset."""
-    from unet_studio.core.storage import read_json
     from unet_studio.formats.matching import match
 
-    if arguments.split is None and arguments.subset is None:
+    names = read_subset(arguments.split, arguments.subset)
+    if names is None:
         return list(keys)
-    if arguments.split is None or arguments.subset is None:
-        raise StudioError("--split and --subset belong together.", "Give both, for example --subset test.")
-    value = read_json(arguments.split)
-    names = value.get(arguments.subset) if isinstance(value, dict) else None
-    if not isinstance(names, list) or not names:
-        raise StudioError(f"{arguments.split} has no {arguments.subset} images.", "Choose another --subset.")
-    matches = match([str(name) for name in names], keys)
+    matches = match(names, keys)
     if matches.unused:
         raise StudioError(
             f"{len(matches.unused)} images of the {arguments.subset} split have no true mask: "

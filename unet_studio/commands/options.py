@@ -36,6 +36,29 @@ def add_project_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", metavar="DIR", type=Path, help="where the project's own files are kept")
 
 
+def add_subset(parser: argparse.ArgumentParser) -> None:
+    """--split and --subset, for a part of the images; see read_subset."""
+    parser.add_argument("--split", metavar="FILE", type=Path, help="a split.json; needs --subset")
+    parser.add_argument("--subset", choices=("train", "val", "test"), help="the part of the split to compare")
+
+
+def read_subset(split: Path | None, subset: str | None) -> list[str] | None:
+    """The names in a part of a split.json; None where no part is asked for.
+
+    Raises StudioError where one option lacks the other, or the part has no images.
+    """
+    from unet_studio.core.split import read_split
+
+    if split is None and subset is None:
+        return None
+    if split is None or subset is None:
+        raise StudioError("--split and --subset belong together.", "Give both, for example --subset test.")
+    names = [name for name, part in read_split(split).items() if part == subset]
+    if not names:
+        raise StudioError(f"{split} has no {subset} images.", "Choose another --subset.")
+    return names
+
+
 def read_map(assignments: list[str], example: str) -> dict[str, str]:
     """What an option was given, "NAME=OTHER" each. example: how it is written."""
     found = {}

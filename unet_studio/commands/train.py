@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unet_studio.commands.options import add_json, opened
 from unet_studio.commands.terminal import Meter, Terminal
 from unet_studio.core.errors import StudioError
+from unet_studio.core.words import count
 
 if TYPE_CHECKING:
     from unet_studio.core.events import Event, Progress
@@ -103,10 +104,29 @@ def _check(arguments: argparse.Namespace) -> None:
         raise StudioError("A preview trains nothing and leaves no run.", "Leave --resume and --out away.")
     if arguments.resume and (arguments.set or arguments.init):
         raise StudioError("The settings of a run are fixed.", "Resume without --set and --init.")
-    if not any(ways) and not (arguments.resume and arguments.out):
+    if arguments.resume and not any(ways) and arguments.out is None:
+        raise StudioError(
+            "It isn't said which run to go on with.", "Name its folder with --out, or a project."
+        )
+    if not any(ways) and not arguments.resume:
         raise StudioError(
             "It isn't said what to learn from.", "Give FOLDER, or --images and --masks, or --dataset."
         )
+
+
+def _check_paths(arguments: argparse.Namespace) -> None:
+    """Raise StudioError where what to learn from isn't there: no run is made of it."""
+    dataset = Path(arguments.dataset[1]) if arguments.dataset is not None else None
+    for option, folder in (
+        ("--images", arguments.images),
+        ("--masks", arguments.masks),
+        ("--dataset", dataset),
+    ):
+        if folder is not None and not folder.is_dir():
+            raise StudioError(f"There is no folder {folder.absolute()}.", f"Check the folder of {option}.")
+    for option, file in (("--classes", arguments.classes), ("--split", arguments.split)):
+        if file is not None and not file.is_file():
+            raise StudioError(f"There is no file {file.absolute()}.", f"Check the file of {option}.")
 
 
 def _resumed(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
@@ -140,6 +160,7 @@ def _new_run(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
 
     bundled = resources() / "models"
     if arguments.folder is None:
+        _check_paths(arguments)
         config = replace(recipe(), source=_source(arguments))
         config = TrainingConfig.from_json(_settings(arguments, [bundled]), config)
         path = arguments.out or _unused(Path("runs") / config.name)
@@ -291,11 +312,12 @@ class _Follower:
         elif isinstance(event, events.Validated):
             best = ", the best so far" if event.best else ""
             scores = f"Dice {event.mean_dice:.4f}, IoU {event.mean_iou:.4f}"
-            self.terminal.note(f"Step {event.step}: {scores}{best}")
+            when = f"Step {event.step}" if event.step else "Before the first step"
+            self.terminal.note(f"{when}: {scores}{best}")
         elif isinstance(event, events.Freezing):
             self._advance("Looking at", "images", event.done, event.total)
         elif isinstance(event, events.Froze):
-            self.terminal.note(f"Learning from {event.train} images, validating on {event.val}")
+            self.terminal.note(f"Learning from {count(event.train, 'image')}, validating on {event.val:,}")
         elif isinstance(event, events.Note):
             self.terminal.note(event.text)
 

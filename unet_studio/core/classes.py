@@ -244,8 +244,10 @@ class ClassTable:
             named = [entry.index for entry in classes if entry.name.casefold() == "background"]
             background = value.get("background", named[0] if named else None)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            lacks = isinstance(error, KeyError)
+            reason = f'no "{error.args[0]}" where there must be one' if lacks else repr(error)
             raise StudioError(
-                f"The list of classes can't be understood ({error!r}).",
+                f"The list of classes can't be understood ({reason}).",
                 'It looks like {"classes": [{"index": 0, "name": "background", "color": "#000000"}]}.',
             ) from error
         return cls(classes, background)
@@ -267,7 +269,10 @@ def read_classes_file(path: Path) -> tuple[ClassTable, int | None]:
     A class that sits on the ignore index is left out: void is not a class.
     """
     value = read_json(path)
-    table = ClassTable.from_json(value)
+    try:
+        table = ClassTable.from_json(value)
+    except StudioError as error:
+        raise StudioError(f"{path}: {error.message}", error.remedy) from error
     ignore = value.get("ignore_index")
     kept = tuple(entry for entry in table.classes if entry.index != ignore)
     background = None if table.background == ignore else table.background

@@ -12,6 +12,7 @@ _LARGE, _MIDDLE, _SMALL = 46, 22, 10  # px of a cell: numbers fit in, labels are
 _FEW, _SOME = 14, 40  # classes up to which cells are large, and middling
 _LONGEST = 150  # px of a label
 _SPARSE = 10  # classes between two lines of the grid, where cells are small
+_WIDER = 1.15  # the font of a page may be so much wider than the one that text_width knows
 _VISIBLE = 0.002  # a smaller share than this is not drawn
 
 
@@ -28,7 +29,7 @@ def confusion_sheet(matrix: Matrix, names: Sequence[str]) -> Sheet:
     label = max((text_width(text, size) for text in labels), default=0) + 10
     left, top = label + 20, label + 20
     title = f"Confusion matrix of {count} classes: rows are true classes, columns predicted ones"
-    width = max(cell * len(columns), text_width(_ABOVE, 11))
+    width = max(cell * len(columns), text_width(_ABOVE, 11) * _WIDER)
     sheet = Sheet(left + width + 10, top + cell * count + 10, title)
     sheet.items.append(Text(left, 10, _ABOVE, 11, FAINT))
     sheet.items.append(Text(8, top + cell * count / 2, "true", 11, FAINT, "middle", upright=True))

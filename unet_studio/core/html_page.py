@@ -22,7 +22,7 @@ p { margin: .25rem 0 .75rem; } .faint, figcaption { color: var(--faint); }
 ul { margin: .25rem 0; padding-left: 1.25rem; }
 a { color: inherit; }
 .scroll { overflow-x: auto; margin-bottom: .75rem; }
-.numbers { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; margin: 1rem 0; padding: 0; }
+.numbers { display: flex; flex-wrap: wrap; gap: 1.5rem 2rem; margin: 1rem 0; padding: 0; }
 .numbers div { min-width: 6rem; } .numbers dt { color: var(--faint); font-size: .85rem; }
 .numbers dd { margin: 0; font-size: 1.35rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -30,7 +30,7 @@ caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: top; }
 td { white-space: nowrap; } th { max-width: 30rem; overflow-wrap: break-word; }
-table.facts td { white-space: normal; }
+table.facts td { white-space: normal; } table.facts { min-width: min(100%, 24rem); }
 th:first-child, td:first-child, table.facts td { text-align: left; }
 thead th { background: var(--raised); } th { font-weight: 600; }
 table.facts td { overflow-wrap: anywhere; }

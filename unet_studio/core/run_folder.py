@@ -7,6 +7,7 @@ best/         the best model so far             last.pt      state to resume fro
 tensorboard/  scalars and pictures              report.html  all of it to look at, made at the end
 validation.json   figures and small pictures of the best validation
 pinned/       one image as the model saw it, step by step
+gate.json     what the model in use and the new one score on the same images, where they are compared
 """
 
 import errno
@@ -77,11 +78,23 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: TrainingConfig) -> "RunFolder":
-        """Make a run folder with its config.json. Raises StudioError where a run is already there."""
+        """Make a run folder with its config.json; nothing of it stays where that fails.
+
+        Raises StudioError where a run or a file is already there, OSError where it can't be written.
+        """
         run = cls(path)
         if run._config.exists():
             raise StudioError(f"{run.path} holds a run already.", "Resume it, or choose another folder.")
-        write_json(run._config, config.to_json())
+        new = not run.path.exists()
+        if not new and not run.path.is_dir():
+            raise StudioError(f"{run.path} is a file.", "Choose another folder for the run.")
+        try:
+            write_json(run._config, config.to_json())
+        except OSError:
+            if new:
+                with suppress(OSError):
+                    run.path.rmdir()
+            raise
         return run
 
     def exists(self) -> bool:

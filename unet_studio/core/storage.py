@@ -39,9 +39,12 @@ def atomic_write(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
             if sync:
                 os.fsync(stream.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the one call documented as atomic on every platform
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # people know no other name of it
+            del error.filename2
         raise
 
 
@@ -61,6 +64,10 @@ def read_json(path: Path) -> Any:
     """Read a JSON file. Raises StudioError that names the file where it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudioError(
+            f"There is no file {path}.", "Check its name, or restore it from a backup."
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise StudioError(
             f"{path} can't be read as JSON: {error}.", "Restore the file from a backup, or remove it."

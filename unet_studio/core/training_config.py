@@ -511,9 +511,7 @@ def _parse(entry: "Field[Any]", text: str) -> Any:
             inner = get_args(kind)[0]
             return tuple(inner(part.strip()) for part in text.strip("[]()").split(",") if part.strip())
         if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-                text.lower()
-            ]
+            return TRUTHS[text.lower()]
         return kind(text)
     except (ValueError, KeyError) as error:
         raise StudioError(f"{entry.name} can't be {text!r}.", entry.metadata["help"]) from error

@@ -28,7 +28,6 @@ from unet_studio.model.preprocess import resize_mask
 Labels = NDArray[np.uint8]
 Sort = Literal["name", "difference"]
 Paint = Literal["palette", "red", "errors"]
-PAINTS: tuple[Paint, ...] = ("palette", "red", "errors")
 STRIKES = 3  # images that a model fails on before it has done any: then it is left out
 ASPECT_TOLERANCE = 0.02  # a truth of another size than its image may differ so much in its aspect
 RED = "#e00000"

@@ -78,7 +78,8 @@ def _classes(found: Comparison) -> list[str]:
 
 def _images(found: Comparison) -> str:
     head, rows = image_rows(found)
-    told = "Those on which the models differ most come first."
+    told = "Dice of each image" if found.has_truth else "What the models say of each image"
+    told += "; those on which they differ most come first."
     if len(rows) > MOST_ROWS:
         told += f" The first {MOST_ROWS:,} of {len(rows):,}; --json has all."
     return html.table(told, head, rows[:MOST_ROWS])

@@ -286,7 +286,7 @@ def test_a_set_without_masks_says_so(tmp_path):
     MAKERS["carla"](tmp_path / "set")
     for path in (tmp_path / "set").rglob("CameraSeg/*.png"):
         path.unlink()
-    with pytest.raises(StudioError, match="no image to learn from: 6 images have no mask"):
+    with pytest.raises(StudioError, match="no image to learn from: 6 images with no mask"):
         open_set("carla", tmp_path / "set")
 
 
