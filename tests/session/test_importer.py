@@ -101,6 +101,8 @@ def test_a_plan_says_what_would_happen_and_changes_nothing(qtbot, session, masks
 def test_another_option_needs_no_second_look_at_the_source(qtbot, session, masks, monkeypatch):
     first = plan(qtbot, session, wish(masks))
     paint(session)
+    qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
+    plan(qtbot, session, wish(masks))  # anew: the project has classes of its own now
     monkeypatch.setattr("unet_studio.formats.import_plan.read_info", lambda _path: pytest.fail("read again"))
     second = plan(qtbot, session, wish(masks, approve=True))
     assert second.incoming is first.incoming
