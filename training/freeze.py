@@ -36,7 +36,7 @@ from unet_studio.core.storage import write_index_png
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.core.words import left_out
 from unet_studio.formats.ahead import ahead
-from unet_studio.model.preprocess import resize_mask
+from unet_studio.model.preprocess import resize_mask, same_aspect
 
 __all__ = [
     "SAMPLES_FILE",
@@ -49,7 +49,6 @@ __all__ = [
 ]
 
 Labels = NDArray[np.uint8]
-ASPECT_TOLERANCE = 0.02  # a mask of another size than its image may differ so much in its aspect
 INDICATIVE = 5  # with fewer validation images, a score is only a hint
 TELL_SECONDS = 2.0  # between two words on how far freezing is
 ENOUGH_ERRORS = 10  # samples that can't be used, after which no more are looked at
@@ -266,8 +265,7 @@ class _Freezer:
         """A mask of its image's size (H, W): as it is, scaled where only the scale differs, or refused."""
         if labels.shape == shape:
             return labels
-        ratio = (labels.shape[0] / labels.shape[1]) / (shape[0] / shape[1])
-        if not 1 / (1 + ASPECT_TOLERANCE) <= ratio <= 1 + ASPECT_TOLERANCE:
+        if not same_aspect(labels.shape, shape):
             raise StudioError(
                 f"The mask of {name} is {labels.shape[1]} x {labels.shape[0]} px, "
                 f"its image {shape[1]} x {shape[0]} px: another shape.",

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from unet_studio.core.classes import ClassTable
     from unet_studio.core.model_card import ModelEntry
     from unet_studio.core.pixels import Pixels
-    from unet_studio.core.progress import Progress
     from unet_studio.formats.sample import Incoming, Labels
-    from unet_studio.model import Model, PredictSettings
     from unet_studio.model.comparison import Comparing, Comparison, Rival
     from unet_studio.model.comparison_tables import Curves
 
@@ -224,7 +222,7 @@ def _load(
 ) -> "list[Rival]":
     """The models that can be opened; two or more."""
     from unet_studio.model import PredictSettings, load_model
-    from unet_studio.model.comparison import Rival
+    from unet_studio.model.comparison import Rival, labels_of
 
     settings = PredictSettings("fast" if arguments.fast else "exact")
     rivals = []
@@ -234,21 +232,11 @@ def _load(
         except StudioError as error:
             failures.append((name, error.message))
             continue
-        rivals.append(Rival(name, model.card, partial(_predict, model, settings)))
+        rivals.append(Rival(name, model.card, partial(labels_of, model, settings)))
     if len(rivals) < 2:
         what, why = failures[0]
         raise StudioError(f"Less than two models can be used. {what}: {why}", "Choose other models.")
     return rivals
-
-
-def _predict(model: "Model", settings: "PredictSettings", image: "Pixels", progress: "Progress") -> "Labels":
-    try:
-        return model.predict(image, progress, settings).labels
-    except (RuntimeError, ValueError) as error:  # what PyTorch raises of an image it can't cope with
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise StudioError(
-            f"It can't be predicted: {reason}.", "Please report this with the image."
-        ) from error
 
 
 # The comparison

@@ -69,7 +69,6 @@ def measure_changes(
     load_torch_libraries()
     from unet_studio.model import PredictSettings, load_model
     from unet_studio.model.comparison import Comparing, Rival
-    from unet_studio.model.devices import set_threads
 
     names = validation_images(project)
     if not names:
@@ -81,28 +80,20 @@ def measure_changes(
     for entry in (first, second):
         advance(0.0, len(names), "")
         model = load_model(entry.folder, device)
-        rivals.append(Rival(entry.name, model.card, partial(_predict, model, settings, threads, set_threads)))
+        rivals.append(Rival(entry.name, model.card, partial(_predict, model, settings, threads)))
     work = Comparing(rivals, project.classes, len(names), 0)
     _compare(project, work, names, advance)
     return changes_of_comparison(work.result())
 
 
 def _predict(
-    model: "Model",
-    settings: "PredictSettings",
-    threads: Callable[[], int],
-    set_threads: Callable[[int], None],
-    image: Pixels,
-    progress: Progress,
+    model: "Model", settings: "PredictSettings", threads: Callable[[], int], image: Pixels, progress: Progress
 ) -> NDArray[np.uint8]:
+    from unet_studio.model.comparison import labels_of
+    from unet_studio.model.devices import set_threads
+
     set_threads(threads())
-    try:
-        return model.predict(image, progress, settings).labels
-    except (RuntimeError, ValueError) as error:  # what PyTorch raises of an image it can't cope with
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise StudioError(
-            f"It can't be predicted: {reason}.", "Please report this with the image."
-        ) from error
+    return labels_of(model, settings, image, progress)
 
 
 def _compare(project: Project, work: "Comparing", names: list[str], advance: Advance) -> None:

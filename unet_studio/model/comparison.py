@@ -8,7 +8,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,15 @@ from unet_studio.core.paired import PairedInterval, paired_interval
 from unet_studio.core.pixels import Pixels
 from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.words import count
-from unet_studio.model.preprocess import resize_mask
+from unet_studio.model.preprocess import resize_mask, same_aspect
+
+if TYPE_CHECKING:
+    from unet_studio.model import Model, PredictSettings
 
 Labels = NDArray[np.uint8]
 Sort = Literal["name", "difference"]
 Paint = Literal["palette", "red", "errors"]
 STRIKES = 3  # images that a model fails on before it has done any: then it is left out
-ASPECT_TOLERANCE = 0.02  # a truth of another size than its image may differ so much in its aspect
 RED = "#e00000"
 
 
@@ -40,6 +42,17 @@ class Rival:
     name: str
     card: ModelCard
     predict: Callable[[Pixels, Progress], Labels]
+
+
+def labels_of(model: "Model", settings: "PredictSettings", image: Pixels, progress: Progress) -> Labels:
+    """What a Rival's predict gives of a model. Raises StudioError where PyTorch can't cope with the image."""
+    try:
+        return model.predict(image, progress, settings).labels
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise StudioError(
+            f"It can't be predicted: {reason}.", "Please report this with the image."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -204,8 +217,7 @@ class Comparing:
         shape = image.shape[0], image.shape[1]
         if truth.shape == shape:
             return truth
-        ratio = (truth.shape[0] / truth.shape[1]) / (shape[0] / shape[1])
-        if not 1 / (1 + ASPECT_TOLERANCE) <= ratio <= 1 + ASPECT_TOLERANCE:
+        if not same_aspect(truth.shape, shape):
             raise StudioError(
                 f"Its mask is {truth.shape[1]} x {truth.shape[0]} px, the image {shape[1]} x {shape[0]} px: "
                 "another shape.",

@@ -12,6 +12,7 @@ from unet_studio.core.model_card import Preprocessing
 REC601 = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # luma of RGB (ITU-R BT.601)
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}  # what "dtype" scaling maps to 1
 SAMPLED_PIXELS = 200_000  # per image, for percentiles: plenty for a percentile, little memory
+ASPECT_TOLERANCE = 0.02  # a mask of another size than its image may differ so much in its aspect
 
 
 def to_array(image: NDArray[Any], preprocessing: Preprocessing) -> NDArray[np.float32]:
@@ -147,6 +148,12 @@ RESIZINGS: dict[str, Callable[[int, int, tuple[float, ...]], tuple[int, int]]] =
     "long_side": lambda height, width, size: _by(size[0] / max(height, width), height, width),
     "stretch": lambda _height, _width, size: (max(1, round(size[0])), max(1, round(size[1]))),
 }
+
+
+def same_aspect(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two sizes (H, W) differ in scale alone, so that a mask of one fits an image of the other."""
+    ratio = (one[0] / one[1]) / (other[0] / other[1])
+    return 1 / (1 + ASPECT_TOLERANCE) <= ratio <= 1 + ASPECT_TOLERANCE
 
 
 def resize_mask(labels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

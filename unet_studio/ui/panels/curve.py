@@ -1,18 +1,17 @@
 """The curves of a training: loss, and IoU or Dice on validation images; by pyqtgraph, loaded in a thread."""
 
-import importlib
 import math
 from collections.abc import Sequence
 from html import escape
-from threading import Thread
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.events import Event, Progress, Validated
+from unet_studio.ui.graph import GraphLoader, graph
 from unet_studio.ui.theme import Tokens, theme
 from unet_studio.ui.widgets import label
 
@@ -25,20 +24,6 @@ MEASURES = {"Dice": ("dice", "mean_dice"), "IoU": ("iou", "mean_iou")}
 TURN_MS = 15  # between two plots that are made, in which the window goes on
 SMOOTH = 0.9  # weight of the past in the smoothed training loss
 MOST_POINTS = 1500  # of one curve; longer ones are thinned
-
-
-class _Loader(QObject):
-    """Imports pyqtgraph (about 0.4 s) where it does not stop the window."""
-
-    loaded = Signal()
-
-    def start(self) -> None:
-        """Import in a thread, then emit loaded."""
-        Thread(target=self._import, name="import pyqtgraph", daemon=True).start()
-
-    def _import(self) -> None:
-        importlib.import_module("pyqtgraph")
-        self.loaded.emit()
 
 
 class Curve(QWidget):
@@ -61,7 +46,7 @@ class Curve(QWidget):
         self._graph: Any = None
         self._plots: Any = None
         self._lines: dict[str, Any] = {}
-        self._loader = _Loader(self)
+        self._loader = GraphLoader(self)
         self._loader.loaded.connect(self._build, Qt.ConnectionType.QueuedConnection)
         self._asked = False
         self._events: Sequence[Event] = ()
@@ -107,7 +92,7 @@ class Curve(QWidget):
     @Slot()
     def _build(self) -> None:
         """Make the plots, one at a time: each takes up to 25 ms, and the window goes on in between."""
-        self._graph = importlib.import_module("pyqtgraph")
+        self._graph = graph()
         self._box.addWidget(self.loss_legend)
         self.loss = self._add_plot()
         QTimer.singleShot(TURN_MS, self, self._add_scores)
