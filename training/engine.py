@@ -284,8 +284,8 @@ def _step(job: Job, done: float) -> Iterator[Event]:
 def _set_learning_rate(job: Job, done: float) -> float:
     """Set every group's learning rate for the coming step; returns the decoder's."""
     config = job.config
-    warmup = min(config.warmup_steps, job.plan.steps // 4)
-    rate = config.learning_rate * factor(config.schedule, job.state.standing.step, warmup, done)
+    step = job.state.standing.step
+    rate = config.learning_rate * factor(config.schedule, step, config.warmup_steps, done)
     for group in job.state.optimiser.param_groups:
         group["lr"] = rate * group["share"]
     return rate

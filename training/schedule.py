@@ -11,10 +11,14 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+LONGEST_RISE = 0.1  # share of the training; with a time limit the number of steps is not known beforehand
+
+
 def factor(schedule: str, step: int, warmup: int, done: float) -> float:
     """Factor on the learning rate of a step (from 0 on): a linear rise over `warmup` steps, then the curve.
 
+    The rise ends with the first tenth of the training at the latest.
     done: share of the training that is over, 0..1, by steps or by the clock, whichever is further.
     """
-    rise = min(1.0, (step + 1) / (warmup + 1))
+    rise = min(1.0, max((step + 1) / (warmup + 1), done / LONGEST_RISE))
     return rise * SCHEDULES[schedule](min(1.0, max(0.0, done)))

@@ -174,3 +174,9 @@ def test_the_learning_rate_rises_then_never_rises_again(name):
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert factor(name, 100, 10, 2.0) >= 0
     assert factor("cosine", 100, 10, 1.0) == pytest.approx(0)
+
+
+def test_a_short_training_warms_up_in_its_first_tenth():
+    assert factor("constant", 1, 20, 0.05) == pytest.approx(0.5)
+    assert factor("constant", 2, 20, 0.1) == 1
+    assert factor("constant", 2, 20, 0.01) == pytest.approx(3 / 21)  # a long one as it was told

@@ -352,7 +352,9 @@ class TrainingConfig:
     schedule: str = _setting(
         "cosine", "Course of the learning rate after warm-up.", choices=("cosine", "poly", "constant")
     )
-    warmup_steps: int = _setting(20, "Steps in which the learning rate rises.", "steps", low=0)
+    warmup_steps: int = _setting(
+        20, "Steps in which the learning rate rises; a tenth of the training at most.", "steps", low=0
+    )
     clip: float = _setting(1.0, "Largest gradient norm, 0 for any.", low=0.0)
     ema: float = _setting(
         0.98,
