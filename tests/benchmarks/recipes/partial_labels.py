@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.recipes.book import Book
+from tests.benchmarks.recipes.projects import make_project, store_prediction
 from tests.benchmarks.recipes.sets import ImageSet, draw
 from tests.benchmarks.recipes.studio import Studio, figures
 from tests.benchmarks.recipes.tables import Table, deviation, mean, shown, spread
-from unet_studio.core.classes import UNLABELLED, read_classes_file
+from unet_studio.core.classes import UNLABELLED
 from unet_studio.core.document import Document
 from unet_studio.core.document_files import IMAGE_HASH, load_document, save_document
 from unet_studio.core.image_io import pixel_hash, read_image
 from unet_studio.core.metrics import mean_iou
-from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.storage import read_index_png
 from unet_studio.demo.annotator import Habits, correct
@@ -105,14 +105,12 @@ def paint(folder: Path, images: ImageSet, names: list[str], predicted: Path, see
 
     Returns the mean share of labelled pixels, strokes an image, and IoU before and after the strokes.
     """
-    project = _project(folder, images, names)
+    project = make_project(folder, images, names)
     facts = []
     for place, name in enumerate(names):
         truth = read_index_png(images.mask_of(name))[0]
         labels = read_index_png(predicted / f"{Path(name).stem}.png")[0]
-        made = {IMAGE_HASH: pixel_hash(read_image(project.image_path(name)))}
-        sure = np.full(labels.shape, 255, dtype=np.uint8)
-        project.write_prediction(name, Prediction(labels, sure, "weak", made))
+        store_prediction(project, name, labels, "weak")
         document = load_document(project, name, "weak")
         strokes = correct(document, truth, 1000 * seed + place, _habits(document))
         save_document(project, document)
@@ -124,15 +122,6 @@ def paint(folder: Path, images: ImageSet, names: list[str], predicted: Path, see
     project.close()
     keys = ("labelled", "strokes", "iou_before", "iou_after")
     return dict(zip(keys, np.mean(facts, axis=0).tolist(), strict=True))
-
-
-def _project(folder: Path, images: ImageSet, names: list[str]) -> Project:
-    folder.mkdir()
-    for name in names:
-        shutil.copy2(images.images / name, folder / name)
-    project = Project.open(folder)
-    project.set_classes(read_classes_file(images.classes)[0])
-    return project
 
 
 def _habits(document: Document) -> Habits:
