@@ -16,9 +16,9 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.files import find_images
 from unet_studio.core.training_config import TrainingSource
 from unet_studio.core.words import left_out
-from unet_studio.formats.color_masks import read_color_masks
-from unet_studio.formats.found_values import Meaning, pictures
-from unet_studio.formats.index_masks import numbers_of, read_index_masks
+from unet_studio.formats.found_values import Meaning
+from unet_studio.formats.index_masks import numbers_of
+from unet_studio.formats.mask_folder import read_mask_folder
 from unet_studio.formats.mask_pictures import MaskFiles, find_masks
 from unet_studio.formats.matching import match
 from unet_studio.formats.regions import BACKGROUND_NAMES, IGNORED_NAMES
@@ -26,7 +26,6 @@ from unet_studio.formats.sample import Incoming
 
 IMAGES = ("images", "image", "imgs", "img", "JPEGImages")  # where the images lie in a folder around them
 OTHERS = "*"  # in values: all numbers that are not named
-LOOKED_AT = 8  # masks looked at to see whether they are in colour
 LARGEST = 65535  # the largest number of a mask
 
 
@@ -92,18 +91,7 @@ def _open_masks(given: TrainingSource, found: MaskFiles, values: str) -> Incomin
     listed = Path(given.classes) if given.classes else None
     if values:
         return _by_values(found, values, None if listed is None else read_classes_file(listed)[0])
-    if listed is None and _in_color(list(found.files.values())):
-        return read_color_masks(found.root)
-    return read_index_masks(found.root, listed)
-
-
-def _in_color(files: Sequence[Path]) -> bool:
-    """Whether masks are in colour: in some pixels the channels differ, or some are transparent."""
-    step = max(1, len(files) // LOOKED_AT)
-    return any(
-        picture.values is None or (picture.alpha is not None and picture.palette is None)
-        for picture in pictures(files[::step])
-    )
+    return read_mask_folder(found.root, listed)
 
 
 def _by_values(found: MaskFiles, text: str, table: ClassTable | None) -> Incoming:

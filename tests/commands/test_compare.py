@@ -156,6 +156,21 @@ def test_masks_without_names_are_those_of_the_first_model(run: Run, folder: Path
     assert done.value["models"][0]["pooled"]["pixel_accuracy"] is not None
 
 
+def test_masks_in_color(run: Run, folder: Path, models: list[Path]) -> None:
+    def scores() -> list[list[float]]:
+        done = run(*scored(folder, models, "c.html", "--json"))
+        assert done.status == 0, done.err
+        found = [one["pooled"] for one in done.value["models"]]
+        return [[one["pixel_accuracy"], *(each["iou"] for each in one["classes"])] for one in found]
+
+    numbered = scores()
+    (folder / "classes.json").unlink()
+    colors = np.array([[0, 0, 0], [230, 159, 0]], np.uint8)
+    for path in (folder / "masks").iterdir():
+        Image.fromarray(colors[np.asarray(Image.open(path))]).save(path)
+    assert scores() == numbered
+
+
 def test_curves_of_models_that_come_from_runs(run: Run, folder: Path, models: list[Path]) -> None:
     runs = []
     for number, name in enumerate(("plain", "better")):

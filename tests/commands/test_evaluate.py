@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.commands.conftest import Run
 from unet_studio.core.classes import ClassTable, PixelClass, write_classes_file
@@ -42,6 +43,19 @@ def test_scores_by_hand(run: Run, truth: Path, pred: Path) -> None:
     assert pooled["classes"][1]["iou"] == 0.75
     assert pooled["pixel_accuracy"] == 7 / 8
     assert [entry["name"] for entry in done.value["per_image"]] == ["a", "b"]
+
+
+def test_true_masks_in_color(run: Run, truth: Path, pred: Path, tmp_path: Path) -> None:
+    """Their table of colours names them in another order than the predictions' classes.json."""
+    colors = np.array([[0, 0, 255], [255, 0, 0]], np.uint8)
+    for path in truth.glob("*.png"):
+        Image.fromarray(colors[np.asarray(Image.open(path))]).save(path)
+    (truth / "label_colors.txt").write_text("255 0 0 cell\n0 0 255 background\n")
+    (truth / "classes.json").rename(pred / "classes.json")
+    done = run("evaluate", "--pred", pred, "--truth", truth, "--json")
+    assert done.status == 0, done.err
+    found = {one["name"]: one["iou"] for one in done.value["pooled"]["classes"]}
+    assert found == {"background": 0.8, "cell": 0.75}
 
 
 def test_the_table_names_both_averages(run: Run, truth: Path, pred: Path) -> None:

@@ -159,12 +159,12 @@ class _Truth:
 def _truth(arguments: argparse.Namespace, names: list[str]) -> _Truth | None:
     """The true masks of these images, where there are any."""
     from unet_studio.core.words import count
-    from unet_studio.formats.index_masks import read_index_masks
+    from unet_studio.formats.mask_folder import read_mask_folder
     from unet_studio.formats.matching import match
 
     if arguments.masks is None:
         return None
-    incoming = read_index_masks(arguments.masks, arguments.classes)
+    incoming = read_mask_folder(arguments.masks, arguments.classes)
     matches = match(incoming.keys, names)
     if not matches.pairs:
         raise StudioError(

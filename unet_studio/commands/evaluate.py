@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from unet_studio.core.boundary import TOLERANCE
     from unet_studio.core.metrics import Evaluation
     from unet_studio.formats.index_png import read_index_png_folder
+    from unet_studio.formats.mask_folder import read_mask_folder
     from unet_studio.formats.matching import match
 
     terminal = Terminal(arguments.json)
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     tolerance = TOLERANCE if given is None else given
     if not 0 <= tolerance <= 1:
         raise StudioError(f"The tolerance can't be {given}.", f"Give a share of 0 to 1, such as {TOLERANCE}.")
-    truth = read_index_png_folder(arguments.truth, arguments.classes, arguments.ignore)
+    truth = read_mask_folder(arguments.truth, arguments.classes, arguments.ignore, guess=False)
     pred = read_index_png_folder(arguments.pred)
     keys = _chosen(truth.keys, arguments)
     matches = match(pred.keys, keys)
@@ -143,11 +144,9 @@ def _same_names(pred: "Incoming", table: "ClassTable") -> Any:
         return np.arange(256, dtype=np.uint8)
     lut = np.full(256, UNLABELLED, dtype=np.uint8)
     for entry in pred.classes.active:
-        match = table.named(entry.name)
+        match = table.like(entry, pred.classes.background)
         if match is not None:
             lut[entry.index] = match.index
-        elif entry.index == pred.classes.background and table.background is not None:
-            lut[entry.index] = table.background
     return lut
 
 

@@ -104,6 +104,16 @@ class ClassTable:
         loose = [entry for entry in self.active if entry.name.casefold() == wanted.casefold()]
         return next(iter(exact or loose), None)
 
+    def like(self, entry: PixelClass, background: int | None) -> PixelClass | None:
+        """The active class that another table's class is: that of its name, else background for background.
+
+        background: the other table's, an index or None.
+        """
+        match = self.named(entry.name)
+        if match is None and entry.index == background and self.background is not None:
+            return self.get(self.background)
+        return match
+
     def gone(self, name: str) -> PixelClass | None:
         """A retired class of that name whose pixels became something else, if there is one."""
         wanted = one_line(name).casefold()

@@ -195,11 +195,7 @@ def class_mapping(card: ModelCard, table: ClassTable) -> NDArray[np.uint8]:
     since = table.successors()
     missing = []
     for entry in card.classes:
-        match = table.named(entry.name)
-        if match is None and entry.index == card.background and table.background is not None:
-            match = table.get(table.background)
-        if match is None:
-            match = table.gone(entry.name)
+        match = table.like(entry, card.background) or table.gone(entry.name)
         if match is None:
             missing.append(entry.name)
         else:

@@ -335,9 +335,7 @@ def class_lut(name: str, card: ModelCard, table: ClassTable) -> tuple[Labels, li
     unknown = []
     found = set()
     for entry in card.classes:
-        match = table.named(entry.name)
-        if match is None and entry.index == card.background and table.background is not None:
-            match = table.get(table.background)
+        match = table.like(entry, card.background)
         if match is None:
             unknown.append(entry)
         else:
