@@ -144,7 +144,7 @@ def _same_names(pred: "Incoming", table: "ClassTable") -> Any:
         return np.arange(256, dtype=np.uint8)
     lut = np.full(256, UNLABELLED, dtype=np.uint8)
     for entry in pred.classes.active:
-        match = table.like(entry, pred.classes.background)
+        match = table.like(entry.name, entry.index == pred.classes.background)
         if match is not None:
             lut[entry.index] = match.index
     return lut

@@ -104,13 +104,10 @@ class ClassTable:
         loose = [entry for entry in self.active if entry.name.casefold() == wanted.casefold()]
         return next(iter(exact or loose), None)
 
-    def like(self, entry: PixelClass, background: int | None) -> PixelClass | None:
-        """The active class that another table's class is: that of its name, else background for background.
-
-        background: the other table's, an index or None.
-        """
-        match = self.named(entry.name)
-        if match is None and entry.index == background and self.background is not None:
+    def like(self, name: str, is_background: bool) -> PixelClass | None:
+        """The active class that another table's class is: that of its name, else background for background."""
+        match = self.named(name)
+        if match is None and is_background and self.background is not None:
             return self.get(self.background)
         return match
 

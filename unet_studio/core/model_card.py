@@ -195,7 +195,7 @@ def class_mapping(card: ModelCard, table: ClassTable) -> NDArray[np.uint8]:
     since = table.successors()
     missing = []
     for entry in card.classes:
-        match = table.like(entry, card.background) or table.gone(entry.name)
+        match = table.like(entry.name, entry.index == card.background) or table.gone(entry.name)
         if match is None:
             missing.append(entry.name)
         else:

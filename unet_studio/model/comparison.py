@@ -335,7 +335,7 @@ def class_lut(name: str, card: ModelCard, table: ClassTable) -> tuple[Labels, li
     unknown = []
     found = set()
     for entry in card.classes:
-        match = table.like(entry, card.background)
+        match = table.like(entry.name, entry.index == card.background)
         if match is None:
             unknown.append(entry)
         else:
