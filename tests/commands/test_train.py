@@ -165,6 +165,7 @@ def test_resume(run: Run, project: Path, pretend: Pretend) -> None:
     assert done.value["version"] == "v2"
     assert "ended early" in run("train", project, "--resume").err
     assert "are fixed" in run("train", project, "--resume", "--set", "seed=1").err
+    assert "are fixed" in run("train", project, "--resume", "--recipe", "carla").err
 
 
 def test_failure_is_the_commands_own(run: Run, project: Path, pretend: Pretend) -> None:

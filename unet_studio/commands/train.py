@@ -102,8 +102,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise StudioError(f"{arguments.preview} is no name of a PNG.", "Let it end in .png.")
     if arguments.preview is not None and (arguments.resume or arguments.out):
         raise StudioError("A preview trains nothing and leaves no run.", "Leave --resume and --out away.")
-    if arguments.resume and (arguments.set or arguments.init):
-        raise StudioError("The settings of a run are fixed.", "Resume without --set and --init.")
+    if arguments.resume and (arguments.set or arguments.init or arguments.recipe):
+        raise StudioError("The settings of a run are fixed.", "Resume without --set, --init and --recipe.")
     if arguments.resume and not any(ways) and arguments.out is None:
         raise StudioError(
             "It isn't said which run to go on with.", "Name its folder with --out, or a project."

@@ -105,7 +105,7 @@ class ClassTable:
         return next(iter(exact or loose), None)
 
     def like(self, name: str, is_background: bool) -> PixelClass | None:
-        """The active class that another table's class is: that of its name, else background for background."""
+        """The active class that another table's class is: by name, else background for background."""
         match = self.named(name)
         if match is None and is_background and self.background is not None:
             return self.get(self.background)
