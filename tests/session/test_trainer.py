@@ -123,6 +123,17 @@ def test_finished_masks_are_counted_once(session, project, qtbot, monkeypatch):
     assert read == [*names, "1.png"]
 
 
+def test_a_stroke_that_was_undone_is_not_offered_to_learn_from(session, tmp_path, qtbot):
+    session.open_folder(make_folder(tmp_path / "images", 2))
+    qtbot.waitUntil(lambda: session.document is not None, timeout=20_000)
+    session.editor.edit(lambda document: document.fill_rest(1))
+    session.save_now()
+    qtbot.waitUntil(lambda: session.trainer.plan().unfinished == ("0.png",), timeout=20_000)
+    session.editor.undo()
+    session.save_now()
+    qtbot.waitUntil(lambda: session.trainer.plan().unfinished == (), timeout=20_000)
+
+
 # What the gate does
 
 

@@ -469,7 +469,7 @@ class Session(QObject):
         self.exporter.note_change(document.name)
         if change.approval_changed:
             writer.save(document)  # an approval is a decision: it goes to disk at once
-        painted = Status.PAINTED if change.step.diff or document.painted else Status.UNLABELLED
+        painted = Status.PAINTED if document.painted else Status.UNLABELLED
         status = Status.APPROVED if document.approved else painted
         if status is not self.project.status(document.name):  # most strokes leave it
             self._regraded.add(document.name)
