@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -126,6 +127,23 @@ def test_a_resumed_run_is_no_longer_what_it_was(run):
     run.claim()
     os.utime(run.path / "owner.json", (later, later))
     assert run.state() == "running"
+
+
+def test_a_run_that_nobody_began_is_cut_off_after_a_while(run):
+    assert run.state() == "new"
+    before = time.time() - 100
+    os.utime(run.path / "config.json", (before, before))
+    assert run.state() == "interrupted"
+
+
+def test_a_deleted_run_is_gone_and_a_request_does_not_bring_its_folder_back(run):
+    run.claim()
+    run.emit(STARTED)
+    shutil.rmtree(run.path)
+    assert run.state() == "gone"
+    with pytest.raises(OSError, match="No such file"):
+        run.request("stop")
+    assert not run.path.exists()
 
 
 def test_a_dead_owner_leaves_an_interrupted_run(run):

@@ -44,7 +44,9 @@ from unet_studio.core.storage import HALF_WRITTEN, read_json, write_json
 from unet_studio.core.training_config import TrainingConfig
 
 Request = Literal["stop", "pause", "resume", "discard", "interrupt"]
-State = Literal["new", "running", "paused", "finished", "failed", "stopped", "discarded", "interrupted"]
+State = Literal[
+    "new", "running", "paused", "finished", "failed", "stopped", "discarded", "interrupted", "gone"
+]
 
 ENDS: dict[type[Event], State] = {
     Finished: "finished",
@@ -54,6 +56,7 @@ ENDS: dict[type[Event], State] = {
 }
 START_TOLERANCE = 2.0  # seconds; process start times are rounded differently by different calls
 AWAKE = (Started, Continued, Progress)
+BEGINNING = 60.0  # seconds after which a run that no process has taken counts as cut off
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
 RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
 SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
@@ -225,8 +228,11 @@ class RunFolder:
     # Requests
 
     def request(self, what: Request) -> None:
-        """Ask the run to stop (keeping its best), pause, resume, discard itself, or leave to be resumed."""
-        self._control.mkdir(parents=True, exist_ok=True)
+        """Ask the run to stop (keeping its best), pause, resume, discard itself, or leave to be resumed.
+
+        Raises OSError where that can't be written down, as where the run's folder is gone.
+        """
+        self._control.mkdir(exist_ok=True)
         if what != "pause":
             (self._control / "pause").unlink(missing_ok=True)
         if what != "resume":
@@ -287,7 +293,10 @@ class RunFolder:
             return None
 
     def state(self) -> State:
-        """What the run is doing; "interrupted" means that its process is gone and it can be resumed."""
+        """What the run is doing; "interrupted" means that its process is gone and it can be resumed.
+
+        "gone": there is no such run, as after somebody deleted its folder.
+        """
         events = self._recent_events()
         alive = self.alive()
         if not self._owner_is_newest():
@@ -299,7 +308,15 @@ class RunFolder:
         if alive:
             change = next((event for event in reversed(events) if isinstance(event, (Paused, *AWAKE))), None)
             return "paused" if isinstance(change, Paused) else "running"
-        return "interrupted" if events or self._owner.is_file() else "new"
+        return "interrupted" if events or self._owner.is_file() else self._before_it_began()
+
+    def _before_it_began(self) -> State:
+        """The state of a run without owner and events: whoever set it up may have been killed right then."""
+        try:
+            age = time.time() - self._config.stat().st_mtime
+        except OSError:
+            return "gone"
+        return "new" if abs(age) < BEGINNING else "interrupted"
 
     def _recent_events(self) -> list[Event]:
         """The last events, enough to tell the state; a long run's file need not be read whole."""
