@@ -29,6 +29,8 @@ from unet_studio.model.comparison_tables import (
 
 MARGIN, GAP, LINE = 20, 8, 20  # px: around all, between pictures, of a line of text
 NARROWEST = 900  # px
+SIZE = 13  # px of letters: smaller ones stand unevenly, as Pillow sets them on whole pixels
+FULL = 0.95  # of a line that letters of mean width may fill
 MOST_CLASSES = 24  # whose table is drawn; HTML and JSON have all
 PAGE = 1.414  # height of a page for its width, as A4
 SHARP = 2  # px of a PDF for one of the drawing
@@ -62,7 +64,7 @@ def _head(found: Comparison, curves: Curves) -> list[Sheet]:
     blocks = [_text([title(found)], width, 20)]
     if found.has_truth:
         blocks.append(table_sheet(SUMMARY, summary_rows(found)))
-        blocks.append(_text(_wrapped(EXPLAINED, width), width, 11, FAINT))
+        blocks.append(_text(_wrapped(EXPLAINED, width), width, color=FAINT))
         blocks.append(_text([line for text in differences(found) for line in _wrapped(text, width)], width))
         if len(found.table.active) <= MOST_CLASSES:
             tables = []
@@ -76,7 +78,7 @@ def _head(found: Comparison, curves: Curves) -> list[Sheet]:
         blocks.append(_beside(drawn, width))
     notes = [*found.notes, *(f"Left out: {what}: {why}" for what, why in found.failures[:10])]
     if notes:
-        blocks.append(_text([line for note in notes for line in _wrapped(note, width)], width, 11, FAINT))
+        blocks.append(_text([line for note in notes for line in _wrapped(note, width)], width, color=FAINT))
     return blocks
 
 
@@ -129,7 +131,7 @@ def _width(found: Comparison) -> float:
     return max(NARROWEST, len(columns(found)) * (_side(found) + GAP))
 
 
-def _text(lines: Sequence[str], width: float, size: float = 13, color: str = INK) -> Sheet:
+def _text(lines: Sequence[str], width: float, size: float = SIZE, color: str = INK) -> Sheet:
     sheet = Sheet(width, len(lines) * (size + 7) + 4)
     for number, line in enumerate(lines):
         y = number * (size + 7) + size / 2 + 2
@@ -138,8 +140,9 @@ def _text(lines: Sequence[str], width: float, size: float = 13, color: str = INK
 
 
 def _wrapped(text: str, width: float) -> list[str]:
-    """The text in lines of about so many px."""
-    return textwrap.wrap(text, max(40, int(width / 6.8))) or [""]
+    """The text in lines of at most so many px, nearly: letters are not all as wide as the text's mean one."""
+    letter = text_width(text, SIZE) / max(1, len(text))
+    return textwrap.wrap(text, max(40, int(FULL * width / max(1.0, letter)))) or [""]
 
 
 def _beside(sheets: Sequence[Sheet], width: float) -> Sheet:
