@@ -1,8 +1,6 @@
 """How long the window stands still while it predicts: `python -m tests.benchmarks.pauses FOLDER SETTINGS`.
 
-A timer of the window's thread beats every few milliseconds. A pause is the time between two beats; "own" is
-the pause without what the thread waited for a free core, as Linux counts it, so that other programs on the
-machine don't count. Prints JSON: phase -> figures in ms.
+Prints JSON: phase -> figures in ms, see tests/benchmarks/beat.py.
 """
 
 import json
@@ -12,51 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from tests.benchmarks.beat import Beat
 from tests.benchmarks.stage import Stage
 from tests.helpers import make_folder
 from unet_studio.core.resources import resources
 from unet_studio.ui.garbage import Garbage
 
-BEAT_MS = 5
 IMAGES = 12
-SCHEDSTAT = Path(f"/proc/self/task/{os.getpid()}/schedstat")
-
-
-class Beat:
-    """Pauses since the last take, ms."""
-
-    def __init__(self):
-        self._timer = QTimer(interval=BEAT_MS)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start()
-        self._reset()
-
-    def _beat(self):
-        now, waited = time.perf_counter(), self._waited()
-        self.all.append(1000 * (now - self._last))
-        self.own.append(self.all[-1] - (waited - self._before))
-        self._last, self._before = now, waited
-
-    def _waited(self):
-        """How long this thread waited for a core so far, ms."""
-        return int(SCHEDSTAT.read_text().split()[1]) / 1e6 if SCHEDSTAT.exists() else 0.0
-
-    def _reset(self):
-        self.all, self.own = [], []
-        self._last, self._before = time.perf_counter(), self._waited()
-
-    def take(self):
-        self._beat()
-        figures = {
-            "beats": len(self.all),
-            "longest": max(self.all),
-            "own": max(self.own),
-        }
-        self._reset()
-        return figures
 
 
 def prepare(folder):

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QTimer
@@ -19,6 +19,8 @@ from unet_studio.core.document import Document
 from unet_studio.session import Session
 
 PAUSE = 8  # ms between two actions
+
+Tell = Callable[[str, Document], None]  # "must" or "may", and a document as it is now
 
 
 def state_of(annotation: np.ndarray, approved: bool) -> str:
@@ -31,54 +33,79 @@ def say(word: str, name: str, state: str) -> None:
     os.write(1, f"{word} {time.time():.4f} {name} {state}\n".encode())
 
 
-def say_every_step() -> None:
-    """Write a line for every state that a document takes from now on."""
+def say_state(word: str, document: Document) -> None:
+    """Write a line of the state that a document is in."""
+    say(word, document.name, state_of(document.annotation.pixels, document.approved))
+
+
+def tell_every_step(tell: Tell = say_state) -> None:
+    """Tell every state that a document takes from now on, under the lock that whoever saves has to take."""
     real = Document._set_approval
 
     def set_approval(document: Document, approval: object) -> None:
         real(document, approval)
-        say("must", document.name, state_of(document.annotation.pixels, document.approved))
+        tell("must", document)
 
     Document._set_approval = set_approval
 
 
 class Painter:
-    """Does one random thing after the other, as a person would through the window."""
+    """Does one random thing after the other, as a person would through the window.
 
-    def __init__(self, session: Session, seed: int) -> None:
+    tell: is told the state of every image that is opened. names: the images worked on, empty for all.
+    without: what is never done, names of methods.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        seed: int,
+        tell: Tell = say_state,
+        names: Sequence[str] = (),
+        without: Collection[str] = (),
+    ) -> None:
         self.session = session
         self.chance = random.Random(seed)
+        self.tell, self.names = tell, names
         self.name: str | None = None
         self.merging = False
         weights: dict[Callable[[], None], int] = {
             self.stroke: 60, self.undo: 8, self.redo: 6, self.jump: 2, self.abandon: 3, self.save: 12,
             self.approve: 4, self.unapprove: 2, self.operate: 3, self.clear: 1, self.leave: 2, self.merge: 1,
         }  # fmt: skip
+        weights = {act: weight for act, weight in weights.items() if act.__name__ not in without}
         self.choices, self.weights = list(weights), list(weights.values())
 
     def act(self) -> None:
         """The next thing, where the session is ready for it."""
         session = self.session
-        say("alive", "-", "-")
         if self.merging and session.project.rewriting == () and session.document is not None:
             self.merging = session.classes.indices != (0, 1)
         if session.document is None or not session.editable or self.merging:
             return
         if session.document.name != self.name:
             self.name = session.document.name
-            say("may", self.name, state_of(session.document.annotation.pixels, session.document.approved))
-        self.chance.choices(self.choices, self.weights)[0]()
+            self.tell("may", session.document)
+        self.do(self.chance.choices(self.choices, self.weights)[0])
+
+    def do(self, what: Callable[[], None]) -> None:
+        """Do one of the things."""
+        what()
 
     def _draw(self, end: str) -> None:
         height, width = self.session.document.shape
         editor = self.session.editor
         editor.set_active_class(self.chance.choice(self.session.classes.indices))
         editor.set_brush_radius(self.chance.randint(2, 60))
-        editor.pointer("press", self.chance.uniform(0, height), self.chance.uniform(0, width))
+        self.pointer("press", self.chance.uniform(0, height), self.chance.uniform(0, width))
         for _ in range(self.chance.randint(1, 3)):
             point = self.chance.uniform(0, height), self.chance.uniform(0, width)
-            editor.pointer("move", *point)
-        editor.pointer(end, *point)
+            self.pointer("move", *point)
+        self.pointer(end, *point)
+
+    def pointer(self, kind: str, row: float, column: float) -> None:
+        """Use the tool in hand. kind: press, move, release or cancel; row, column: in image px."""
+        self.session.editor.pointer(kind, row, column)
 
     def stroke(self) -> None:
         """Paint a stroke."""
@@ -125,7 +152,7 @@ class Painter:
 
     def leave(self) -> None:
         """Go to another image."""
-        self.session.open_image(self.chance.choice(self.session.images))
+        self.session.open_image(self.chance.choice(self.names or self.session.images))
 
     def merge(self) -> None:
         """Add a class, paint with it, and merge it into another."""
@@ -147,9 +174,10 @@ def main(folder: str, seed: int) -> None:
     session = Session()
     session.predictor.auto = False
     session.open_folder(folder)
-    say_every_step()
+    tell_every_step()
     painter = Painter(session, seed)
     timer = QTimer()
+    timer.timeout.connect(lambda: say("alive", "-", "-"))
     timer.timeout.connect(painter.act)
     timer.start(PAUSE)
     app.exec()

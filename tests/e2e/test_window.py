@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 
+from tests.benchmarks.beat import Beat
 from tests.helpers import make_folder
 from unet_studio.core.document_files import load_document
 from unet_studio.core.events import Progress
@@ -46,25 +47,6 @@ def window(qtbot, tmp_path):
     yield made
     made.close()
     session.shut_down()
-
-
-class Pulse:
-    """How long the event loop ever kept a timer waiting, in seconds."""
-
-    def __init__(self):
-        self.gaps = []
-        self._last = time.perf_counter()
-        self._timer = QTimer(interval=5, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start()
-
-    def _beat(self):
-        now = time.perf_counter()
-        self.gaps.append(now - self._last)
-        self._last = now
-
-    def stop(self):
-        self._timer.stop()
 
 
 def drag(window, path):
@@ -137,7 +119,7 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     panel = window.panels["training"]
     panel.begin()
     qtbot.waitUntil(lambda: session.trainer.state == "running", timeout=60_000)
-    pulse = Pulse()
+    beat = Beat()
     ready(qtbot, session, names[3])
     rows, steps = set(), 0
     end = time.monotonic() + 240
@@ -147,7 +129,8 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
         rows.add(row)
         qtbot.wait(50)
         steps = sum(isinstance(event, Progress) for event in session.trainer.events)
-    pulse.stop()
+    pauses = beat.take()
+    beat.stop()
     assert steps >= 8, "the curve has no points"
     session.trainer.stop()
     qtbot.waitUntil(lambda: "v1" in {entry.name for entry in session.predictor.models()}, timeout=120_000)
@@ -161,7 +144,7 @@ def test_from_a_folder_to_a_better_model_and_back(qtbot, window, sample, tmp_pat
     assert len(np.unique(painted)) == 1
     assert painted[0] in session.classes.indices
     with capsys.disabled():
-        print(f"\nlongest pause of the window while training: {1000 * max(pulse.gaps):.0f} ms")
+        print(f"\nlongest pause of the window while training: {pauses['longest']:.0f} ms")
 
     session.predictor.set_model(first_model)
     assert session.predictor.model.name == first_model
