@@ -1,5 +1,6 @@
 """The training panel in all its states, fed by a run folder as a training process writes it."""
 
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from tests.helpers import make_model
 from tests.ui.conftest import paint_all, shown
 from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.errors import StudioError
 from unet_studio.core.events import (
     Discarded,
     Failed,
@@ -29,6 +31,7 @@ from unet_studio.core.training_choices import CHOICES_FILE, read_choices
 from unet_studio.core.training_config import recipe
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.session import trainer
+from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
 from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, readable, smoothed
 from unet_studio.ui.theme import DARK, LIGHT
 
@@ -273,8 +276,8 @@ def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     panel.pause.click()
     assert "pause" in run.requested()
     run.emit(Paused(3))
-    qtbot.waitUntil(lambda: panel.pause.text().strip() == "Resume", timeout=5_000)
-    assert panel.state.text() == "Paused: v1"
+    qtbot.waitUntil(lambda: panel.state.text() == "Paused: v1", timeout=5_000)
+    assert panel.pause.text().strip() == "Resume"
     panel.pause.click()
     assert "pause" not in run.requested()
     panel.stop.click()
@@ -285,6 +288,99 @@ def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     assert "discard" not in run.requested()
     next(button for button in box.buttons() if button.text() == "Discard").click()
     assert "discard" in run.requested()
+
+
+def test_what_is_asked_of_a_run_shows_at_once_and_can_be_taken_back(approved, panel, run, qtbot):
+    qtbot.waitUntil(panel.controls.isVisible)
+    panel.pause.click()
+    assert panel.state.text() == "Pausing: v1"
+    assert panel.doing.text().startswith("It does so at its next step.")
+    assert panel.pause.text().strip() == "Resume"
+    panel.pause.click()
+    assert run.requested() == set()
+    run.emit(Progress(1, 100, 0.5, 1e-3, 1, 99))
+    qtbot.waitUntil(lambda: panel.state.text() == "Learning: v1", timeout=5_000)
+    panel.stop.click()
+    assert panel.state.text() == "Stopping: v1"
+    assert [one.isEnabled() for one in (panel.pause, panel.stop, panel.discard)] == [False, False, True]
+    run.emit(Stopped(1, 1.0, "", {}))
+    qtbot.waitUntil(lambda: panel.state.text() == "Stopped: v1", timeout=5_000)
+
+
+def test_a_run_that_was_stopped_before_it_learnt_has_no_model_and_says_so(approved, panel, run, qtbot):
+    run.emit(Stopped(0, 0.0, "", {}))
+    qtbot.waitUntil(lambda: "there is no model" in panel.result.text.text(), timeout=5_000)
+    assert panel.start.isVisible()
+    assert panel.guide.isVisible()
+
+
+def test_a_run_whose_folder_is_deleted_is_gone_and_another_one_can_start(
+    approved, panel, run, begun, process, qtbot
+):
+    qtbot.waitUntil(panel.controls.isVisible)
+    shutil.rmtree(run.path)
+    panel.stop.click()
+    assert not run.path.exists()
+    qtbot.waitUntil(lambda: panel.state.text() == "Gone: v1", timeout=10_000)
+    panel.start.click()
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_best_model_of_a_run_that_could_not_go_on_can_be_kept(
+    approved, panel, run, process, qtbot, killed
+):
+    run.emit(score(20, 0.7))
+    if killed:
+        process.kill()
+        process.wait()
+    else:
+        run.emit(Failed("The disk is full.", "Free some space, then resume the run."))
+    qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
+    assert not panel.keep.isVisible()
+    make_model(run.best)
+    approved.session.trainer.changed.emit()
+    assert panel.keep.isVisible()
+    panel.keep.click()
+    qtbot.waitUntil(lambda: approved.session.predictor.model_name == "v1", timeout=20_000)
+    assert run.state() == "stopped"
+    assert "Stopped: the best model so far is kept." in panel.result.text.text()
+    assert not panel.keep.isVisible()
+
+
+def test_a_model_that_could_not_be_stored_is_stored_once_that_works(approved, panel, run, qtbot, monkeypatch):
+    def full(_project, _run):
+        raise StudioError("The disk is full.", "Free some space.")
+
+    real = trainer.publish_run
+    monkeypatch.setattr(trainer, "publish_run", full)
+    make_model(run.best)
+    run.emit(Finished("steps", 50, 60.0, str(run.best), {}))
+    qtbot.waitUntil(lambda: "v1 could not be stored: The disk is full." in panel.failure.text.text())
+    monkeypatch.setattr(trainer, "publish_run", real)
+    panel.failure.button.click()
+    qtbot.waitUntil(lambda: approved.session.predictor.model_name == "v1", timeout=20_000)
+    assert not panel.failure.isVisible()
+
+
+def test_a_first_model_that_learnt_little_is_not_praised(approved, panel, run, qtbot):
+    make_model(run.best)
+    run.emit(score(50, 0.05))
+    run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": 0.05}))
+    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.text.text(), timeout=20_000)
+    assert panel.state.text() == "Finished: the first model"
+    assert "It has learnt little yet" in panel.result.text.text()
+    assert panel.result.property("kind") == "info"
+
+
+def test_what_the_next_round_learns_from_comes_first_once_a_run_is_over(approved, panel, run, qtbot):
+    def first():
+        return panel.layout().indexOf(panel.next_round) < panel.layout().indexOf(panel.course)
+
+    qtbot.waitUntil(panel.controls.isVisible)
+    assert not first()
+    run.emit(Discarded(3))
+    qtbot.waitUntil(first, timeout=5_000)
 
 
 def visible_box(window):
@@ -336,6 +432,14 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     assert panel.state.text() == "Finished: better"
     assert "Dice 0.500 → 0.900." in panel.result.text.text()
     assert panel.result.button.text() == "Go Back to old"
+    panel.versus.click()
+    assert [side.entry.name for side in session.comparer.sides] == ["old", "v1"]
+    session.comparer.end()
+    panel.by_image.click()
+    qtbot.waitUntil(lambda: bool(approved.findChildren(ChangesDialog)), timeout=5_000)
+    (changes,) = approved.findChildren(ChangesDialog)
+    assert [entry.name for entry in changes.pair] == ["old", "v1"]
+    changes.reject()
     panel.result.button.click()
     assert session.predictor.model.name == "old"
     assert panel.result.button.text() == "Use v1"

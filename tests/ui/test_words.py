@@ -70,11 +70,13 @@ def test_what_came_of_a_run():
 
 def test_few_validation_images_are_called_indicative_and_none_unknown():
     few = words.outcome([Froze(3, 1, 0), validated(10, 0.8, True), Stopped(10, 9.0, "best", {})])
-    assert few.text() == "Dice 0.800 on 1 validation image. Indicative only: 5 or more images tell better."
+    assert few.text() == "Dice 0.800 on 1 validation image. 5 images or more tell better."
     assert few.better
     none = words.outcome([Froze(1, 0, 0), Finished("steps", 9, 1.0, "best", {"mean_dice": None})])
     assert not none.known
     assert "no validation image" in none.text()
+    cut = words.outcome([Froze(3, 2, 0), Stopped(1, 9.0, "best", {})])
+    assert "ended before it was measured" in cut.text()
 
 
 def test_a_worse_model_is_called_so():

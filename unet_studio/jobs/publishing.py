@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unet_studio.core.errors import StudioError
+from unet_studio.core.events import Stopped
 from unet_studio.core.gate import GATE_FILE, Verdict, judge, read_gate, undecided
-from unet_studio.core.model_card import ModelEntry
+from unet_studio.core.model_card import CARD_FILE, ModelEntry, read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.versions import publish
@@ -39,6 +40,26 @@ def publish_run(project: Project, run: RunFolder) -> Published:
         entry = publish(run, project.models_folder, run.name, {"gate": verdict.to_json()})
         mark.touch()
     return Published(run, entry, project.shown_models(), verdict)
+
+
+def has_best(run: RunFolder) -> bool:
+    """Whether a run, however it ended, left a best model."""
+    return (run.best / CARD_FILE).is_file()
+
+
+def conclude(run: RunFolder) -> Stopped:
+    """End a run that failed or was cut off as a stop would have: its best model is what came of it.
+
+    Raises StudioError while a process has it, where it is over, or has no model; OSError on a full disk.
+    """
+    run.mend()
+    if run.state() not in ("failed", "interrupted"):
+        raise StudioError(f"The training {run.name} can't be ended now.", "Look at what it does first.")
+    card = read_card(run.best)
+    told = card.training
+    end = Stopped(int(told.get("steps", 0)), float(told.get("seconds", 0)), str(run.best), card.metrics)
+    run.emit(end)
+    return end
 
 
 def verdict_of(run: RunFolder) -> Verdict:

@@ -5,17 +5,17 @@ second, and finds the run again when it was closed meanwhile.
 """
 
 from contextlib import suppress
-from typing import Any
 
 import psutil
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.events import FINAL, Event
-from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.run_folder import Request, RunFolder
 
 POLL_MS = 300
 LIVENESS_POLLS = 5  # ask for the process itself at every fifth look: that costs more than reading events
 NOTICED = 5_000_000  # bytes of memory more or less that are announced
+ANSWERS = {"pause": ("paused",), "resume": ("running",)}  # states in which a request is heard; else its end
 SLICE = 1 << 16  # bytes of events read at a time: a long run found again is read in turns, some 5 ms each
 
 
@@ -31,6 +31,7 @@ class TrainingFollower(QObject):
         self.events: list[Event] = []
         self._fresh: list[Event] = []  # read, and not announced yet
         self.state: str = "none"
+        self.asked: Request | None = None  # what the run was asked to do last, until it does
         self.memory = 0  # bytes that the process holds, as far as it can be seen from here
         self._offset = 0
         self._polls = 0
@@ -46,7 +47,7 @@ class TrainingFollower(QObject):
     def follow(self, run: RunFolder) -> None:
         """Follow a run that was started, here or by another window, or that is over."""
         self.run, self.events, self._offset, self._polls, self.memory = run, [], 0, 0, 0
-        self._fresh = []
+        self._fresh, self.asked = [], None
         if not self._read():
             self._fresh = []  # who follows looks at these events; ended() is for those that come
         self.state = run.state()
@@ -56,12 +57,17 @@ class TrainingFollower(QObject):
     def leave(self) -> None:
         """Look no longer; the process goes on."""
         self._timer.stop()
-        self.run, self.events, self.state = None, [], "none"
+        self.run, self.events, self.state, self.asked = None, [], "none", None
 
-    def request(self, what: Any) -> None:
-        """Ask the run to "stop" (keeping its best model), "pause", "resume" or "discard" itself."""
-        if self.run is not None:
+    def request(self, what: Request) -> None:
+        """Ask the run to stop (keeping its best model), pause, resume or discard itself; it does so in time.
+
+        One that is over is asked nothing. Raises OSError where that can't be written down.
+        """
+        if self.run is not None and self.active:
             self.run.request(what)
+            self.asked = what
+            self.changed.emit()
 
     def _read(self) -> bool:
         """Read on; returns whether there is more to read at once."""
@@ -90,6 +96,7 @@ class TrainingFollower(QObject):
         self._polls += 1
         if fresh or self._polls % LIVENESS_POLLS == 0:
             before, held, self.state = self.state, self.memory, self.run.state()
+            self._hear()
             if self._polls % LIVENESS_POLLS == 0:
                 self._measure()
             if fresh or before != self.state or abs(held - self.memory) > NOTICED:
@@ -98,5 +105,10 @@ class TrainingFollower(QObject):
         if over is not None and not self.active:
             self._timer.stop()
             self.ended.emit(over)
-        elif self.state == "interrupted":
+        elif self.state in ("interrupted", "gone"):
             self._timer.stop()
+
+    def _hear(self) -> None:
+        """Forget what was asked once it is done, or can't be done any more."""
+        if not self.active or (self.asked is not None and self.state in ANSWERS.get(self.asked, ())):
+            self.asked = None

@@ -10,10 +10,10 @@ from unet_studio.core.events import Event, Finished, Stopped
 from unet_studio.core.gate import Verdict
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RunFolder, start
+from unet_studio.core.run_folder import Request, RunFolder, start
 from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
-from unet_studio.jobs.publishing import PUBLISHED, Published, publish_run
-from unet_studio.jobs.tasks import TaskThread
+from unet_studio.jobs.publishing import PUBLISHED, Published, conclude, has_best, publish_run
+from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
 from unet_studio.session.exporter import SAVING
@@ -45,6 +45,7 @@ class Trainer(QObject):
         self._counts = 0  # plans forgotten so far: what was counted before is out of date
         self._pixels = PixelCounts()
         self._verdict: Verdict | None = None
+        self._unstored: StudioError | None = None
         self._tasks = TaskThread("trainer")
         self._tasks.done.connect(self._done)
         self._tasks.failed.connect(self._failed)
@@ -60,11 +61,7 @@ class Trainer(QObject):
             self._follower.follow(RunFolder(runs[-1]))
             if not (runs[-1] / PUBLISHED).exists():
                 self.found = self._follower.state
-            over = next(
-                (event for event in reversed(self.events) if isinstance(event, Finished | Stopped)), None
-            )
-            if over is not None:
-                self._publish(over)
+            self.store()
         self.changed.emit()
 
     def close(self) -> None:
@@ -73,7 +70,7 @@ class Trainer(QObject):
         self._choices, self.found = {}, ""
         self._pixels = PixelCounts()
         self._starting = False
-        self._plan = self._verdict = None
+        self._plan = self._verdict = self._unstored = None
         self._counts += 1
 
     def stop_thread(self) -> None:
@@ -96,8 +93,28 @@ class Trainer(QObject):
         return self._verdict
 
     @property
+    def unstored(self) -> StudioError | None:
+        """Why that training's model could not become a version, as on a full disk; store() tries again."""
+        return self._unstored
+
+    @property
+    def has_best(self) -> bool:
+        """Whether that training left a best model, however it ended."""
+        return self.run is not None and has_best(self.run)
+
+    @property
+    def asked(self) -> Request | None:
+        """What a training under way was asked to do, until it does."""
+        return self._follower.asked
+
+    @property
+    def pausing(self) -> bool:
+        """Whether a training waits, or is about to."""
+        return self.asked == "pause" or (self.state == "paused" and self.asked != "resume")
+
+    @property
     def state(self) -> str:
-        """none, starting, running, paused, finished, failed, stopped, discarded or interrupted."""
+        """none, starting, new, running, paused, finished, failed, stopped, discarded, interrupted or gone."""
         return "starting" if self._starting else self._follower.state
 
     @property
@@ -185,8 +202,21 @@ class Trainer(QObject):
     def resume(self) -> None:
         """Go on with a run whose process was killed, or that failed, from its last saved state."""
         run = self.run
-        if run is not None and self.state in RESUMABLE:
-            self._begin(lambda: run)
+        if run is None or self.state not in RESUMABLE:
+            return
+
+        def go_on() -> RunFolder:
+            if run.state() not in RESUMABLE:
+                raise StudioError(f"The training {run.name} is over.", "Start another one.")
+            return run
+
+        self._begin(go_on)
+
+    def keep_best(self) -> None:
+        """End a run that failed or was cut off, and let its best model become a version, as stop() does."""
+        run, project = self.run, self._session.project
+        if run is not None and project is not None and self.state in RESUMABLE:
+            self._tasks.submit(("conclude", run.name), lambda: (project, conclude(run)))
 
     def last_words(self) -> str:
         """The last line of the run's log, such as the error that a process broke off with; "" without one."""
@@ -219,33 +249,47 @@ class Trainer(QObject):
         """The process of a run was started; where the project was left meanwhile, it is found again there."""
         if project is self._session.project:
             self._starting = False
-            self._verdict, self.found = None, ""
+            self._verdict, self._unstored, self.found = None, None, ""
             self._follower.follow(run)
             self.forget_plan()
 
     def stop(self) -> None:
         """End the training at its next step and keep its best model."""
-        self._follower.request("stop")
+        self._ask("stop")
 
     def pause(self, pause: bool) -> None:
         """Let the training wait, or go on."""
-        self._follower.request("pause" if pause else "resume")
+        self._ask("pause" if pause else "resume")
 
     def discard(self) -> None:
         """End the training and throw it away."""
-        self._follower.request("discard")
+        self._ask("discard")
+
+    def _ask(self, what: Request) -> None:
+        try:
+            self._follower.request(what)
+        except OSError as error:
+            self._session.say_failed(as_studio_error(error))
 
     @Slot(object)
     def _ended(self, event: Event) -> None:
         if isinstance(event, Finished | Stopped):
-            self._publish(event)
+            self.store()
         self.changed.emit()
 
-    def _publish(self, event: Finished | Stopped) -> None:
+    @property
+    def left_model(self) -> bool:
+        """Whether the training that is shown ended with a model; one that was stopped at once has none."""
+        ends = (event.model for event in reversed(self.events) if isinstance(event, Finished | Stopped))
+        return self.state in ("finished", "stopped") and bool(next(ends, ""))
+
+    def store(self) -> None:
         """Make the run's model a version of the project, unless that has been done, and ask the gate."""
         run, project = self.run, self._session.project
-        if event.model and run is not None and project is not None:
+        if run is not None and project is not None and self.left_model:
+            self._unstored = None
             self._tasks.submit(("publish", run.name), lambda: (project, publish_run(project, run)))
+            self.changed.emit()
 
     def _published(self, found: Published) -> None:
         """The gate has spoken: a new version predicts from now on where it says so, else a person decides.
@@ -271,6 +315,11 @@ class Trainer(QObject):
             project, found = result
             if project is self._session.project:
                 self._published(found)
+        elif key[0] == "conclude":
+            project, _ = result
+            if project is self._session.project and self.run is not None:
+                self._follower.follow(self.run)
+                self.store()
         elif key[0] == "start":
             self._begun(*result)
         elif key[0] == "plan" and key[1] == self._counts:
@@ -287,6 +336,9 @@ class Trainer(QObject):
             )
         elif key[0] == "start":
             self._starting = False
+            self.changed.emit()
+        elif key[0] == "publish" and self.run is not None and self.run.name == key[1]:
+            self._unstored = error
             self.changed.emit()
         self._session.say_failed(error)
 

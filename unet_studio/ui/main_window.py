@@ -206,6 +206,7 @@ class MainWindow(QMainWindow):
             model.versionsAsked.connect(self.commands.show_versions)
         if isinstance(training, TrainingPanel):
             training.discardAsked.connect(self.commands.discard_training)
+            training.changesAsked.connect(self.commands.show_changes)
         for name in ("files", "classes"):
             self.panels[name].view.left.connect(self._to_canvas)  # type: ignore[attr-defined]
         self.panels["history"].left.connect(self._to_canvas)  # type: ignore[attr-defined]
@@ -268,8 +269,7 @@ class MainWindow(QMainWindow):
         done = session.document is not None and session.document.approved
         self.action_table["approve"].setText("Approved" if done else "&Approve")
         self.action_table["auto_predict"].setChecked(session.predictor.auto)
-        running = session.trainer.state == "paused"
-        self.action_table["pause_training"].setText("&Resume" if running else "&Pause")
+        self.action_table["pause_training"].setText("&Resume" if session.trainer.pausing else "&Pause")
 
     @Slot()
     def _view_changed(self) -> None:

@@ -129,12 +129,19 @@ class Outcome:
         """Whether the new model is better than what it started from, as far as is known."""
         return not math.isfinite(self.before) or self.after > self.before
 
+    @property
+    def first(self) -> bool:
+        """Whether there is a figure, and none of a model before."""
+        return self.known and not math.isfinite(self.before)
+
     def text(self) -> str:
         """ "Dice 0.812 → 0.874 on 3 validation images"."""
+        if not self.known and self.images:
+            return "It ended before it was measured, so it is not known how good the new model is."
         if not self.known:
             return "There was no validation image, so it is not known how good the new model is."
         before = f"{self.before:.3f} → " if math.isfinite(self.before) else ""
-        few = " Indicative only: 5 or more images tell better." if self.images < 5 else ""
+        few = " 5 images or more tell better." if self.images < 5 else ""
         return f"Dice {before}{self.after:.3f} on {count(self.images, 'validation image')}.{few}"
 
 

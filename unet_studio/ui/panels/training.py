@@ -27,13 +27,19 @@ RULE = (
     "The first finished image trains, the second validates, then five train to one that validates. An image "
     "keeps its part until you change it in the list of images."
 )
+ASKED = {"pause": "Pausing", "resume": "Going on", "stop": "Stopping", "discard": "Discarding"}
 LISTED = 12  # names of a part of the split
 
 
 class TrainingPanel(QWidget):
-    """Shows the session's plan and run. discardAsked(): a person wants to throw a run away."""
+    """Shows the session's plan and run.
+
+    discardAsked(): a person wants to throw a run away. changesAsked(A, B): to see how two versions differ by
+    image.
+    """
 
     discardAsked = Signal()
+    changesAsked = Signal(str, str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,6 +66,22 @@ class TrainingPanel(QWidget):
             "Report", "Open the run's report", self._show_report, "file-chart-outline", "link"
         )
         self.log = button("Log", "Open what the training process printed", self._show_log, "text", "link")
+        self.versus = button(
+            "A/B", "See both versions on the image on screen, side by side", self._compare, "compare", "link"
+        )
+        self.by_image = button(
+            "By Image",
+            "List how much each validation image gained or lost",
+            lambda: self.changesAsked.emit(*self._pair),
+            "table-arrow-down",
+            "link",
+        )
+        self.keep = button(
+            "Keep Best So Far",
+            "End this training; its best model becomes a version, as with Stop and Keep Best",
+            session.trainer.keep_best,
+            "content-save-outline",
+        )
         self.pause = button(
             "Pause", "Let the training wait; it goes on where it was", self.toggle_pause, "pause"
         )
@@ -72,6 +94,7 @@ class TrainingPanel(QWidget):
         self.curve = Curve()
         self.filmstrip = FilmStrip(session)
         self.trust = TrustPlot(session)
+        self._pair = ("", "")  # the versions that the end of the training is about
         self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
         self._build()
         self._connect()
@@ -100,17 +123,19 @@ class TrainingPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 12)
         layout.setSpacing(8)
-        self.links = QWidget()
+        self.links, self.comparing, self.begun = QWidget(), QWidget(), QWidget()
         self.links.setLayout(row(self.report, self.log, None))
-        self.begun = QWidget()
+        self.comparing.setLayout(row(self.versus, self.by_image, None))
         begun = row(self.unfinished, self.finish_next)
         begun.setStretch(0, 1)
         self.begun.setLayout(begun)
-        course = (self.guide, self.state, self.progress, self.doing, self._make_controls())
-        came = (self.joining, self.result, self.failure, self.links, self.curve, self.filmstrip)
-        learns = (self.plan, self.bars, self.split, self.warnings, self.begun)
-        parts: list[QWidget] = [*course, *came, *learns, self.start, self.form, self.trust]
-        for part in parts:
+        came = (self.joining, self.result, self.failure, self.keep, self.comparing, self.links)
+        self.course = _block(self.curve, self.filmstrip)
+        self.next_round = _block(
+            self.plan, self.bars, self.split, self.warnings, self.begun, self.start, self.form
+        )
+        parts = (self.guide, self.state, self.progress, self.doing, self._make_controls(), *came)
+        for part in (*parts, self.course, self.next_round, self.trust):
             layout.addWidget(part)
         layout.addStretch(1)
 
@@ -146,7 +171,7 @@ class TrainingPanel(QWidget):
 
     def toggle_pause(self) -> None:
         """Pause, or go on."""
-        self._session.trainer.pause(self._session.trainer.state != "paused")
+        self._session.trainer.pause(not self._session.trainer.pausing)
 
     @Slot()
     def show_advanced(self) -> None:
@@ -183,6 +208,9 @@ class TrainingPanel(QWidget):
         if name:
             self._session.browser.set_split([name], "val")
 
+    def _compare(self) -> None:
+        self._session.comparer.begin(*self._pair)
+
     def _show_report(self) -> None:
         if self._session.trainer.run is not None:
             _open(self._session.trainer.run.report)
@@ -208,7 +236,8 @@ class TrainingPanel(QWidget):
     def _show_plan(self, plan: TrainingPlan, state: str) -> None:
         session = self._session
         told = words.plan_text(plan)
-        self.plan.setText(f"Next round: {told[0].lower()}{told[1:]}" if state in UNDER_WAY else told)
+        another = state != "none" and plan.train + plan.val > 0
+        self.plan.setText(f"Next round: {told[0].lower()}{told[1:]}" if another else told)
         self.bars.show_pixels(session.classes, plan.pixels)
         self.split.setVisible(plan.train + plan.val > 0)
         self.split.summary.setText(words.split_text(plan))
@@ -243,22 +272,29 @@ class TrainingPanel(QWidget):
             widget.setVisible(under_way)
         for widget in (self.form, self.start):
             widget.setVisible(not under_way)
+        self._put_first(self.course if under_way else self.next_round)
         self.curve.setVisible(any(isinstance(event, Progress) for event in events))
         if self.curve.isVisibleTo(self):
             self.curve.show_events(events, self._session.classes)
         if not under_way:
             return
         name = trainer.run.name if trainer.run is not None else ""
-        if state == "starting":
-            self.state.setText("Starting")
-        else:
-            self.state.setText(f"Paused: {name}" if state == "paused" else f"Learning: {name}")
+        doing = ASKED.get(trainer.asked or "", "Paused" if state == "paused" else "Learning")
+        self.state.setText("Starting" if state == "starting" else f"{doing}: {name}")
         last = next((event for event in reversed(events) if isinstance(event, Progress)), None)
         self.progress.setRange(0, 1000 if last and state != "starting" else 0)
         if last is not None:
             self.progress.setValue(round(1000 * words.done(last)))
         self.doing.setText("\n".join(self._doing(state, events)))
-        self.pause.setText(" Resume" if state == "paused" else " Pause")
+        self.pause.setText(" Resume" if trainer.pausing else " Pause")
+
+    def _put_first(self, block: QWidget) -> None:
+        """While a training runs, its course comes first; else what the next one learns from."""
+        layout = self.layout()
+        other = self.next_round if block is self.course else self.course
+        if isinstance(layout, QVBoxLayout) and layout.indexOf(block) > layout.indexOf(other):
+            layout.removeWidget(block)
+            layout.insertWidget(layout.indexOf(other), block)
 
     def _doing(self, state: str, events: list[Event]) -> list[str]:
         """How far it is, where it runs, and what it has to say."""
@@ -268,7 +304,7 @@ class TrainingPanel(QWidget):
         device = words.running_on(events)
         memory = f", {words.memory_text(trainer.memory)} of memory" if trainer.memory else ""
         lines = [
-            words.progress_text(events, state),
+            "It does so at its next step." if trainer.asked else words.progress_text(events, state),
             f"On {device}{memory}. Painting goes on meanwhile." if device else "",
             "It went on while the window was closed." if trainer.found in UNDER_WAY else "",
         ]
@@ -279,7 +315,8 @@ class TrainingPanel(QWidget):
         run = trainer.run
         self.result.say("")
         self.failure.say("")
-        self.links.hide()
+        for part in (self.links, self.comparing, self.keep):
+            part.hide()
         if run is None or state in UNDER_WAY:
             return
         lead = self._lead(run.name)
@@ -293,6 +330,10 @@ class TrainingPanel(QWidget):
             writable = self._session.project is not None and self._session.read_only is None
             action = ("Go On" if state == "interrupted" else "Try Again") if writable else ""
             self.failure.say(end.text, end.kind, action, trainer.resume)
+            self.keep.setVisible(bool(action) and trainer.has_best)
+        elif trainer.unstored is not None:
+            said = f"{run.name} could not be stored: {trainer.unstored.message} {trainer.unstored.remedy}"
+            self.failure.say(said, "danger", "Store It", trainer.store)
         else:
             self._show_result(run.name, end)
         self.report.setVisible(run.report.is_file())
@@ -327,6 +368,8 @@ class TrainingPanel(QWidget):
         elif entry is not None and not used:
             action, handler = f"Use {name}", lambda: predictor.set_model(name)
         self.result.say(end.text, end.kind, action, handler)
+        self._pair = (parent, name)
+        self.comparing.setVisible(name in known and parent in known and parent != name)
 
     def _enable(self, plan: TrainingPlan) -> None:
         session = self._session
@@ -344,9 +387,26 @@ class TrainingPanel(QWidget):
         first = model is None or model.imported
         self.start.setText(" Train" if first else " Fine-tune")
         self.form.setEnabled(writable)
-        for control in (self.pause, self.stop, self.discard):
-            control.setEnabled(writable and session.trainer.state != "starting")
+        asked = session.trainer.asked
+        ending = asked in ("stop", "discard")
+        for control, useless in (
+            (self.pause, ending),
+            (self.stop, ending),
+            (self.discard, asked == "discard"),
+        ):
+            control.setEnabled(writable and session.trainer.state != "starting" and not useless)
         set_role(self.plan, "" if enough else "muted")
+
+
+def _block(*parts: QWidget) -> QWidget:
+    """Widgets below each other that keep together."""
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(8)
+    for part in parts:
+        layout.addWidget(part)
+    return made
 
 
 def _listed(plan: TrainingPlan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unet_studio.core.events import Event, Failed
+from unet_studio.core.events import Event, Failed, Stopped
 from unet_studio.core.gate import Verdict
 from unet_studio.ui import words
 
@@ -17,6 +17,7 @@ HEADINGS = {
     "candidate": "Finished: not better",
     "indicative": "Finished: you decide",
 }
+LITTLE = 0.5  # Dice below which a first model has hardly learnt anything
 RECENT_NOTES = 2  # of what a run said, shown with its end
 FOUND = "It ended while the window was closed."
 
@@ -49,6 +50,9 @@ def ending(
     state: the run's; lead: a sentence on its version; found: whether it ended while the window was closed;
     last_words: the last line of its log.
     """
+    if state == "stopped" and not _model_of(events):
+        text = "It was stopped before it had learnt anything, so there is no model of it."
+        return Ending(f"Stopped: {name}", text, "info")
     if state in ("finished", "stopped"):
         return _model_made(state, events, verdict, f"{lead} {FOUND}" if found else lead)
     if state == "failed":
@@ -57,6 +61,9 @@ def ending(
         return Ending(f"Failed: {name}", _lines(said, *_recent(events)), "danger", True)
     if state == "interrupted":
         return _cut_off(name, events, last_words)
+    if state == "gone":
+        text = "Its folder was deleted or moved away. What became versions before is still there."
+        return Ending(f"Gone: {name}", text, "warning")
     if state == "discarded":
         return Ending(
             f"Discarded: {name}", "Its model is gone; your images and masks are as they were.", "info"
@@ -73,7 +80,15 @@ def _model_made(state: str, events: Sequence[Event], verdict: Verdict | None, le
     result = words.outcome(events)
     heading = "Finished: the first model" if verdict is not None else "Finished"
     kind = "good" if result.known and result.better else "warning" if result.known else "info"
-    return Ending(heading, _lines(lead, stopped, result.text(), *_recent(events)), kind)
+    little = ""
+    if result.first and result.after < LITTLE:
+        kind, little = "info", "It has learnt little yet: approve more images, or give it more time."
+    return Ending(heading, _lines(lead, stopped, result.text(), little, *_recent(events)), kind)
+
+
+def _model_of(events: Sequence[Event]) -> str:
+    """The folder of the model that a stopped run left, "" where it left none."""
+    return next((event.model for event in reversed(events) if isinstance(event, Stopped)), "")
 
 
 def _change(verdict: Verdict) -> str:

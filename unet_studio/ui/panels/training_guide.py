@@ -65,7 +65,7 @@ class ColdStart(QFrame):
         model = session.predictor.model
         needed = session.project is not None and session.read_only is None
         needed = needed and (model is None or model.imported)
-        self.setVisible(needed and session.trainer.state not in (*UNDER_WAY, "finished", "stopped"))
+        self.setVisible(needed and session.trainer.state not in UNDER_WAY and not session.trainer.left_model)
         if not needed:
             return
         names = ", ".join(entry.name for entry in session.classes.active)
@@ -80,7 +80,7 @@ class ColdStart(QFrame):
             if finished < ENOUGH
             else f"{finished:,} approved."
         )
-        time = f"At most {minutes:g} minutes" if minutes else "No time limit"
+        time = f"At most {minutes:g} minute{'' if minutes == 1 else 's'}" if minutes else "No time limit"
         self.details[2].setText(f"{time}, then masks appear on the other images.")
         for place, sign in enumerate(self.signs):
             sign.setText(DONE if place < due else str(place + 1))
