@@ -5,14 +5,17 @@ Its arguments are a new folder, and a JSON object: minutes, clock, threads, seed
 """
 
 import json
+import math
 import os
 import statistics
 import sys
 import time
+from collections import deque
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -29,7 +32,9 @@ from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui.garbage import Garbage
 
 FINISHED = 8  # images of the sample that are approved before; the others are painted on
-PACE_MS = 100  # between two things that the painting script does
+PACE_MS = 100  # between two things that the painting script does, at least
+MOUSE_MS = 8  # between two events of the mouse
+STEP_PX = 40  # of the image, from one to the next at most
 STOP_AFTER = 10  # steps of the second training
 WAIT = 1800.0  # seconds beyond the time limit that a training may take
 # Merging classes rewrites the other images' masks, which nobody is told of; tests/e2e/test_kill.py tries it.
@@ -68,43 +73,65 @@ class Ledger:
 
 
 class MousePainter(Painter):
-    """The painting script with its hand on the mouse. missed: strokes that left no trace in the document.
+    """The painting script with its hand on a mouse, which sends one event at a time, in steps of a fast hand.
 
-    longest: what each thing that it does took the window's thread at worst, ms of its processor.
+    strokes: drags that have ended. longest: what each thing that it does, and each event of the mouse, took
+    the window's thread at worst, ms of its processor.
     """
 
     def __init__(self, stage, *arguments, **words):
         super().__init__(stage.session, *arguments, **words)
         self.stage = stage
-        self.strokes = self.missed = 0
+        self.strokes = 0
         self.longest = {}
-        self._timer = QTimer(interval=PACE_MS)
-        self._timer.timeout.connect(self.act)
+        self._waiting = deque()  # events of the mouse: kind, row, column
+        self._timers = [QTimer(interval=pace) for pace in (PACE_MS, MOUSE_MS)]
+        for timer, beat in zip(self._timers, (self.act, self._send), strict=True):
+            timer.timeout.connect(beat)
 
     def start(self):
-        self._timer.start()
+        for timer in self._timers:
+            timer.start()
 
     def stop(self):
-        self._timer.stop()
+        """Do no more once the button is up."""
+        self._timers[0].stop()
+        self.stage.wait(lambda: not self._waiting)
+        self._timers[1].stop()
+
+    def act(self):
+        if not self._waiting:
+            super().act()
 
     def do(self, what):
-        began = time.thread_time()
-        super().do(what)
-        taken = 1000 * (time.thread_time() - began)
-        self.longest[what.__name__] = max(taken, self.longest.get(what.__name__, 0.0))
+        self._timed(what.__name__, what)
 
     def pointer(self, kind, row, column):
-        at = self.stage.canvas.to_widget(row, column)
+        if kind == "move":
+            _, *last = self._waiting[-1]
+            steps = math.ceil(math.dist(last, (row, column)) / STEP_PX)
+            for path in np.linspace(last, (row, column), max(1, steps) + 1)[1:]:
+                self._waiting.append(("move", *path))
+        else:
+            self._waiting.append((kind, row, column))
+
+    def _send(self):
+        if self._waiting:
+            kind, row, column = self._waiting.popleft()
+            self._timed(f"mouse {kind}", lambda: self._send_one(kind, row, column))
+            self.strokes += kind == "release"
+
+    def _send_one(self, kind, row, column):
         if kind == "cancel":
             super().pointer(kind, row, column)
             kind = "release"  # the button comes up again
-        getattr(self.stage, kind)(at)
+        getattr(self.stage, kind)(self.stage.canvas.to_widget(row, column))
 
-    def stroke(self):
-        before = self.session.document.version
-        super().stroke()
-        self.strokes += 1
-        self.missed += self.session.document.version == before and not self.session.editor.landing.under_way
+    def _timed(self, name, what):
+        began = time.thread_time()
+        what()
+        taken = 1000 * (time.thread_time() - began)
+        self.longest[name] = max(taken, self.longest.get(name, 0.0))
 
 
 def prepare(folder):
@@ -142,7 +169,7 @@ class Trial:
         whole, stopped = self.whole(), self.stopped()
         self.finish()
         pixels = self.ledger.compare(self.folder)
-        pixels |= {"strokes": self.painter.strokes, "missed": self.painter.missed}
+        pixels |= {"strokes": self.painter.strokes}
         return {"whole": whole, "stopped": stopped, "pixels": pixels, "acts": self.painter.longest}
 
     def whole(self):
