@@ -21,7 +21,9 @@ SPECK = 64  # px; smaller pieces of a mask are no objects
 LOOKED_AT = 50  # training images looked at, evenly spread
 COARSE = 2048  # px; of longer masks, every n-th pixel is looked at for the size of objects
 PATCHES = {"cpu": 256}  # largest automatic side of a patch, px, by kind of device
-BATCHES = {"cpu": 8}
+# Small ones on a processor: 2 minutes with 20 photographs gave an IoU of 0.83 in 43 steps of 4, 0.77 in 21 of
+# 8. They would leave a graphics card idle.
+BATCHES = {"cpu": 4}
 OTHER_PATCH, OTHER_BATCH = 384, 16
 VALIDATIONS = 8  # of an automatic interval
 SHORTEST_INTERVAL = 15  # steps between two of them
@@ -47,10 +49,10 @@ class StepRule:
 
 
 # (is the device a CPU, is something pretrained). On 201 photographs, from ImageNet, the validation score
-# stood still from step 140 on; a step of 8 patches of 256 px took 2.2 s on two cores of a server.
+# stood still after 1,100 patches; 4 of 256 px took 1.1 s on two cores of a server.
 STEP_RULES = {
-    (True, True): StepRule(120, 0.25, 120, 300),
-    (True, False): StepRule(400, 2.0, 400, 1200),
+    (True, True): StepRule(240, 0.5, 240, 600),
+    (True, False): StepRule(800, 4.0, 800, 2400),
     (False, True): StepRule(600, 5.0, 600, 3000),
     (False, False): StepRule(1500, 10.0, 1500, 10000),
 }

@@ -126,7 +126,7 @@ def test_whole_images_of_several_sizes_lie_in_the_middle_of_one_patch(tmp_path):
 
 def test_a_batch_of_large_whole_images_is_smaller(tmp_path):
     _, plan = whole_plan(tmp_path, sampling="whole", resize="stretch", size=(512, 512))
-    assert (plan.patch, plan.batch) == ((512, 512), 2)
+    assert (plan.patch, plan.batch) == ((512, 512), 1)
 
 
 def test_pixels_may_be_scaled_to_the_unit_interval_alone(tmp_path):
