@@ -91,10 +91,18 @@ def test_an_unknown_key_of_a_file_names_the_nearest():
         TrainingConfig.from_json([1])
 
 
+def test_the_programs_recipes_are_read_once_since_the_panel_asks_all_the_time(monkeypatch):
+    known = recipe()
+    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: pytest.fail("it was read again"))
+    assert recipe() == known
+
+
 def test_a_recipe_may_be_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('description = "x"\nsteps = 7\nsize = [0.5]\nresize = "factor"\n')
     assert recipe(str(path)).steps == 7
+    path.write_text("steps = 8")
+    assert recipe(str(path)).steps == 8
     path.write_text("steps = = 7")
     with pytest.raises(StudioError, match="no TOML"):
         recipe(str(path))

@@ -271,6 +271,23 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     assert "best: 0.700, at step 40" in panel.curve.score_legend.text()
 
 
+def test_a_curve_is_drawn_for_what_is_new_alone(approved, panel, run, qtbot, monkeypatch):
+    run.emit(Progress(1, 100, 1.0, 1e-3, 1, 99))
+    qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)
+    drawn = []
+    real = panel.curve._draw
+    monkeypatch.setattr(panel.curve, "_draw", lambda *_: drawn.append(real()))
+    events, table = approved.session.trainer.events, approved.session.classes
+    panel.curve.show_events(events, table)
+    assert not drawn
+    events.append(Progress(2, 100, 0.5, 1e-3, 2, 98))
+    panel.curve.show_events(events, table)
+    assert len(drawn) == 1
+    assert list(panel.curve._lines["steps"].getData()[0]) == [1, 2]
+    panel.curve.show_events(events, ClassTable.binary("other"))
+    assert len(drawn) == 2
+
+
 def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     qtbot.waitUntil(panel.controls.isVisible)
     panel.pause.click()

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -443,19 +444,31 @@ def recipe_names() -> list[str]:
 
 def recipe(name: str = DEFAULT_RECIPE) -> TrainingConfig:
     """The settings of a recipe: the name of one that comes with the program, or the path of a TOML file."""
-    builtin = _recipes() / f"{name}.toml"
+    builtin = _builtin(name)
+    if builtin is not None:
+        return builtin
     path = Path(name)
-    if builtin.is_file():
-        text = builtin.read_text(encoding="utf-8")
-    elif path.suffix == ".toml" and path.is_file():
-        text = path.read_text(encoding="utf-8")
-    else:
-        near = difflib.get_close_matches(name, recipe_names(), 1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise StudioError(
-            f"There is no recipe {name!r}.",
-            f"{hint}There are {', '.join(recipe_names())}, or give a .toml file.",
-        )
+    if path.suffix == ".toml" and path.is_file():
+        return _parsed(name, path.read_text(encoding="utf-8"))
+    near = difflib.get_close_matches(name, recipe_names(), 1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise StudioError(
+        f"There is no recipe {name!r}.",
+        f"{hint}There are {', '.join(recipe_names())}, or give a .toml file.",
+    )
+
+
+@lru_cache
+def _builtin(name: str) -> TrainingConfig | None:
+    """The settings of a recipe that comes with the program, None where there is none of that name.
+
+    Read once: the training panel asks several times a second while a training runs.
+    """
+    file = _recipes() / f"{name}.toml"
+    return _parsed(name, file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def _parsed(name: str, text: str) -> TrainingConfig:
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
