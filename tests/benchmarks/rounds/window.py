@@ -16,10 +16,10 @@ STOP_GOAL = 2  # seconds besides one step
 STEPS = 60  # at least so many are a whole training
 PAUSES = (
     ("longest", "longest pause"),
-    ("own", "without waiting for a core"),
-    ("busy", "most computed in one"),
+    ("own", "longest without waiting for a core"),
+    ("busy", "most computed in a pause"),
     ("p99", "99 % of the pauses within"),
-    ("own_p99", "without waiting for a core"),
+    ("own_p99", "99 % within, without waiting for a core"),
 )
 GOALS = ("longest", "own")
 
