@@ -18,7 +18,7 @@ from training.data import Batches, Samples, middle_patches
 from training.distributed import Team
 from training.freeze import FrozenData, FrozenSample
 from training.losses import Loss, choose_loss, class_weights
-from training.network import choose_architecture, find_origin, make_network, model_classes
+from training.network import Origin, choose_architecture, find_origin, make_network, model_classes
 from training.pinned import Pinned
 from training.plan import Plan, make_plan
 from training.prefetch import Prefetch
@@ -29,12 +29,13 @@ from training.state import Average, Standing, State, make_optimiser
 from training.validate import metrics
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.events import Event, Validated
-from unet_studio.core.model_card import ModelCard
+from unet_studio.core.model_card import Architecture, ModelCard, Preprocessing
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.calibration import Evidence
 from unet_studio.model.checkpoint import save_model
 from unet_studio.model.devices import fast_dtype
+from unet_studio.model.network import Network
 from unet_studio.model.predict import Model
 
 LOSS_PATCHES = 16  # validation patches that the validation loss is taken on
@@ -166,21 +167,12 @@ def prepare(
     origin = find_origin(config)
     given = origin.card.preprocessing if origin else None
     plan = make_plan(config, data, device.type, given, config.init != "random")
-    classes = model_classes(data.classes)
     architecture = choose_architecture(config, data.classes, plan.preprocessing, origin)
-    beginning = make_network(config, architecture, classes, origin, run.last.is_file())
+    beginning = make_network(config, architecture, model_classes(data.classes), origin, run.last.is_file())
     network = beginning.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = _precision(config.amp, device)
     loss = choose_loss(config, architecture.out_channels, class_weights(config, data.classes, data.pixels()))
-    state = State(
-        network,
-        Average(network, config.ema) if config.ema else None,
-        make_optimiser(network, config),
-        torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
-        Standing(),
-    )
-    if run.last.is_file():
-        state.load(run.last)
+    state = _first_state(run, config, network, device, dtype)
     if config.batch == 0:
         trial = memory_share(
             copy.deepcopy(network), loss, plan.preprocessing.channels, plan.patch, device, dtype
@@ -191,16 +183,7 @@ def prepare(
         )
     if state.standing.planned != plan.batch:
         state.standing.planned = state.standing.batch = plan.batch
-    card = ModelCard(
-        name=config.name,
-        architecture=architecture,
-        classes=classes,
-        background=data.classes.background,
-        preprocessing=plan.preprocessing,
-        parent=origin.card.name if origin else None,
-        base=origin.card.name if origin else None if config.init == "random" else Path(config.init).name,
-        training={"weights": first_weights(config, architecture, origin)},
-    )
+    card = _first_card(config, data, architecture, plan.preprocessing, origin)
     judged = _judged(data, plan.validation_images)
     few = judged[:: -(-len(judged) // LOSS_PATCHES)]
     limited = Samples(data, few, plan.preprocessing, 0)
@@ -227,6 +210,42 @@ def prepare(
         metrics=_metrics_of(run),
         started=CLOCKS[config.clock](),
         saved=time.monotonic(),
+    )
+
+
+def _first_state(
+    run: RunFolder, config: TrainingConfig, network: Network, device: torch.device, dtype: torch.dtype | None
+) -> State:
+    """The network's state at the start; where the run has a last.pt, as it was then."""
+    state = State(
+        network,
+        Average(network, config.ema) if config.ema else None,
+        make_optimiser(network, config),
+        torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
+        Standing(),
+    )
+    if run.last.is_file():
+        state.load(run.last)
+    return state
+
+
+def _first_card(
+    config: TrainingConfig,
+    data: FrozenData,
+    architecture: Architecture,
+    preprocessing: Preprocessing,
+    origin: Origin | None,
+) -> ModelCard:
+    """What is known of the model before it has learnt anything. origin: the model that it starts from."""
+    return ModelCard(
+        name=config.name,
+        architecture=architecture,
+        classes=model_classes(data.classes),
+        background=data.classes.background,
+        preprocessing=preprocessing,
+        parent=origin.card.name if origin else None,
+        base=origin.card.name if origin else None if config.init == "random" else Path(config.init).name,
+        training={"weights": first_weights(config, architecture, origin)},
     )
 
 
