@@ -1,4 +1,4 @@
-"""A window that finishes two images and trains on them; it is killed meanwhile. Says "training" once it does."""
+"""A window that finishes two images and trains on them, and says "training" once it does; it is killed then."""
 
 import sys
 
