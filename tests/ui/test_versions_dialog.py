@@ -1,6 +1,7 @@
 """The window of versions: what it lists, and going back, naming, deleting, exporting and importing in it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox
 
 from tests.helpers import make_model
 from unet_studio.core.model_card import CARD_FILE, read_card
+from unet_studio.core.model_file import pack
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs.version_list import Dependents
+from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
 from unet_studio.ui.dialogs.versions import dialog as module
 from unet_studio.ui.dialogs.versions.dialog import VersionsDialog, consequences
 from unet_studio.ui.dialogs.versions.table import COLUMNS, one_line, size_text
@@ -102,6 +105,32 @@ def test_going_back_takes_one_click(opened, dialog):
     QTest.mouseClick(dialog.use, LEFT)
     assert opened.session.predictor.model_name == "v1"
     assert "v2 stays in this list" in dialog.told.text.text()
+
+
+def test_another_version_is_compared_with_the_one_in_use(opened, dialog, qtbot):
+    qtbot.waitUntil(lambda: opened.session.document is not None, timeout=WAIT)
+    choose(dialog, "v1")
+    assert not dialog.versus.isVisible()
+    choose(dialog, "v2")
+    QTest.mouseClick(dialog.versus, LEFT)
+    assert [side.entry.name for side in opened.session.comparer.sides] == ["v1", "v2"]
+    opened.session.comparer.end()
+    QTest.mouseClick(dialog.by_image, LEFT)
+    qtbot.waitUntil(lambda: bool(opened.findChildren(ChangesDialog)), timeout=WAIT)
+    (changes,) = opened.findChildren(ChangesDialog)
+    assert [entry.name for entry in changes.pair] == ["v1", "v2"]
+    changes.reject()
+
+
+def test_a_file_never_takes_the_name_of_a_training_whose_model_is_to_come(opened, models, qtbot, tmp_path):
+    session = opened.session
+    entry = next(one for one in session.predictor.models() if one.name == "v2")
+    pack(replace(entry, card=replace(entry.card, name="v3")), tmp_path / "v3.unet.zip")
+    RunFolder.create(session.project.new_run("v3"), TrainingConfig())
+    taken = []
+    session.versions.taken.connect(taken.append)
+    session.versions.unpack(tmp_path / "v3.unet.zip")
+    qtbot.waitUntil(lambda: taken == ["v3-2"], timeout=WAIT)
 
 
 def test_a_title_and_a_note_are_taken_when_the_field_is_left(opened, dialog, models, qtbot):

@@ -59,6 +59,7 @@ def test_the_course_of_a_run():
     assert words.running_on(events) == "CPU, 1 thread"
     assert words.running_on([Started("cuda:0", 4, 0, 9)]) == "cuda:0"
     assert words.notes([Note("Small."), *events]) == ["Small."]
+    assert words.notes([Note("Few."), Note("Full."), Note("Few.")]) == ["Full.", "Few."]
 
 
 def test_what_came_of_a_run():

@@ -10,6 +10,7 @@ import shutil
 import struct
 import tempfile
 import zipfile
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def pack(entry: ModelEntry, path: Path) -> None:
         archive.write(entry.folder / MODEL_FILE, MODEL_FILE)
 
 
-def unpack(path: Path, models: Path) -> ModelEntry:
+def unpack(path: Path, models: Path, kept: Collection[str] = ()) -> ModelEntry:
     """Take a model in from one file, under its own name or, where that is taken, name-2, name-3, ...
 
-    Raises StudioError where the file is no such model.
+    kept: names that are not given either, such as those of trainings whose models are still to come. Raises
+    StudioError where the file is no such model.
     """
     models.mkdir(parents=True, exist_ok=True)
     waiting = Path(tempfile.mkdtemp(prefix=".", dir=models))
@@ -52,7 +54,7 @@ def unpack(path: Path, models: Path) -> ModelEntry:
         _extract(path, waiting)
         card = read_card(waiting)
         _check_weights(waiting / MODEL_FILE, path)
-        return _settle(waiting, models, card)
+        return _settle(waiting, models, card, kept)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise StudioError(f"{path} is no model of U-Net Studio ({error}).", _REMEDY) from error
     finally:
@@ -90,7 +92,7 @@ def _check_weights(weights: Path, path: Path) -> None:
         raise StudioError(f"The weights in {path} are damaged ({error}).", _REMEDY) from error
 
 
-def _settle(waiting: Path, models: Path, card: ModelCard) -> ModelEntry:
+def _settle(waiting: Path, models: Path, card: ModelCard, kept: Collection[str]) -> ModelEntry:
     """Give the waiting folder a free name; renaming onto another folder fails, so that none is replaced."""
     own = card.name if PLAIN_NAME.fullmatch(card.name) else "model"
     waiting.chmod(0o755)  # temporary folders are private
@@ -99,7 +101,7 @@ def _settle(waiting: Path, models: Path, card: ModelCard) -> ModelEntry:
         name = own if number == 1 else f"{own}-{number}"
         target = models / name
         number += 1
-        if target.exists():
+        if target.exists() or name in kept:
             continue
         named = replace(card, name=name)
         write_card(waiting, named)

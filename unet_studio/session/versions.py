@@ -120,7 +120,7 @@ class Versions(QObject):
 
         def read(project: Project) -> ModelEntry:
             project.prepare()
-            return unpack(path, project.models_folder)
+            return unpack(path, project.models_folder, {run.name for run in project.runs()})
 
         self._submit(("unpack", path), read, f"Reading {path.name}…")
 

@@ -175,7 +175,13 @@ class Commands:
         from unet_studio.ui.dialogs.versions.dialog import VersionsDialog
 
         window = self._window
-        self._show_once(VersionsDialog, lambda: VersionsDialog(window.session, window))
+
+        def make() -> VersionsDialog:
+            made = VersionsDialog(window.session, window)
+            made.changesAsked.connect(self.show_changes)
+            return made
+
+        self._show_once(VersionsDialog, make)
 
     @property
     def _files(self) -> FilesPanel:

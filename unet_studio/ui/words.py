@@ -107,8 +107,9 @@ def running_on(events: Sequence[Event]) -> str:
 
 
 def notes(events: Sequence[Event]) -> list[str]:
-    """What a run wants people to know."""
-    return [event.text for event in events if isinstance(event, Note)]
+    """What a run wants people to know; what it said again when it was resumed counts once."""
+    said = [event.text for event in events if isinstance(event, Note)]
+    return list(dict.fromkeys(reversed(said)))[::-1]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Slot
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
@@ -22,7 +22,12 @@ CLOSED = "This project can't be changed from here"
 
 
 class VersionsDialog(QDialog):
-    """Stays beside the window, and follows what happens there."""
+    """Stays beside the window, and follows what happens there.
+
+    changesAsked(A, B): a person wants to see how two versions differ by image.
+    """
+
+    changesAsked = Signal(str, str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +53,20 @@ class VersionsDialog(QDialog):
             "Delete…", "Delete this version for good, after asking", self._weigh, "delete-outline"
         )
         self.take = button("Import…", "Take a version in from a file", self._import, "import")
+        self.versus = button(
+            "A/B",
+            "See it beside the version in use, on the image on screen",
+            self._compare,
+            "compare",
+            "link",
+        )
+        self.by_image = button(
+            "Change by Image",
+            "List how much each validation image gained or lost against the version in use",
+            lambda: self.changesAsked.emit(*self._pair),
+            "table-arrow-down",
+            "link",
+        )
         self._build()
         self._connect()
         fit_to_screen(self, *SIZE)
@@ -61,6 +80,8 @@ class VersionsDialog(QDialog):
             (self.export, "version_export"),
             (self.delete, "version_delete"),
             (self.take, "version_import"),
+            (self.versus, "version_versus"),
+            (self.by_image, "version_by_image"),
         ):
             widget.setObjectName(name)
         layout = QVBoxLayout(self)
@@ -69,6 +90,7 @@ class VersionsDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.nothing, 1)
         layout.addWidget(self.details)
+        layout.addLayout(row(self.versus, self.by_image, None))
         layout.addWidget(self.told)
         close = button("Close", "Close this window", self.reject)
         chosen = (self.use, self.report, self.export, self.delete)
@@ -95,6 +117,11 @@ class VersionsDialog(QDialog):
         """The version that is selected."""
         name = self.table.chosen
         return self._versions.named(name) if name is not None else None
+
+    @property
+    def _pair(self) -> tuple[str, str]:
+        """The version in use and the one that is selected, "" for none."""
+        return self._session.predictor.model_name or "", self.table.chosen or ""
 
     @Slot()
     def refresh(self, *_: object) -> None:
@@ -124,6 +151,10 @@ class VersionsDialog(QDialog):
         self.export.setEnabled(usable)
         self.delete.setEnabled(version is not None and version.own and writable and not used)
         self.delete.setToolTip(self._why_not_deleted(version, writable, used))
+        known = {entry.name for entry in session.comparer.models if not entry.imported}
+        pair = {name for name in self._pair if name in known}
+        self.versus.setVisible(len(pair) == 2 and session.document is not None)
+        self.by_image.setVisible(len(pair) == 2)
         self.take.setEnabled(writable)
         self.take.setToolTip("Take a version in from a file" if writable else CLOSED)
 
@@ -152,6 +183,9 @@ class VersionsDialog(QDialog):
             self.table.setFocus()  # else Enter would press the next button
             back = f" {one_line(before.shown)} stays in this list, to go back." if before else ""
             self._say(f"{shown(version)} predicts from now on.{back}")
+
+    def _compare(self) -> None:
+        self._session.comparer.begin(*self._pair)
 
     def _open_report(self) -> None:
         version = self.chosen
