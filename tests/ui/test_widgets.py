@@ -2,11 +2,11 @@
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from unet_studio.ui.section import Section
-from unet_studio.ui.widgets import scrolling
+from unet_studio.ui.widgets import ProgressBar, scrolling
 
 
 def turn_wheel(widget: QWidget) -> bool:
@@ -97,3 +97,24 @@ def test_what_is_unfolded_comes_into_view(qtbot):
     qtbot.waitUntil(lambda: area.verticalScrollBar().value() > 0)
     bottom = section.mapTo(area.viewport(), section.rect().bottomLeft()).y()
     assert bottom <= area.viewport().height()
+
+
+def test_a_bar_is_painted_with_the_window_not_at_once(qtbot) -> None:
+    class Painted(ProgressBar):
+        times = 0
+
+        def paintEvent(self, event: QPaintEvent) -> None:
+            Painted.times += 1
+            super().paintEvent(event)
+
+    bar = Painted()
+    bar.setRange(0, 10)
+    qtbot.addWidget(bar)
+    bar.show()
+    qtbot.waitUntil(lambda: Painted.times > 0)
+    QApplication.processEvents()
+    before = Painted.times
+    bar.setValue(5)
+    assert Painted.times == before
+    qtbot.waitUntil(lambda: Painted.times > before)
+    assert bar.value() == 5

@@ -1,10 +1,10 @@
 """The strip on the canvas while a large image is read: how far it is, cancel, and opening it again."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QProgressBar, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from unet_studio.session import Session
-from unet_studio.ui.widgets import button, label, row
+from unet_studio.ui.widgets import ProgressBar, button, label, row
 
 PATIENCE_MS = 350  # what opens sooner is not worth a strip
 MARGIN = 14  # logical px from the bottom of the canvas
@@ -22,7 +22,7 @@ class OpeningStrip(QFrame):
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self._session, self._canvas = session, canvas
         self.text = label("", wrap=False)
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(140)
         self.progress.setAccessibleName("How much of the image is read")

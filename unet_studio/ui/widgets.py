@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -24,6 +25,21 @@ from unet_studio.ui.icons import icons
 
 CONTROLS = (QAbstractSpinBox, QComboBox, QSlider)  # which the wheel turns, as Qt has it
 MARGIN = 40  # px of the screen that a window leaves free at first, its frame among them
+
+
+class ProgressBar(QProgressBar):
+    """A bar that is painted with the rest of the window, not by itself at once.
+
+    Qt's own repaints within setValue, and with it all that waits to be painted in the window: plots, lists,
+    the image. Called from the middle of a turn of the event loop, that makes the turn long.
+    """
+
+    def setValue(self, value: int) -> None:
+        """Show a value within the range; painted in the next turn of the event loop."""
+        enabled = self.updatesEnabled()
+        self.setUpdatesEnabled(False)
+        super().setValue(value)
+        self.setUpdatesEnabled(enabled)
 
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:

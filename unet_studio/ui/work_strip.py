@@ -1,10 +1,10 @@
 """The strip on the canvas that says what is being done to masks and how far it is, and stops it."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QProgressBar, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from unet_studio.session import Session
-from unet_studio.ui.widgets import button, label, row
+from unet_studio.ui.widgets import ProgressBar, button, label, row
 
 PATIENCE_MS = 250  # what takes no longer is not worth a strip
 MARGIN = 14  # logical px from the bottom of the canvas
@@ -23,7 +23,7 @@ class WorkStrip(QFrame):
         self._name = ""
         self._importing = ""  # what an import is called while it is shown
         self.text = label("", wrap=False)
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setRange(0, 100)
         self.progress.setMinimumWidth(40)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QProgressBar,
     QSlider,
     QSpinBox,
     QVBoxLayout,
@@ -24,7 +23,7 @@ from unet_studio.core.rewriting import Foreseen, Prepared
 from unet_studio.session import Session
 from unet_studio.session.operator import Request
 from unet_studio.ui.canvas.widget import Canvas
-from unet_studio.ui.widgets import button, form, label, row
+from unet_studio.ui.widgets import ProgressBar, button, form, label, row
 from unet_studio.ui.words import count
 
 ENDS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
@@ -176,7 +175,7 @@ class OperationDialog(QDialog):
         self.preview.setToolTip("Show on the image what would change")
         self.preview.setChecked(True)
         self.outcome = label("", "muted")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Preview under way")
         self.ok = button("OK", "Do it, as one step that can be undone", self.accept, role="primary")

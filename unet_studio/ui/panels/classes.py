@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, QPoint, QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
@@ -12,7 +12,7 @@ from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.class_list import ROW, ClassList, class_keys
 from unet_studio.ui.panels.class_menu import class_menu
 from unet_studio.ui.panels.class_view import LEAST_ROWS, ClassView
-from unet_studio.ui.widgets import button, label, row
+from unet_studio.ui.widgets import ProgressBar, button, label, row
 
 MOST_ROWS = 4  # shown without scrolling, however low the window
 FEW = 8  # classes that need no search
@@ -32,7 +32,7 @@ class ClassesPanel(QWidget):
         self.search = QLineEdit()
         self.nothing = label("No class has such a name.", "muted")
         self.rewriting = label("", "muted")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.add = button("Add", "Add a class", self.add_class, "plus")
         self.recolor = button(
             "", "Choose another colour for this class", self.recolor_class, "palette-outline"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QImage, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from unet_studio.core.catalogue import BROKEN, STATES, Wish
 from unet_studio.core.project import Status
@@ -16,7 +16,7 @@ from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.file_list import FILTERS, FileList
 from unet_studio.ui.panels.file_menu import file_menu
 from unet_studio.ui.panels.file_view import FileView
-from unet_studio.ui.widgets import button, label, row, set_role
+from unet_studio.ui.widgets import ProgressBar, button, label, row, set_role
 
 PICTURE_DELAY = 40  # ms of rest after scrolling before pictures are asked for
 COUNT_DELAY = 150  # ms after which the counts follow a change
@@ -58,7 +58,7 @@ class FilesPanel(QWidget):
         )
         self._scanning = False  # whether masks are looked into because somebody sorted or filtered
         self.counts = label("", "muted")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self._pictures = self._timer(PICTURE_DELAY, self._ask_for_pictures)
         self._counting = self._timer(COUNT_DELAY, self._count)
         self._arranging = self._timer(ARRANGE_DELAY, self._arrange)

@@ -1,12 +1,12 @@
 """The prediction queue in the model panel: what is predicted now, how fast, how long, and what failed."""
 
 from PySide6.QtCore import QModelIndex, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from unet_studio.session import PredictionState, Session
 from unet_studio.ui.panels.failure_list import FailureList, FailureView
 from unet_studio.ui.section import ElidedLabel
-from unet_studio.ui.widgets import button, label, row
+from unet_studio.ui.widgets import ProgressBar, button, label, row
 from unet_studio.ui.words import count, duration
 
 PATIENCE = 400  # ms that work takes before it is worth a box that moves what is below
@@ -20,7 +20,7 @@ class QueueSection(QWidget):
         super().__init__(parent)
         self._session = session
         self.busy = QWidget()
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.doing = ElidedLabel("", "muted")
         self.pace = label("", "muted")
         self.cancel = button("Cancel", "Stop predicting (Ctrl+.)", session.predictor.cancel)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event, Progress
 from unet_studio.core.training_choices import RECIPE
@@ -20,7 +20,7 @@ from unet_studio.ui.panels.training_form import TrainingForm
 from unet_studio.ui.panels.training_guide import ColdStart
 from unet_studio.ui.panels.trust import TrustPlot
 from unet_studio.ui.section import Section
-from unet_studio.ui.widgets import Note, button, label, row, set_role
+from unet_studio.ui.widgets import Note, ProgressBar, button, label, row, set_role
 
 START_TIP = "Let the model learn from the approved images (Ctrl+T)"
 RULE = (
@@ -58,7 +58,7 @@ class TrainingPanel(QWidget):
         self.form = TrainingForm(session)
         self.start = button("Fine-tune", START_TIP, self.begin, "school-outline", "primary")
         self.state = label("", "heading")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.doing = label("", "muted")
         self.result = Note("good")
         self.failure = Note("danger")

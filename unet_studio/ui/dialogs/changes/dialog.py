@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QHeaderView,
-    QProgressBar,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -22,7 +21,7 @@ from unet_studio.session import Session
 from unet_studio.session.changes import NO_GATE
 from unet_studio.session.comparer import default_pair
 from unet_studio.ui.dialogs.changes.table import ChangeRows, figure
-from unet_studio.ui.widgets import Note, button, combo, fit_to_screen, label, row
+from unet_studio.ui.widgets import Note, ProgressBar, button, combo, fit_to_screen, label, row
 from unet_studio.ui.words import count
 
 SIZE = 620, 560  # px at first
@@ -52,7 +51,7 @@ class ChangesDialog(QDialog):
         self.total = label("", "value")
         self.sure = label("", "muted")
         self.left_out = label("", "warning")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.far = label("", "muted")
         self.stop = button("Stop", "Stop measuring", session.changes.cancel)
         self.measure = button(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QProgressBar, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
 from unet_studio.formats.export_plan import ExportPlan
@@ -22,7 +22,7 @@ from unet_studio.ui.dialogs.exporting.outcome import Outcome
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.preferences import Preferences
 from unet_studio.ui.section import ElidedLabel
-from unet_studio.ui.widgets import button, fit_to_screen, label, row, scrolling
+from unet_studio.ui.widgets import ProgressBar, button, fit_to_screen, label, row, scrolling
 from unet_studio.ui.words import count, duration
 
 REST_MS = 200  # after the last change of the form before it is planned
@@ -44,7 +44,7 @@ class ExportDialog(QDialog):
         self._stale = False
         self.choices = Choices(session)
         self.foresight = Foresight()
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.doing = label("", "heading")
         self.place = ElidedLabel("", "muted")
         self.far = label("", "muted", wrap=False)

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -19,7 +18,7 @@ from unet_studio.core.errors import StudioError
 from unet_studio.formats.export_plan import ExportPlan
 from unet_studio.ui.dialogs.operation import swatch
 from unet_studio.ui.icons import IconLabel
-from unet_studio.ui.widgets import Note, button, label
+from unet_studio.ui.widgets import Note, ProgressBar, button, label
 from unet_studio.ui.words import count
 
 STATES = {"approved": "approved", "painted": "painted", "unlabelled": "predicted"}
@@ -45,7 +44,7 @@ class Foresight(QFrame):
             lines.setSpacing(6)
         self.classes = QTableWidget(0, 3)
         self.counting = label("", "muted")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.again = button(
             "Count Again", "Masks were changed since they were counted", lambda: None, "refresh", "link"
         )

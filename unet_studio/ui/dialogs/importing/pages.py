@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from unet_studio.ui.dialogs.importing.remarks import Remark, RemarksPage
 from unet_studio.ui.icons import IconLabel
-from unet_studio.ui.widgets import button, label, row
+from unet_studio.ui.widgets import ProgressBar, button, label, row
 
 ROUND = {"good": "check-circle-outline", "warning": "alert-circle-outline", "danger": "close-circle-outline"}
 
@@ -19,7 +19,7 @@ class WorkPage(QFrame):
         super().__init__(parent)
         self.heading = label("", "heading")
         self.words = label("", "muted")
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("How far it is")
         self.progress.setFixedWidth(420)

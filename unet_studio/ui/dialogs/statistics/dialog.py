@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHeaderView,
     QLineEdit,
-    QProgressBar,
     QTableView,
     QTableWidget,
     QTableWidgetItem,
@@ -30,7 +29,7 @@ from unet_studio.ui.dialogs.messages import ask_file_to_write
 from unet_studio.ui.dialogs.statistics.table import RIGHT, StatisticsTable
 from unet_studio.ui.panels.files import FilesPanel
 from unet_studio.ui.pixel_size_field import PixelSizeField
-from unet_studio.ui.widgets import Note, button, combo, fit_to_screen, label, row
+from unet_studio.ui.widgets import Note, ProgressBar, button, combo, fit_to_screen, label, row
 from unet_studio.ui.words import count, duration
 
 REST_MS = 200  # after the last letter typed before the table is searched
@@ -63,7 +62,7 @@ class StatisticsDialog(QDialog):
         self.nothing = label("No row passes the filter.", "muted")
         self.note = Note("warning")
         self.far = label("", "muted", wrap=False)
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.stop = button("Stop", "Stop measuring; what was found stays", session.statistician.cancel)
         self.again = button("Measure Again", "Measure the masks as they are now", self.measure, "refresh")
         self.copy = button(
