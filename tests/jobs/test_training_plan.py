@@ -48,6 +48,23 @@ def test_where_all_train_one_is_offered_for_checking(project):
     assert "all are for checking" in plan.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("painted", "warning"),
+    [
+        (40, []),
+        (5, ["object has hardly any labelled pixels yet: it will not be learnt."]),
+        (0, ["All labelled pixels are background: there is nothing to tell apart. Paint another class too."]),
+    ],
+)
+def test_a_class_that_can_not_be_learnt_is_named(project, painted, warning):
+    for name in ("0.png", "1.png"):
+        labels = np.zeros(SHAPE, dtype=np.uint8)
+        labels[0, :painted] = 1
+        labels[1:10, : painted if painted == 40 else 0] = 1
+        project.write_approved(name, labels, {})
+    assert make_plan(project, PixelCounts()).warnings == warning
+
+
 def test_a_recipe_that_begins_with_nothing_does_so_unless_a_person_says_otherwise(project):
     finish(project, "0.png")
     config = make_run(project, None, {"recipe": "from-scratch", "minutes": 2.0}).config()

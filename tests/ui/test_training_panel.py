@@ -99,7 +99,7 @@ def test_the_plan_counts_images_and_pixels(approved, panel, qtbot):
     assert panel.start.isEnabled()
     qtbot.waitUntil(panel.bars.isVisible, timeout=20_000)
     assert "object: 24,576 labelled px" in panel.bars.toolTip()
-    qtbot.waitUntil(lambda: "background" in panel.warnings.text.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "nothing to tell apart" in panel.warnings.text.text(), timeout=20_000)
 
 
 def test_unfinished_images_count_on_request_and_the_panel_says_what_that_costs(opened, panel, qtbot):

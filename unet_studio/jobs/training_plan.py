@@ -149,8 +149,7 @@ def make_plan(
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
     if plan.train or (painted and plan.painted):
-        rare = [project.classes.get(index).name for index, count in pixels.items() if count < FEW_PIXELS]
-        warnings += [f"{name} has hardly any labelled pixels yet: it will not be learnt." for name in rare]
+        warnings += _class_warnings(project, pixels)
     entries = {entry.name: entry for entry in project.models()}
     return replace(
         plan,
@@ -159,6 +158,17 @@ def make_plan(
         joining=0 if run is None else _joining(project, run),
         base=_base_of(project, model, entries),
     )
+
+
+def _class_warnings(project: Project, pixels: Mapping[int, int]) -> list[str]:
+    """What the labelled pixels of each class spoil, by class index."""
+    names = {index: project.classes.get(index).name for index in pixels}
+    there = [index for index, count in pixels.items() if count]
+    if len(there) == 1:
+        only = names[there[0]]
+        return [f"All labelled pixels are {only}: there is nothing to tell apart. Paint another class too."]
+    rare = [index for index, count in pixels.items() if count < FEW_PIXELS]
+    return [f"{names[index]} has hardly any labelled pixels yet: it will not be learnt." for index in rare]
 
 
 def _joining(project: Project, run: RunFolder) -> int:
