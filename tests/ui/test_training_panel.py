@@ -484,13 +484,21 @@ def test_a_version_that_is_not_promoted_is_kept_beside(
     write_gate(run.path / GATE_FILE, *scores)
     run.emit(score(50, dice))
     run.emit(Note("The device's memory is full: 4 patches at once from here on."))
+    run.emit(Note("Scores on 2 validation images are only indicative."))
     run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": dice}))
     qtbot.waitUntil(lambda: panel.result.button.text() == "Use v1", timeout=20_000)
     assert session.predictor.model.name == "old"
     assert panel.state.text() == heading
     assert said in panel.result.text.text()
     assert "4 patches at once" in panel.result.text.text()
+    assert "only indicative" not in panel.result.text.text()
+    assert "object got worse" not in panel.result.text.text()
     assert panel.result.property("kind") == kind
+    told = []
+    session.message.connect(told.append)
+    session.trainer.discard()
+    assert told == ["This training is over already."]
+    assert run.requested() == set()
 
 
 def test_a_run_that_broke_off_says_its_last_words_and_shows_its_log(approved, panel, run, process, qtbot):

@@ -220,7 +220,7 @@ def _warnings(after: ModelScores, pairs: Pairs) -> tuple[str, ...]:
             said.append(f"The new version does not know {name}.")
         elif not interval.images:
             said.append(f"No validation image shows {name}: nothing is known of it.")
-        elif interval.mean < -NOTICED:
+        elif len(pairs) > 1 and interval.mean < -NOTICED:  # of the only one, the reason has said so
             said.append(f"{name} got worse: Dice {_mean(first):.3f} before, {_mean(second):.3f} now.")
     return tuple(said)
 

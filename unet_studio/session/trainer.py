@@ -266,6 +266,9 @@ class Trainer(QObject):
         self._ask("discard")
 
     def _ask(self, what: Request) -> None:
+        if not self._follower.active:
+            self._session.message.emit("This training is over already.")
+            return
         try:
             self._follower.request(what)
         except OSError as error:

@@ -18,6 +18,7 @@ HEADINGS = {
     "indicative": "Finished: you decide",
 }
 LITTLE = 0.5  # Dice below which a first model has hardly learnt anything
+SAID_ANYWAY = "only indicative"  # in a run's note on few validation images; its end says how many there were
 RECENT_NOTES = 2  # of what a run said, shown with its end
 FOUND = "It ended while the window was closed."
 
@@ -118,7 +119,7 @@ def _is_error(line: str) -> bool:
 
 def _recent(events: Sequence[Event]) -> list[str]:
     """What the run said, such as that it went on with less memory."""
-    return words.notes(events)[-RECENT_NOTES:]
+    return [note for note in words.notes(events) if SAID_ANYWAY not in note][-RECENT_NOTES:]
 
 
 def _lines(*sentences: str) -> str:
