@@ -151,8 +151,8 @@ def test_a_cold_start_is_guided(opened, panel, qtbot):
 def test_one_sees_how_the_images_are_divided(approved, panel):
     assert panel.split.summary.text() == "1 trains, 1 validates"
     panel.split.set_open(True)
-    assert "Train: 0.png\nValidate: 1.png" in panel.split_list.text()
-    assert "five train to one" in panel.split_list.text()
+    assert "Train: 0.png\nValidate: 1.png" in panel.split.list.text()
+    assert "five train to one" in panel.split.list.text()
 
 
 def test_where_no_image_validates_one_can_be_put_aside(approved, panel, qtbot):

@@ -18,17 +18,12 @@ from unet_studio.ui.panels.filmstrip import FilmStrip
 from unet_studio.ui.panels.training_end import Ending, ending
 from unet_studio.ui.panels.training_form import TrainingForm
 from unet_studio.ui.panels.training_guide import ColdStart
+from unet_studio.ui.panels.training_split import SplitSection
 from unet_studio.ui.panels.trust import TrustPlot
-from unet_studio.ui.section import Section
 from unet_studio.ui.widgets import Note, ProgressBar, button, label, row, set_role
 
 START_TIP = "Let the model learn from the approved images (Ctrl+T)"
-RULE = (
-    "The first finished image trains, the second validates, then five train to one that validates. An image "
-    "keeps its part until you change it in the list of images."
-)
 ASKED = {"pause": "Pausing", "resume": "Going on", "stop": "Stopping", "discard": "Discarding"}
-LISTED = 12  # names of a part of the split
 
 
 class TrainingPanel(QWidget):
@@ -47,8 +42,7 @@ class TrainingPanel(QWidget):
         self.guide = ColdStart(session)
         self.plan = label()
         self.bars = ClassBars()
-        self.split_list = label("", "muted")
-        self.split = Section("Split", RULE, self.split_list)
+        self.split = SplitSection()
         self.warnings = Note("info")
         self.unfinished = label("", "muted")
         self.finish_next = button(
@@ -239,9 +233,7 @@ class TrainingPanel(QWidget):
         another = state != "none" and plan.train + plan.val > 0
         self.plan.setText(f"Next round: {told[0].lower()}{told[1:]}" if another else told)
         self.bars.show_pixels(session.classes, plan.pixels)
-        self.split.setVisible(plan.train + plan.val > 0)
-        self.split.summary.setText(words.split_text(plan))
-        self.split_list.setText(_listed(plan))
+        self.split.show_plan(plan)
         reasons = plan.problems if plan.images.get("val") or plan.images.get("test") else []
         action, handler = "", None
         if plan.movable and session.read_only is None:
@@ -407,17 +399,6 @@ def _block(*parts: QWidget) -> QWidget:
     for part in parts:
         layout.addWidget(part)
     return made
-
-
-def _listed(plan: TrainingPlan) -> str:
-    """The finished images by their part, and the rule that gave it to them."""
-    lines = []
-    for part, title in (("train", "Train"), ("val", "Validate"), ("test", "Test")):
-        names = plan.images.get(part, ())
-        if names:
-            more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-            lines.append(f"{title}: {', '.join(names[:LISTED])}{more}")
-    return "\n".join([*lines, RULE])
 
 
 def _open(path: Path) -> None:
