@@ -1,4 +1,4 @@
-"""A window that finishes two images and trains on them, and says "training" once it does; it is killed then."""
+"""A window that finishes two images, trains on them, says "training" once it does, and is killed then."""
 
 import sys
 
