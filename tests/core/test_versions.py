@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from unet_studio.core.errors import StudioError
+from unet_studio.core.events import Finished, Stopped
 from unet_studio.core.model_card import (
     CARD_FILE,
     MODEL_FILE,
@@ -48,6 +49,22 @@ def test_versions_are_numbered(run: RunFolder, tmp_path: Path) -> None:
     assert entry.card.parent == "base"
     assert (models / "v11" / MODEL_FILE).read_bytes() == (run.best / MODEL_FILE).read_bytes()
     assert sorted(path.name for path in models.iterdir()) == ["mine", "v1", "v10", "v11", "v2"]
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        pytest.param(Finished("steps", 3, 1.0, "best"), False, id="over"),
+        pytest.param(Stopped(3, 1.0, "best"), True, id="can go on"),
+    ],
+)
+def test_a_published_run_keeps_its_state_only_where_it_can_go_on(
+    run: RunFolder, tmp_path: Path, end: Finished | Stopped, kept: bool
+) -> None:
+    run.last.write_bytes(b"state")
+    run.emit(end)
+    publish(run, tmp_path / "models")
+    assert run.last.exists() is kept
 
 
 def test_a_taken_name_is_refused_and_nothing_is_left(run: RunFolder, tmp_path: Path) -> None:

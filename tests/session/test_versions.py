@@ -3,6 +3,7 @@
 import pytest
 
 from tests.helpers import make_folder, make_model
+from unet_studio.core.events import Finished
 from unet_studio.core.model_card import MODEL_FILE, read_card
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
@@ -54,6 +55,20 @@ def test_a_version_is_deleted_after_it_was_weighed(session, versions, qtbot):
     assert caught.args == ["v2 was deleted."]
     assert not folder_of(session, "v2").exists()
     assert "v2" not in {entry.name for entry in session.predictor.models()}
+
+
+def test_a_deleted_version_takes_what_is_large_of_its_run_along(session, versions, qtbot):
+    run = RunFolder.create(session.project.runs_folder / "v2", TrainingConfig())
+    for path in (run.last, run.best / MODEL_FILE, run.data / "a.npz"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"much")
+    run.emit(Finished("steps", 3, 1.0, str(run.best)))
+    with qtbot.waitSignal(versions.said, timeout=WAIT):
+        versions.delete(versions.named("v2"))
+    assert not run.last.exists()
+    assert not run.best.exists()
+    assert not run.data.exists()
+    assert run.state() == "finished"
 
 
 @pytest.mark.parametrize("what", ["weigh", "delete"])

@@ -30,8 +30,9 @@ def publish(
 ) -> ModelEntry:
     """Copy a run's best model to models/<name>, whole or not at all; by default the next of v1, v2, ...
 
-    Its card then carries that name, and these metrics beside its own. Raises StudioError where the run has no
-    model or the name is taken.
+    Its card then carries that name, and these metrics beside its own. A run that ended by itself gives up its
+    last.pt, four times as large as the model. Raises StudioError where the run has no model or the name is
+    taken.
     """
     if not (run.best / CARD_FILE).is_file() or not (run.best / MODEL_FILE).is_file():
         raise StudioError(f"The run {run.name} has no model yet.", "Wait for its first validation.")
@@ -42,9 +43,12 @@ def publish(
     try:
         with (run.best / MODEL_FILE).open("rb") as source, atomic_write(waiting / MODEL_FILE) as target:
             shutil.copyfileobj(source, target)
-        return _settle(waiting, models, card, name)
+        entry = _settle(waiting, models, card, name)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
+    if run.state() == "finished":
+        run.last.unlink(missing_ok=True)
+    return entry
 
 
 def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None) -> ModelEntry:
@@ -83,6 +87,13 @@ def delete(entry: ModelEntry, models: Path) -> None:
     gone = Path(tempfile.mkdtemp(prefix=".", dir=models))
     entry.folder.rename(gone / entry.name)
     shutil.rmtree(gone)
+
+
+def clear_run(run: RunFolder) -> None:
+    """Remove what is large of a run whose version was deleted, weights and data. What it told stays."""
+    run.last.unlink(missing_ok=True)
+    for folder in (run.best, run.data):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def next_version(*folders: Path) -> str:

@@ -11,7 +11,8 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.model_file import pack, unpack
 from unet_studio.core.project import Project
-from unet_studio.core.versions import delete, describe
+from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.versions import clear_run, delete, describe
 from unet_studio.jobs.tasks import TaskThread
 from unet_studio.jobs.version_list import Version, dependents, list_versions, needed_by_a_run
 
@@ -102,6 +103,9 @@ class Versions(QObject):
         def remove(project: Project) -> str:
             self._require_spare(project, version)
             delete(version.entry, project.models_folder)
+            run = RunFolder(project.runs_folder / version.name)
+            if run.exists() and not run.alive():
+                clear_run(run)
             return f"{version.entry.shown} was deleted."
 
         self._submit(("delete", version.name), remove)
