@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtWidgets import QApplication
 
 from tests.helpers import SHAPE, make_folder, make_model
 from unet_studio.core.classes import UNLABELLED, ClassTable, PixelClass
@@ -191,7 +193,7 @@ def test_a_batch_is_queued_in_parts_and_may_be_cancelled_between_them(session, p
     assert asked == [1, 1, 1, 1]
     asked.clear()
     whole = predictor.Batch(session.predictor.model, session.predictor.wish, session.images)
-    session.predictor._missing_found(whole, ["0.png", "1.png"])
+    session.predictor._missing_found(session.predictor._cancelled, whole, ["0.png", "1.png"])
     session.predictor.cancel()
     qtbot.wait(50)
     assert asked == [1]
@@ -207,6 +209,27 @@ def test_cancel_empties_the_queue(session, project, qtbot):
     qtbot.waitUntil(lambda: bool(states) and not states[-1].active, timeout=60_000)
     qtbot.wait(200)
     assert not states[-1].active
+
+
+def test_cancel_also_ends_the_search_for_what_is_missing(session, project, qtbot, monkeypatch):
+    begun, cancelled = threading.Event(), threading.Event()
+    wanted = session.predictor._wanted
+
+    def slowly(batch):
+        begun.set()
+        assert cancelled.wait(60)
+        return wanted(batch)
+
+    monkeypatch.setattr(session.predictor, "_wanted", slowly)
+    session.predictor.set_auto(False)
+    session.predictor.set_model("small")
+    session.predictor.predict_all()
+    assert begun.wait(60)
+    session.predictor.cancel()
+    with qtbot.waitSignal(session.predictor._tasks.done, timeout=60_000):
+        cancelled.set()
+    QApplication.processEvents()
+    assert not session.predictor._queue.active
 
 
 def test_a_model_that_does_not_fit_says_so_and_its_classes_can_be_adopted(session, project, qtbot):

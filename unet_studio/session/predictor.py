@@ -72,6 +72,7 @@ class Predictor(QObject):
         self._models: list[ModelEntry] = []
         self._postponed: tuple[Request, Prediction] | None = None
         self._batch: list[str] = []  # images to predict that are not queued yet
+        self._cancelled = 0  # how often: what was asked for before is then of no interest
         self._batching = False  # whether a batch was asked for since the queue was empty last
         self._failed_before: set[str] = set()  # images that are not tried again unasked
         self._was_stale = False
@@ -266,7 +267,8 @@ class Predictor(QObject):
         elif model is not None and names:
             self._begin_report()
             batch = Batch(model, self.wish, names, again)
-            self._tasks.submit("missing", lambda: (batch, self._wanted(batch)))
+            asked = self._cancelled
+            self._tasks.submit("missing", lambda: (asked, batch, self._wanted(batch)))
 
     def _wanted(self, batch: Batch) -> list[str]:
         """Which of the images are to be predicted. Runs in a thread."""
@@ -293,8 +295,8 @@ class Predictor(QObject):
         if key == "missing":
             self._missing_found(*found)
 
-    def _missing_found(self, batch: Batch, wanted: list[str]) -> None:
-        if batch.model is not self.model or self._session.project is None:
+    def _missing_found(self, asked: int, batch: Batch, wanted: list[str]) -> None:
+        if asked != self._cancelled or batch.model is not self.model or self._session.project is None:
             return
         broken = [name for name in batch.images if name in self._session.broken]
         for name in broken:
@@ -326,6 +328,7 @@ class Predictor(QObject):
 
     def cancel(self) -> None:
         """Stop predicting, within one tile."""
+        self._cancelled += 1
         self._batch, self._batching = [], False
         self._tasks.forget()
         self._reader.forget()
