@@ -50,7 +50,7 @@ def test_what_may_be_worse_by_chance_waits():
 def test_few_images_decide_nothing(count):
     verdict = judge(scored(cell=[0.1] * count), scored(cell=[0.9] * count))
     assert verdict.outcome == "indicative"
-    assert "You decide" in verdict.reasons[0]
+    assert "you decide" in verdict.reasons[0]
     assert math.isnan(verdict.after) == (count == 0)
 
 

@@ -188,7 +188,7 @@ def test_a_better_version_predicts_from_now_on(session, trained, qtbot):
     ("before", "after", "outcome", "reason"),
     [
         ([0.8] * 5, [0.5] * 5, "candidate", "it is worse"),
-        ([0.5] * 4, [0.8] * 4, "indicative", "You decide"),
+        ([0.5] * 4, [0.8] * 4, "indicative", "you decide"),
         ([0.5] * 5, [], "candidate", "stopped before it could be measured"),
     ],
 )

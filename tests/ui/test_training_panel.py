@@ -466,7 +466,7 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     ("dice", "images", "heading", "said", "kind"),
     [
         (0.2, 6, "Finished: not better", "it is worse", "warning"),
-        (0.9, 2, "Finished: you decide", "proves little", "info"),
+        (0.9, 2, "Finished: you decide", "on only 2", "info"),
     ],
 )
 def test_a_version_that_is_not_promoted_is_kept_beside(

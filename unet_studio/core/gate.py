@@ -179,8 +179,8 @@ def read_verdict(value: Any) -> tuple[Outcome, PairedInterval]:
 def _decide(interval: PairedInterval) -> tuple[Outcome, str]:
     images = "1 validation image" if interval.images == 1 else f"{interval.images:,} validation images"
     if interval.images < FEWEST:
-        found = f"{images} can be compared" if interval.images else "No validation image can be compared"
-        few = f"{found}, which proves little: {FEWEST} are needed to decide by themselves. You decide."
+        found = f"Compared on only {images}" if interval.images else "No validation image to compare on"
+        few = f"{found}: you decide. From {FEWEST} on, a version that is no worse is used at once."
         return "indicative", few
     range_ = f"between {interval.low:+.3f} and {interval.high:+.3f}"
     course = f"On {images} Dice changed by {interval.mean:+.3f}, {interval.level:.0%} surely {range_}"
