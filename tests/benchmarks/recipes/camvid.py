@@ -16,7 +16,7 @@ from tests.benchmarks.recipes.studio import STARTING, Studio, figures
 from tests.benchmarks.recipes.tables import Table, mean, shown
 
 RIVAL = "tests/benchmarks/recipes/rival_smp.py"
-BATCH, CROP = 8, 256
+BATCH, CROP = 4, 256
 WAYS = {"whole images": 0, f"crops of {CROP} px": CROP}  # px a window of the script
 HEAD = ("", "seed", "mean IoU, pooled", "mean IoU, mean over images", "pixel accuracy", "steps", "minutes")
 
