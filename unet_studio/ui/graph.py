@@ -4,7 +4,9 @@ import importlib
 from threading import Thread
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
+
+from unet_studio.ui.qt_types import qt_types
 
 
 class GraphLoader(QObject):
@@ -14,6 +16,10 @@ class GraphLoader(QObject):
 
     def start(self) -> None:
         """Import, then emit loaded."""
+        qt_types().then(self._begin)
+
+    @Slot()
+    def _begin(self) -> None:
         Thread(target=self._import, name="import pyqtgraph", daemon=True).start()
 
     def _import(self) -> None:

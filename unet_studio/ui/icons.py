@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
+from unet_studio.ui.qt_types import qt_types
 from unet_studio.ui.theme import theme
 
 SIZES = (16, 20, 24)  # px, rendered once each so that painting a button runs no Python
@@ -41,7 +42,10 @@ class Icons(QObject):
         """Start loading; returns at once."""
         if not self._loading:
             self._loading = True
-            Thread(target=self._import, name="import qtawesome", daemon=True).start()
+            qt_types().then(self._begin)
+
+    def _begin(self) -> None:
+        Thread(target=self._import, name="import qtawesome", daemon=True).start()
 
     def load_now(self) -> None:
         """Load in this call, for pictures of the window and tests."""
