@@ -153,7 +153,7 @@ def test_two_processes_do_what_one_does(tmp_path, source):
 
 
 def test_a_run_goes_on_under_another_number_of_processes(tmp_path, source):
-    settings = {**PLAIN, "schedule": "constant"}  # by which the number of steps changes nothing
+    settings = {**PLAIN, "schedule": "constant", "warmup_steps": 0}  # nothing depends on the number of steps
     run = make_run(tmp_path / "run", source, **settings, steps=100_000)
     first = together(run)
     wait(lambda: len(of(Progress, run)) >= 5)
