@@ -19,6 +19,25 @@ GARBAGE = 20_000  # objects since the last collection
 # What a test leaves is young. To look through all that torch and Qt consist of takes a third of a second.
 YOUNG, ALL = 1, 2
 YOUNG_ONES = 10  # collections of what is young, after which all is looked through
+# Folders and files of tests that build windows, networks or processes: all of them count as slow.
+SLOW = (
+    "benchmarks",
+    "commands/test_compare.py",
+    "commands/test_doctor.py",
+    "commands/test_export_model.py",
+    "commands/test_interrupting.py",
+    "demo",
+    "e2e",
+    "formats/test_archives.py",
+    "formats/test_export_engine.py",
+    "formats/test_resuming.py",
+    "formats/test_round_trip.py",
+    "model",
+    "session",
+    "soak",
+    "training",
+    "ui",
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +62,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long trials out unless asked for; they are not skipped, so no report is full of them."""
+    """Leave the long trials out unless asked for; they are not skipped, so no report is full of them.
+
+    What lies in SLOW is marked as slow.
+    """
+    home = Path(__file__).parent
+    slow = tuple(home / name for name in SLOW)
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in slow):
+            item.add_marker("slow")
     if not config.getoption("--soak"):
         left_out = [item for item in items if item.get_closest_marker("soak")]
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
