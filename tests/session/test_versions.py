@@ -1,10 +1,13 @@
 """Versions are named, deleted, packed and taken in by a thread, and never the one in use is deleted."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 
 from tests.helpers import make_folder, make_model
 from unet_studio.core.events import Finished
-from unet_studio.core.model_card import MODEL_FILE, read_card
+from unet_studio.core.model_card import MODEL_FILE, read_card, write_card
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 
@@ -59,9 +62,14 @@ def test_a_version_is_deleted_after_it_was_weighed(session, versions, qtbot):
 
 def test_a_deleted_version_takes_what_is_large_of_its_run_along(session, versions, qtbot):
     run = RunFolder.create(session.project.runs_folder / "v2", TrainingConfig())
-    for path in (run.last, run.best / MODEL_FILE, run.data / "a.npz"):
+    made = folder_of(session, "v2")
+    write_card(made, replace(read_card(made), training={"run": "v2"}))
+    shutil.copytree(made, run.best)
+    for path in (run.last, run.data / "a.npz"):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"much")
+    versions.look()
+    qtbot.waitUntil(lambda: versions.named("v2").entry.card.training == {"run": "v2"}, timeout=WAIT)
     run.emit(Finished("steps", 3, 1.0, str(run.best)))
     with qtbot.waitSignal(versions.said, timeout=WAIT):
         versions.delete(versions.named("v2"))

@@ -370,7 +370,7 @@ def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, mo
         raise StudioError(last.message, last.remedy)
     if not isinstance(last, (events.Finished, events.Stopped)):
         raise StudioError("The run was discarded.", "Start another one.")
-    has_model = (run_folder.best / "model.json").is_file()
+    has_model = run_folder.has_best
     entry = None
     if models is not None and has_model:
         name = run_folder.config().name

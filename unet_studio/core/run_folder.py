@@ -40,6 +40,7 @@ from unet_studio.core.events import (
     from_line,
     to_line,
 )
+from unet_studio.core.model_card import CARD_FILE
 from unet_studio.core.storage import HALF_WRITTEN, read_json, write_json
 from unet_studio.core.training_config import TrainingConfig
 
@@ -108,6 +109,11 @@ class RunFolder:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    @property
+    def has_best(self) -> bool:
+        """Whether the run, however it ended, left a best model."""
+        return (self.best / CARD_FILE).is_file()
 
     @property
     def _config(self) -> Path:

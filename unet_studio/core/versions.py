@@ -34,7 +34,7 @@ def publish(
     last.pt, four times as large as the model. Raises StudioError where the run has no model or the name is
     taken.
     """
-    if not (run.best / CARD_FILE).is_file() or not (run.best / MODEL_FILE).is_file():
+    if not run.has_best or not (run.best / MODEL_FILE).is_file():
         raise StudioError(f"The run {run.name} has no model yet.", "Wait for its first validation.")
     card = read_card(run.best)
     card = replace(card, metrics={**card.metrics, **(metrics or {})})

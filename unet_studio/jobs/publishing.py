@@ -6,7 +6,7 @@ from pathlib import Path
 from unet_studio.core.errors import StudioError
 from unet_studio.core.events import Stopped
 from unet_studio.core.gate import GATE_FILE, Verdict, judge, read_gate, undecided
-from unet_studio.core.model_card import CARD_FILE, ModelEntry, read_card
+from unet_studio.core.model_card import ModelEntry, read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.versions import publish
@@ -40,11 +40,6 @@ def publish_run(project: Project, run: RunFolder) -> Published:
         entry = publish(run, project.models_folder, run.name, {"gate": verdict.to_json()})
         mark.touch()
     return Published(run, entry, project.shown_models(), verdict)
-
-
-def has_best(run: RunFolder) -> bool:
-    """Whether a run, however it ended, left a best model."""
-    return (run.best / CARD_FILE).is_file()
 
 
 def conclude(run: RunFolder) -> Stopped:

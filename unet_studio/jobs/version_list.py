@@ -51,7 +51,7 @@ class Dependents:
 
 def list_versions(project: Project) -> list[Version]:
     """The models of a project and those that come with the program, the newest first. Reads files."""
-    runs = {path.name: RunFolder(path) for path in project.runs()}
+    runs = runs_of(project)
     found = [_version(project, entry, runs) for entry in project.models()]
     return sorted(found, key=lambda one: _made(one.entry), reverse=True)
 
@@ -128,11 +128,20 @@ def _sentences(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(str(one) for one in values)
 
 
-def _report(card: ModelCard, runs: dict[str, RunFolder]) -> Path | None:
-    """The report of the run that made a model; a model of another project may name a run of this one."""
+def runs_of(project: Project) -> dict[str, RunFolder]:
+    """The trainings of a project by their names."""
+    return {path.name: RunFolder(path) for path in project.runs()}
+
+
+def run_that_made(card: ModelCard, runs: dict[str, RunFolder]) -> RunFolder | None:
+    """The run that made a model, if it is still there; one of another project may name a run of this one."""
     run = runs.get(str(card.training.get("run", "")))
-    if run is None or not run.report.is_file():
-        return None
     with suppress(StudioError):
-        return run.report if read_card(run.best).created == card.created else None
+        if run is not None and read_card(run.best).created == card.created:
+            return run
     return None
+
+
+def _report(card: ModelCard, runs: dict[str, RunFolder]) -> Path | None:
+    run = run_that_made(card, runs)
+    return run.report if run is not None and run.report.is_file() else None

@@ -12,7 +12,7 @@ from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import Request, RunFolder, start
 from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
-from unet_studio.jobs.publishing import PUBLISHED, Published, conclude, has_best, publish_run
+from unet_studio.jobs.publishing import PUBLISHED, Published, conclude, publish_run
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
@@ -100,7 +100,7 @@ class Trainer(QObject):
     @property
     def has_best(self) -> bool:
         """Whether that training left a best model, however it ended."""
-        return self.run is not None and has_best(self.run)
+        return self.run is not None and self.run.has_best
 
     @property
     def asked(self) -> Request | None:

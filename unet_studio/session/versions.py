@@ -11,10 +11,16 @@ from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.model_file import pack, unpack
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.versions import clear_run, delete, describe
 from unet_studio.jobs.tasks import TaskThread
-from unet_studio.jobs.version_list import Version, dependents, list_versions, needed_by_a_run
+from unet_studio.jobs.version_list import (
+    Version,
+    dependents,
+    list_versions,
+    needed_by_a_run,
+    run_that_made,
+    runs_of,
+)
 
 if TYPE_CHECKING:
     from unet_studio.session.session import Session
@@ -103,8 +109,8 @@ class Versions(QObject):
         def remove(project: Project) -> str:
             self._require_spare(project, version)
             delete(version.entry, project.models_folder)
-            run = RunFolder(project.runs_folder / version.name)
-            if run.exists() and not run.alive():
+            run = run_that_made(version.entry.card, runs_of(project)) if version.entry.card else None
+            if run is not None and not run.alive():
                 clear_run(run)
             return f"{version.entry.shown} was deleted."
 
@@ -124,7 +130,7 @@ class Versions(QObject):
 
         def read(project: Project) -> ModelEntry:
             project.prepare()
-            return unpack(path, project.models_folder, {run.name for run in project.runs()})
+            return unpack(path, project.models_folder, set(runs_of(project)))
 
         self._submit(("unpack", path), read, f"Reading {path.name}…")
 

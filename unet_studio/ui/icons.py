@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
+from unet_studio.ui.of_application import of_application
 from unet_studio.ui.qt_types import qt_types
 from unet_studio.ui.theme import theme
 
@@ -124,11 +125,7 @@ class Icons(QObject):
 
 def icons() -> Icons:
     """The icons of the running application, made on the first call."""
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        raise RuntimeError("Icons need a QApplication.")
-    found = app.findChild(Icons)
-    return found if found is not None else Icons(app)
+    return of_application(Icons)
 
 
 class IconLabel(QLabel):

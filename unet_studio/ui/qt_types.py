@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
+from unet_studio.ui.of_application import of_application
+
 MODULES = ("PySide6.QtCore", "PySide6.QtGui", "PySide6.QtWidgets")
 SLICE = 0.008  # s before the window gets its turn; all of them take 0.15 to 0.3 s
 
@@ -23,7 +25,7 @@ class QtTypes(QObject):
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
         self._left: Iterator[None] = _make()
-        self._made = self._begun = False
+        self._made = False
         self._waiting: list[Callable[[], None]] = []
 
     def then(self, call: Callable[[], None]) -> None:
@@ -32,8 +34,7 @@ class QtTypes(QObject):
             call()
             return
         self._waiting.append(call)
-        if not self._begun:
-            self._begun = True
+        if len(self._waiting) == 1:
             self._make_some()
 
     @Slot()
@@ -60,8 +61,4 @@ def _make() -> Iterator[None]:
 
 def qt_types() -> QtTypes:
     """Those of the running application, begun on the first call of then()."""
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        raise RuntimeError("Qt's types need a QApplication.")
-    found = app.findChild(QtTypes)
-    return found if found is not None else QtTypes(app)
+    return of_application(QtTypes)

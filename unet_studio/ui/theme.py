@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
 from unet_studio.core.resources import resources
+from unet_studio.ui.of_application import of_application
 
 CHOICES = {"system": "Follow the system", "light": "Light", "dark": "Dark"}
 
@@ -144,8 +145,4 @@ class Theme(QObject):
 
 def theme() -> Theme:
     """The theme of the running application, made on the first call."""
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        raise RuntimeError("The theme needs a QApplication.")
-    found = app.findChild(Theme)
-    return found if found is not None else Theme(app)
+    return of_application(Theme)
