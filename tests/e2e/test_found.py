@@ -1,20 +1,15 @@
 """kill -9 of the window amid a training: the training goes on, and the next window finds it and ends it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from tests.e2e.conftest import started
 from tests.helpers import make_folder
 from unet_studio.core.project import Status
-from unet_studio.session import Session
-from unet_studio.ui.main_window import MainWindow
-from unet_studio.ui.preferences import Preferences
 
 LEFT = Qt.MouseButton.LeftButton
 WAIT = 120_000  # ms that a start or an end may take on a busy machine
@@ -24,13 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 def killed_window(folder: Path, preferences: Path) -> None:
     """Let a window train until the first steps are told, and kill it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.trainee", str(folder), str(preferences)],
-        cwd=Path(__file__).resolve().parents[2],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-    )
+    process = started("trainee", folder, preferences)
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "training\n", "the window ended by itself"
@@ -40,18 +29,11 @@ def killed_window(folder: Path, preferences: Path) -> None:
 
 
 @pytest.fixture
-def window(qtbot, tmp_path):
-    session = Session()
-    session.predictor.auto = False
-    preferences = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
-    made = MainWindow(session, preferences)
-    qtbot.addWidget(made)
-    made.resize(1400, 900)
-    made.show()
-    qtbot.waitExposed(made)
+def window(new_window):
+    made = new_window(auto=False)
     yield made
     made.close()
-    session.shut_down()
+    made.session.shut_down()
 
 
 def test_a_training_outlives_a_killed_window_and_is_found_and_ended_by_the_next(qtbot, window, tmp_path):
@@ -72,7 +54,7 @@ def test_a_training_outlives_a_killed_window_and_is_found_and_ended_by_the_next(
         QTest.mouseClick(panel.stop, LEFT)
         qtbot.waitUntil(lambda: session.predictor.model_name == "v1", timeout=WAIT)
         assert panel.state.text() == "Finished: the first model"
-        assert "Stopped: the best model so far is kept." in panel.result.text.text()
+        assert "Stopped: the best model so far is kept." in panel.result.note.text.text()
         qtbot.waitUntil(lambda: not process.is_running(), timeout=WAIT)
     finally:
         if process.is_running():

@@ -1,7 +1,7 @@
 """The gate over real trainings in the real window: a better version predicts, a worse one waits; and back."""
 
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.helpers import make_model
@@ -9,9 +9,6 @@ from unet_studio.core.gate import read_verdict
 from unet_studio.core.model_card import read_card
 from unet_studio.core.project import Project, Status
 from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
-from unet_studio.session import Session
-from unet_studio.ui.main_window import MainWindow
-from unet_studio.ui.preferences import Preferences
 
 LEFT = Qt.MouseButton.LeftButton
 GOOD = "sample-cells"  # the model that comes with the sample
@@ -34,25 +31,12 @@ def sample(tmp_path):
 
 
 @pytest.fixture
-def window(qtbot, tmp_path, sample):
-    made = new_window(qtbot, tmp_path)
+def window(new_window, sample):
+    made = new_window(auto=False)
     made.open_folder(sample)
     yield made
     made.close()
     made.session.shut_down()
-
-
-def new_window(qtbot, tmp_path):
-    session = Session()
-    session.predictor.auto = False
-    made = MainWindow(
-        session, Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
-    )
-    qtbot.addWidget(made)
-    made.resize(1400, 900)
-    made.show()
-    qtbot.waitExposed(made)
-    return made
 
 
 def train(qtbot, session, **settings):
@@ -62,7 +46,7 @@ def train(qtbot, session, **settings):
     return session.trainer.verdict
 
 
-def test_a_worse_version_is_not_promoted_can_be_tried_and_is_found_again(qtbot, window, sample, tmp_path):
+def test_a_worse_version_is_not_promoted_can_be_tried_and_is_found_again(qtbot, window, new_window, sample):
     session, panel = window.session, window.panels["training"]
     assert session.predictor.model_name == GOOD
     verdict = train(qtbot, session, init="random")
@@ -70,19 +54,19 @@ def test_a_worse_version_is_not_promoted_can_be_tried_and_is_found_again(qtbot, 
     assert verdict.interval.images == 5
     assert verdict.after < verdict.before
     assert session.predictor.model_name == GOOD
-    assert "it is worse" in panel.result.text.text()
+    assert "it is worse" in panel.result.note.details.text()
     outcome, interval = read_verdict(read_card(session.project.models_folder / "v1").metrics["gate"])
     assert (outcome, interval.images) == ("candidate", 5)
-    assert panel.result.button.text() == "Use v1"
-    QTest.mouseClick(panel.result.button, LEFT)
+    assert panel.result.note.button.text() == "Use v1"
+    QTest.mouseClick(panel.result.note.button, LEFT)
     assert session.predictor.model_name == "v1"
-    assert panel.result.button.text() == f"Go Back to {GOOD}"
-    QTest.mouseClick(panel.result.button, LEFT)
+    assert panel.result.note.button.text() == f"Go Back to {GOOD}"
+    QTest.mouseClick(panel.result.note.button, LEFT)
     assert session.predictor.model_name == GOOD
 
     window.close()
     session.shut_down()
-    again = new_window(qtbot, tmp_path)
+    again = new_window(auto=False)
     again.open_folder(sample)
     qtbot.waitUntil(lambda: again.session.trainer.verdict is not None, timeout=WAIT)
     assert again.session.trainer.verdict.outcome == "candidate"
@@ -102,4 +86,4 @@ def test_a_better_version_is_promoted(qtbot, window):
     assert verdict.rival == "poor"
     assert session.predictor.model_name == "v1"
     panel = window.panels["training"]
-    assert panel.result.button.text() == "Go Back to poor"
+    assert panel.result.note.button.text() == "Go Back to poor"

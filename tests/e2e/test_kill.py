@@ -1,15 +1,13 @@
 """kill -9 at any moment: nothing is corrupt, and at most the last moment is lost."""
 
-import os
 import random
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import started
 from tests.e2e.painter import state_of
 from tests.helpers import make_folder
 from unet_studio.core.document_files import load_document
@@ -35,13 +33,7 @@ def killed_painter(folder: Path, seed: int, seconds: float) -> tuple[list[State]
 
     That is a few milliseconds before the kill, unless the machine had other things to do than to run it.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.painter", str(folder), str(seed)],
-        cwd=Path(__file__).resolve().parents[2],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-    )
+    process = started("painter", folder, seed)
     assert process.stdout is not None
     lines: list[str] = []
     while not lines or lines[-1].startswith("alive"):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 
@@ -24,8 +24,6 @@ from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
 from unet_studio.formats.export_options import ExportOptions
 from unet_studio.session import Session
 from unet_studio.session.exporter import ExportWish
-from unet_studio.ui.main_window import MainWindow
-from unet_studio.ui.preferences import Preferences
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -33,20 +31,6 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def sample(tmp_path):
     return install_sample(tmp_path / "sample", list(SAMPLE_SEEDS)[:5])
-
-
-@pytest.fixture
-def window(qtbot, tmp_path):
-    preferences = Preferences(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
-    session = Session()
-    made = MainWindow(session, preferences)
-    qtbot.addWidget(made)
-    made.resize(1400, 900)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    session.shut_down()
 
 
 def drag(window, path):

@@ -276,10 +276,10 @@ def test_painting_on_withdraws_what_an_approval_lacked(opened):
 def test_keys_go_to_the_canvas_when_what_had_them_is_hidden(opened, qtbot):
     opened.activateWindow()
     training = opened.panels["training"]
-    training.result.say("v1 is ready.", "good", "Use v1", lambda: training.result.say(""))
-    training.result.button.setFocus()
-    qtbot.waitUntil(training.result.button.hasFocus)
-    training.result.button.click()
+    training.result.note.say("v1 is ready.", "good", "Use v1", lambda: training.result.note.say(""))
+    training.result.note.button.setFocus()
+    qtbot.waitUntil(training.result.note.button.hasFocus)
+    training.result.note.button.click()
     qtbot.waitUntil(opened.canvas.hasFocus)
     training.minutes.setFocus()
     training.form.hide()

@@ -326,7 +326,7 @@ def test_what_is_asked_of_a_run_shows_at_once_and_can_be_taken_back(approved, pa
 
 def test_a_run_that_was_stopped_before_it_learnt_has_no_model_and_says_so(approved, panel, run, qtbot):
     run.emit(Stopped(0, 0.0, "", {}))
-    qtbot.waitUntil(lambda: "there is no model" in panel.result.text.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "there is no model" in panel.result.note.text.text(), timeout=5_000)
     assert panel.start.isVisible()
     assert panel.guide.isVisible()
 
@@ -353,16 +353,16 @@ def test_the_best_model_of_a_run_that_could_not_go_on_can_be_kept(
         process.wait()
     else:
         run.emit(Failed("The disk is full.", "Free some space, then resume the run."))
-    qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
-    assert not panel.keep.isVisible()
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=10_000)
+    assert not panel.result.keep.isVisible()
     make_model(run.best)
     approved.session.trainer.changed.emit()
-    assert panel.keep.isVisible()
-    panel.keep.click()
+    assert panel.result.keep.isVisible()
+    panel.result.keep.click()
     qtbot.waitUntil(lambda: approved.session.predictor.model_name == "v1", timeout=20_000)
     assert run.state() == "stopped"
-    assert "Stopped: the best model so far is kept." in panel.result.text.text()
-    assert not panel.keep.isVisible()
+    assert "Stopped: the best model so far is kept." in panel.result.note.text.text()
+    assert not panel.result.keep.isVisible()
 
 
 def test_a_model_that_could_not_be_stored_is_stored_once_that_works(approved, panel, run, qtbot, monkeypatch):
@@ -373,21 +373,22 @@ def test_a_model_that_could_not_be_stored_is_stored_once_that_works(approved, pa
     monkeypatch.setattr(trainer, "publish_run", full)
     make_model(run.best)
     run.emit(Finished("steps", 50, 60.0, str(run.best), {}))
-    qtbot.waitUntil(lambda: "v1 could not be stored: The disk is full." in panel.failure.text.text())
+    qtbot.waitUntil(lambda: "v1 could not be stored: The disk is full." in panel.result.note.text.text())
     monkeypatch.setattr(trainer, "publish_run", real)
-    panel.failure.button.click()
+    panel.result.note.button.click()
     qtbot.waitUntil(lambda: approved.session.predictor.model_name == "v1", timeout=20_000)
-    assert not panel.failure.isVisible()
+    assert "could not be stored" not in panel.result.note.text.text()
+    assert not panel.result.note.button.isVisible()
 
 
 def test_a_first_model_that_learnt_little_is_not_praised(approved, panel, run, qtbot):
     make_model(run.best)
     run.emit(score(50, 0.05))
     run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": 0.05}))
-    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.text.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.note.text.text(), timeout=20_000)
     assert panel.state.text() == "Finished: the first model"
-    assert "It has learnt little yet" in panel.result.text.text()
-    assert panel.result.property("kind") == "info"
+    assert "It has learnt little yet" in panel.result.note.text.text()
+    assert panel.result.note.property("kind") == "info"
 
 
 def test_what_the_next_round_learns_from_comes_first_once_a_run_is_over(approved, panel, run, qtbot):
@@ -406,8 +407,8 @@ def visible_box(window):
 
 def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
     run.emit(Failed("The memory is full.", "Set a smaller patch."))
-    qtbot.waitUntil(panel.failure.isVisible, timeout=5_000)
-    assert panel.failure.text.text() == "The memory is full. Set a smaller patch."
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    assert panel.result.note.text.text() == "The memory is full. Set a smaller patch."
     assert panel.state.text() == "Failed: v1"
     assert panel.start.isEnabled()
 
@@ -415,12 +416,12 @@ def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
 def test_a_killed_run_can_go_on(approved, panel, run, process, qtbot, monkeypatch):
     process.kill()
     process.wait()
-    qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=10_000)
     assert panel.state.text() == "Cut off: v1"
-    assert "ended from outside" in panel.failure.text.text()
+    assert "ended from outside" in panel.result.note.text.text()
     asked = []
     monkeypatch.setattr(trainer, "start", asked.append)
-    panel.failure.button.click()
+    panel.result.note.button.click()
     qtbot.waitUntil(lambda: bool(asked), timeout=10_000)
     assert asked[0].name == "v1"
 
@@ -445,21 +446,21 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     qtbot.waitUntil(
         lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=20_000
     )
-    qtbot.waitUntil(lambda: "in use" in panel.result.text.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "in use" in panel.result.note.text.text(), timeout=5_000)
     assert panel.state.text() == "Finished: better"
-    assert "Dice 0.500 → 0.900." in panel.result.text.text()
-    assert panel.result.button.text() == "Go Back to old"
-    panel.versus.click()
+    assert "Dice 0.500 → 0.900." in panel.result.note.text.text()
+    assert panel.result.note.button.text() == "Go Back to old"
+    panel.result.versus.click()
     assert [side.entry.name for side in session.comparer.sides] == ["old", "v1"]
     session.comparer.end()
-    panel.by_image.click()
+    panel.result.by_image.click()
     qtbot.waitUntil(lambda: bool(approved.findChildren(ChangesDialog)), timeout=5_000)
     (changes,) = approved.findChildren(ChangesDialog)
     assert [entry.name for entry in changes.pair] == ["old", "v1"]
     changes.reject()
-    panel.result.button.click()
+    panel.result.note.button.click()
     assert session.predictor.model.name == "old"
-    assert panel.result.button.text() == "Use v1"
+    assert panel.result.note.button.text() == "Use v1"
 
 
 @pytest.mark.parametrize(
@@ -486,14 +487,14 @@ def test_a_version_that_is_not_promoted_is_kept_beside(
     run.emit(Note("The device's memory is full: 4 patches at once from here on."))
     run.emit(Note("Scores on 2 validation images are only indicative."))
     run.emit(Finished("steps", 50, 60.0, str(run.best), {"mean_dice": dice}))
-    qtbot.waitUntil(lambda: panel.result.button.text() == "Use v1", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.result.note.button.text() == "Use v1", timeout=20_000)
     assert session.predictor.model.name == "old"
     assert panel.state.text() == heading
-    assert said in panel.result.text.text()
-    assert "4 patches at once" in panel.result.text.text()
-    assert "only indicative" not in panel.result.text.text()
-    assert "object got worse" not in panel.result.text.text()
-    assert panel.result.property("kind") == kind
+    assert said in panel.result.note.details.text()
+    assert "4 patches at once" in panel.result.note.details.text()
+    assert "only indicative" not in panel.result.note.details.text()
+    assert "object got worse" not in panel.result.note.details.text()
+    assert panel.result.note.property("kind") == kind
     told = []
     session.message.connect(told.append)
     session.trainer.discard()
@@ -506,38 +507,38 @@ def test_a_run_that_broke_off_says_its_last_words_and_shows_its_log(approved, pa
     run.log.write_text("Traceback (most recent call last):\n  ...\nRuntimeError: no such tensor\n")
     process.kill()
     process.wait()
-    qtbot.waitUntil(panel.failure.isVisible, timeout=10_000)
-    assert "RuntimeError: no such tensor" in panel.failure.text.text()
-    assert "last saved state" in panel.failure.text.text()
-    assert panel.log.isVisible()
-    assert not panel.report.isVisible()
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=10_000)
+    assert "RuntimeError: no such tensor" in panel.result.note.text.text()
+    assert "last saved state" in panel.result.note.text.text()
+    assert panel.result.log.isVisible()
+    assert not panel.result.report.isVisible()
 
 
 def test_a_full_disk_is_said_and_the_run_can_be_tried_again(approved, panel, run, begun, qtbot):
     run.emit(Failed("The disk is full.", "Free some space, then resume the run."))
-    qtbot.waitUntil(panel.failure.isVisible, timeout=5_000)
-    assert panel.failure.button.text() == "Try Again"
-    panel.failure.button.click()
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    assert panel.result.note.button.text() == "Try Again"
+    panel.result.note.button.click()
     qtbot.waitUntil(lambda: begun == [run], timeout=10_000)
 
 
 def test_a_stopped_run_and_its_report(approved, panel, run, qtbot, monkeypatch):
     opened = []
-    monkeypatch.setattr("unet_studio.ui.panels.training._open", opened.append)
+    monkeypatch.setattr("unet_studio.ui.panels.training_result._open", opened.append)
     make_model(run.best)
     run.report.write_text("<html>")
     run.emit(score(20, 0.7))
     run.emit(Stopped(20, 30.0, str(run.best), {}))
-    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.text.text(), timeout=20_000)
-    assert "Stopped: the best model so far is kept." in panel.result.text.text()
-    panel.report.click()
+    qtbot.waitUntil(lambda: "v1 is ready" in panel.result.note.text.text(), timeout=20_000)
+    assert "Stopped: the best model so far is kept." in panel.result.note.text.text()
+    panel.result.report.click()
     assert opened == [run.report]
 
 
 def test_a_discarded_run_is_told(approved, panel, run, qtbot):
     run.emit(Discarded(3))
     qtbot.waitUntil(lambda: panel.state.text() == "Discarded: v1", timeout=5_000)
-    assert "as they were" in panel.result.text.text()
+    assert "as they were" in panel.result.note.text.text()
     assert panel.start.isVisible()
 
 

@@ -181,7 +181,10 @@ def fit_to_screen(window: QWidget, width: int, height: int) -> None:
 
 
 class Note(QFrame):
-    """A coloured box with a sentence, its remedy, and at most one button; hidden while it says nothing."""
+    """A coloured box with a sentence, its remedy, and at most one button; hidden while it says nothing.
+
+    Below the button there is room for what explains the sentence.
+    """
 
     def __init__(self, kind: str = "warning", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -189,19 +192,28 @@ class Note(QFrame):
         self.setProperty("kind", kind)
         self.text = label()
         self.button = button("", "Mend this", self._act)
+        self.details = label()
         self._action: Callable[[], object] | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 8)
         layout.setSpacing(6)
         layout.addWidget(self.text)
         layout.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.details)
         self.say("")
 
     def say(
-        self, text: str, kind: str = "", action: str = "", handler: Callable[[], object] | None = None
+        self,
+        text: str,
+        kind: str = "",
+        action: str = "",
+        handler: Callable[[], object] | None = None,
+        details: str = "",
     ) -> None:
-        """Show a text with an optional button; an empty text hides the note."""
+        """Show a text with an optional button and more text below it; an empty text hides the note."""
         self.text.setText(text)
+        self.details.setText(details)
+        self.details.setVisible(bool(details))
         if kind:
             set_role(self, kind, "kind")
         self.button.setText(action)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event, Progress
@@ -15,9 +15,9 @@ from unet_studio.ui import words
 from unet_studio.ui.panels.class_bars import ClassBars
 from unet_studio.ui.panels.curve import Curve
 from unet_studio.ui.panels.filmstrip import FilmStrip
-from unet_studio.ui.panels.training_end import Ending, ending
 from unet_studio.ui.panels.training_form import TrainingForm
 from unet_studio.ui.panels.training_guide import ColdStart
+from unet_studio.ui.panels.training_result import TrainingResult
 from unet_studio.ui.panels.training_split import SplitSection
 from unet_studio.ui.panels.trust import TrustPlot
 from unet_studio.ui.widgets import Note, ProgressBar, button, label, row, set_role
@@ -54,28 +54,7 @@ class TrainingPanel(QWidget):
         self.state = label("", "heading")
         self.progress = ProgressBar()
         self.doing = label("", "muted")
-        self.result = Note("good")
-        self.failure = Note("danger")
-        self.report = button(
-            "Report", "Open the run's report", self._show_report, "file-chart-outline", "link"
-        )
-        self.log = button("Log", "Open what the training process printed", self._show_log, "text", "link")
-        self.versus = button(
-            "A/B", "See both versions on the image on screen, side by side", self._compare, "compare", "link"
-        )
-        self.by_image = button(
-            "By Image",
-            "List how much each validation image gained or lost",
-            lambda: self.changesAsked.emit(*self._pair),
-            "table-arrow-down",
-            "link",
-        )
-        self.keep = button(
-            "Keep Best So Far",
-            "End this training; its best model becomes a version, as with Stop and Keep Best",
-            session.trainer.keep_best,
-            "content-save-outline",
-        )
+        self.result = TrainingResult(session)
         self.pause = button(
             "Pause", "Let the training wait; it goes on where it was", self.toggle_pause, "pause"
         )
@@ -88,7 +67,6 @@ class TrainingPanel(QWidget):
         self.curve = Curve()
         self.filmstrip = FilmStrip(session)
         self.trust = TrustPlot(session)
-        self._pair = ("", "")  # the versions that the end of the training is about
         self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
         self._build()
         self._connect()
@@ -109,6 +87,7 @@ class TrainingPanel(QWidget):
         session.documentChanged.connect(self._show_unfinished)
         self.form.advancedAsked.connect(self.show_advanced)
         self.form.fileAsked.connect(self._ask_file)
+        self.result.changesAsked.connect(self.changesAsked)
 
     def _build(self) -> None:
         self.progress.setRange(0, 1000)
@@ -117,19 +96,16 @@ class TrainingPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 12)
         layout.setSpacing(8)
-        self.links, self.comparing, self.begun = QWidget(), QWidget(), QWidget()
-        self.links.setLayout(row(self.report, self.log, None))
-        self.comparing.setLayout(row(self.versus, self.by_image, None))
+        self.begun = QWidget()
         begun = row(self.unfinished, self.finish_next)
         begun.setStretch(0, 1)
         self.begun.setLayout(begun)
-        came = (self.joining, self.result, self.failure, self.keep, self.comparing, self.links)
         self.course = _block(self.curve, self.filmstrip)
         self.next_round = _block(
             self.plan, self.bars, self.split, self.warnings, self.begun, self.start, self.form
         )
-        parts = (self.guide, self.state, self.progress, self.doing, self._make_controls(), *came)
-        for part in (*parts, self.course, self.next_round, self.trust):
+        run = (self.state, self.progress, self.doing, self._make_controls(), self.joining, self.result)
+        for part in (*run, self.guide, self.course, self.next_round, self.trust):
             layout.addWidget(part)
         layout.addStretch(1)
 
@@ -201,17 +177,6 @@ class TrainingPanel(QWidget):
         name = self._session.trainer.plan().movable
         if name:
             self._session.browser.set_split([name], "val")
-
-    def _compare(self) -> None:
-        self._session.comparer.begin(*self._pair)
-
-    def _show_report(self) -> None:
-        if self._session.trainer.run is not None:
-            _open(self._session.trainer.run.report)
-
-    def _show_log(self) -> None:
-        if self._session.trainer.run is not None:
-            _open(self._session.trainer.run.log)
 
     # -- what is shown ------------------------------------------------------------------------------------
 
@@ -303,65 +268,10 @@ class TrainingPanel(QWidget):
         return [line for line in lines if line] + words.notes(events)[-2:]
 
     def _show_end(self, state: str, events: list[Event]) -> None:
-        trainer = self._session.trainer
-        run = trainer.run
-        self.result.say("")
-        self.failure.say("")
-        for part in (self.links, self.comparing, self.keep):
-            part.hide()
-        if run is None or state in UNDER_WAY:
-            return
-        lead = self._lead(run.name)
-        found = trainer.found not in ("", *UNDER_WAY)
-        end = ending(state, run.name, events, trainer.verdict, lead, found, self._last_words(state))
-        if end is None:
-            return
-        self.state.setText(end.heading)
-        self.state.show()
-        if end.resumable:
-            writable = self._session.project is not None and self._session.read_only is None
-            action = ("Go On" if state == "interrupted" else "Try Again") if writable else ""
-            self.failure.say(end.text, end.kind, action, trainer.resume)
-            self.keep.setVisible(bool(action) and trainer.has_best)
-        elif trainer.unstored is not None:
-            said = f"{run.name} could not be stored: {trainer.unstored.message} {trainer.unstored.remedy}"
-            self.failure.say(said, "danger", "Store It", trainer.store)
-        else:
-            self._show_result(run.name, end)
-        self.report.setVisible(run.report.is_file())
-        self.log.setVisible(run.log.is_file())
-        self.links.setVisible(run.report.is_file() or run.log.is_file())
-
-    def _last_words(self, state: str) -> str:
-        return self._session.trainer.last_words() if state == "interrupted" else ""
-
-    def _lead(self, name: str) -> str:
-        """A sentence on the version that a run made."""
-        session = self._session
-        known = {entry.name for entry in session.predictor.models()}
-        model = session.predictor.model
-        if name in known:
-            return f"{name} is ready{' and in use' if model is not None and model.name == name else ''}."
-        stored = session.read_only or session.trainer.verdict is not None
-        return "This training is over." if stored else f"{name} is being stored…"
-
-    def _show_result(self, name: str, end: Ending) -> None:
-        """The note of a run that ended well, with the step to its model or back."""
-        predictor = self._session.predictor
-        known = {entry.name: entry for entry in predictor.models()}
-        entry, verdict = known.get(name), self._session.trainer.verdict
-        used = predictor.model is not None and predictor.model.name == name
-        parent = verdict.rival if verdict is not None else ""
-        if not parent and entry is not None and entry.card is not None:
-            parent = entry.card.parent or entry.card.base or ""
-        action, handler = "", None
-        if used and parent in known:
-            action, handler = f"Go Back to {parent}", lambda: predictor.set_model(parent)
-        elif entry is not None and not used:
-            action, handler = f"Use {name}", lambda: predictor.set_model(name)
-        self.result.say(end.text, end.kind, action, handler)
-        self._pair = (parent, name)
-        self.comparing.setVisible(name in known and parent in known and parent != name)
+        end = self.result.show_run(state, events)
+        if end is not None:
+            self.state.setText(end.heading)
+            self.state.show()
 
     def _enable(self, plan: TrainingPlan) -> None:
         session = self._session
@@ -399,10 +309,3 @@ def _block(*parts: QWidget) -> QWidget:
     for part in parts:
         layout.addWidget(part)
     return made
-
-
-def _open(path: Path) -> None:
-    """Show a file in the program that the system has for it."""
-    from PySide6.QtGui import QDesktopServices
-
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

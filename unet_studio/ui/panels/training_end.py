@@ -27,14 +27,15 @@ FOUND = "It ended while the window was closed."
 class Ending:
     """What the panel shows of a run that is over.
 
-    heading: a few words; text: sentences; kind: the colour of the note, see Note. resumable: whether it can
-    go on. Shown with links to its report and its log where these exist.
+    heading: a few words; text: what it came to; kind: the colour of the note, see Note. resumable: whether it
+    can go on. details: the reasons, shown below the next step so that a small window shows that first.
     """
 
     heading: str
     text: str
     kind: str
     resumable: bool = False
+    details: str = ""
 
 
 def ending(
@@ -59,7 +60,7 @@ def ending(
     if state == "failed":
         failed = next((event for event in reversed(events) if isinstance(event, Failed)), None)
         said = f"{failed.message} {failed.remedy}" if failed else "The training failed."
-        return Ending(f"Failed: {name}", _lines(said, *_recent(events)), "danger", True)
+        return Ending(f"Failed: {name}", said, "danger", True, _lines(*_recent(events)))
     if state == "interrupted":
         return _cut_off(name, events, last_words)
     if state == "gone":
@@ -76,15 +77,17 @@ def _model_made(state: str, events: Sequence[Event], verdict: Verdict | None, le
     """A run that left a model: what the gate says of it, else what its own figures say."""
     stopped = "Stopped: the best model so far is kept." if state == "stopped" else ""
     if verdict is not None and verdict.rival:
-        text = _lines(lead, stopped, _change(verdict), *verdict.reasons, *verdict.warnings, *_recent(events))
-        return Ending(HEADINGS[verdict.outcome], text, KINDS[verdict.outcome])
+        reasons = _lines(*verdict.reasons, *verdict.warnings, *_recent(events))
+        text = _lines(lead, stopped, _change(verdict))
+        return Ending(HEADINGS[verdict.outcome], text, KINDS[verdict.outcome], details=reasons)
     result = words.outcome(events)
     heading = "Finished: the first model" if verdict is not None else "Finished"
     kind = "good" if result.known and result.better else "warning" if result.known else "info"
     little = ""
     if result.first and result.after < LITTLE:
         kind, little = "info", "It has learnt little yet: approve more images, or give it more time."
-    return Ending(heading, _lines(lead, stopped, result.text(), little, *_recent(events)), kind)
+    text = _lines(lead, stopped, result.text(), little)
+    return Ending(heading, text, kind, details=_lines(*_recent(events)))
 
 
 def _model_of(events: Sequence[Event]) -> str:
