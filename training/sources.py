@@ -7,6 +7,7 @@ from pathlib import Path
 from training.candidates import Candidate, Labels, Source
 from training.datasets import DATASETS
 from training.folders import open_folders
+from unet_studio.core.document_files import seen_mask
 from unet_studio.core.errors import StudioError
 from unet_studio.core.project import Project, Status
 from unet_studio.core.split import read_split
@@ -62,9 +63,10 @@ def _remedy(given: TrainingSource, painted: bool) -> str:
 def _open_project(given: TrainingSource, config: TrainingConfig) -> Source:
     project = Project.open(Path(given.project or ""), given.project_dir, writable=False)
 
-    def candidate(name: str) -> Candidate:
+    def candidate(name: str, approved: bool = True) -> Candidate:
         def truth() -> Labels:
-            labels = project.truth(name)
+            seen = config.surroundings and not approved
+            labels = seen_mask(project, name) if seen else project.truth(name)
             if labels is None:
                 raise StudioError(f"The mask of {name} is gone.", "Approve the image again.")
             return labels
@@ -77,9 +79,9 @@ def _open_project(given: TrainingSource, config: TrainingConfig) -> Source:
 
     approved = [candidate(name) for name in project.with_status(Status.APPROVED)]
     unfinished = project.with_status(Status.PAINTED) if config.painted else []
-    # Painted pixels are the model's errors: no fair measure, so they train or are left out.
+    # Nobody has looked at all of these masks: no fair measure, so they train or are left out.
     started = [
-        replace(candidate(name), part="train")
+        replace(candidate(name, approved=False), part="train")
         for name in unfinished
         if project.split.get(name, "train") == "train" and project.annotation_path(name).is_file()
     ]

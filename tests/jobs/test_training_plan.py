@@ -5,9 +5,11 @@ import pytest
 
 from tests.helpers import SHAPE, make_folder, make_model
 from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.document_files import IMAGE_HASH, MODEL
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import ModelClass
 from unet_studio.core.model_file import SUFFIX, pack
+from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.versions import model_in
 from unet_studio.jobs.training_plan import ClassFit, PixelCounts, TrainingPlan, make_plan, make_run
@@ -63,6 +65,19 @@ def test_a_class_that_can_not_be_learnt_is_named(project, painted, warning):
         labels[1:10, : painted if painted == 40 else 0] = 1
         project.write_approved(name, labels, {})
     assert make_plan(project, PixelCounts()).warnings == warning
+
+
+def test_the_prediction_around_painted_pixels_counts_where_it_is_learnt(project):
+    labels = np.ones(SHAPE, dtype=np.uint8)
+    project.write_prediction("0.png", Prediction(labels, np.full_like(labels, 255), "v1", {IMAGE_HASH: "a"}))
+    strokes = np.full(SHAPE, 255, dtype=np.uint8)
+    strokes[0] = 0
+    project.write_annotation("0.png", strokes, {IMAGE_HASH: "a", MODEL: "v1"})
+    row, rest = SHAPE[1], (SHAPE[0] - 1) * SHAPE[1]
+    counted = PixelCounts()
+    assert make_plan(project, counted, painted=True).pixels == {0: row, 1: rest}
+    assert make_plan(project, counted, painted=True, seen=False).pixels == {0: row, 1: 0}
+    assert make_plan(project, counted).pixels == {0: 0, 1: 0}
 
 
 def test_a_recipe_that_begins_with_nothing_does_so_unless_a_person_says_otherwise(project):

@@ -17,9 +17,11 @@ from training.freeze import FrozenData, freeze, read_frozen
 from training.order import Order
 from training.plan import choose_preprocessing, make_plan
 from unet_studio.core.classes import ClassTable
+from unet_studio.core.document_files import IMAGE_HASH, MODEL
 from unet_studio.core.errors import StudioError
-from unet_studio.core.image_io import file_hash
+from unet_studio.core.image_io import file_hash, pixel_hash, read_image
 from unet_studio.core.model_card import Preprocessing
+from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.split import stable_part
 from unet_studio.core.storage import read_json
@@ -232,6 +234,28 @@ def test_painted_pixels_train_where_asked_for_and_never_validate(tmp_path, proje
     project.set_split("3.png", "val")
     again = freeze_again(tmp_path, TrainingSource.of_project(project.image_root), painted=True)
     assert "3.png" not in [sample.name for sample in again.samples]
+
+
+def test_the_prediction_around_painted_pixels_is_learnt_too_as_it_was_left(tmp_path, project):
+    truth = disc_image(3)[1]
+    digest = pixel_hash(read_image(project.image_path("3.png")))
+    sure = np.full_like(truth, 255)
+    project.write_prediction("3.png", Prediction(truth, sure, "v1", {IMAGE_HASH: digest}))
+    strokes = np.full(truth.shape, 255, np.uint8)
+    strokes[:3] = 1
+    project.write_annotation("3.png", strokes, {IMAGE_HASH: digest, MODEL: "v1"})
+    source = TrainingSource.of_project(project.image_root)
+    data = frozen(tmp_path, source, painted=True)
+    unfinished = next(sample for sample in data.samples if sample.name == "3.png")
+    assert unfinished.part == "train"
+    assert (data.read_truth(unfinished) == np.where(strokes == 255, truth, strokes)).all()
+    assert (data.read_painted(unfinished) == strokes).all()
+    alone = freeze_again(tmp_path, source, painted=True, surroundings=False)
+    assert next(one for one in alone.samples if one.name == "3.png").pixels == {1: 3 * truth.shape[1]}
+    other = {IMAGE_HASH: digest, MODEL: "v2"}  # whose prediction is gone
+    project.write_annotation("3.png", strokes, other)
+    gone = freeze_again(tmp_path / "third", source, painted=True)
+    assert next(one for one in gone.samples if one.name == "3.png").pixels == {1: 3 * truth.shape[1]}
 
 
 def test_a_project_without_approved_images_says_what_to_do(tmp_path):

@@ -191,6 +191,24 @@ def _composed(
     return mask
 
 
+def seen_mask(project: Project, name: str) -> NDArray[np.uint8] | None:
+    """What a person saw of an image that is not approved, class indices, uint8 (H, W), 255 where nothing is.
+
+    Painted pixels over the prediction that they correct; without such a prediction, or where nobody painted,
+    the painted pixels alone. None where there is no annotation.
+    """
+    found = project.read_annotation(name)
+    if found is None:
+        return None
+    labels, facts = found
+    under = project.read_prediction(facts[MODEL], name) if MODEL in facts else None
+    if under is None or under.labels.shape != labels.shape or (labels == UNLABELLED).all():
+        return labels
+    if under.made.get(IMAGE_HASH) != facts.get(IMAGE_HASH):
+        return labels
+    return _composed(labels, under, project.thresholds)
+
+
 def digest(labels: NDArray[np.uint8]) -> str:
     """Tells class indices, uint8 (H, W), from all others."""
     return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).hexdigest()

@@ -149,6 +149,11 @@ class TrainingConfig:
     painted: bool = _setting(
         False, "Also learn from the painted pixels of images that are not approved yet.", advanced=False
     )
+    surroundings: bool = _setting(
+        True,
+        "Of such images, learn the prediction around the painted pixels too, as a person saw and left it: "
+        "painted pixels alone show a model only its errors.",
+    )
     classes: tuple[str, ...] = _setting(
         (), "Names of the classes to learn; empty for all. Others count as background, or not at all."
     )

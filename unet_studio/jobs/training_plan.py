@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import ClassTable
+from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.document_files import seen_mask
 from unet_studio.core.errors import StudioError
 from unet_studio.core.mask_facts import look, stamp
 from unet_studio.core.model_card import ModelClass, ModelEntry
@@ -114,22 +115,38 @@ class ClassFit:
 
 
 class PixelCounts:
-    """Labelled pixels of finished masks by class, each file read once and again when it has changed."""
+    """Labelled pixels of masks by class, each file read once and again when it has changed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, dict[int, int]]] = {}
+        self._known: dict[tuple[str, bool], tuple[str, dict[int, int]]] = {}
 
-    def of(self, project: Project, names: Sequence[str]) -> NDArray[np.int64]:
-        """The pixels of these images together, (256,) by class index; one that can't be read has none."""
+    def of(self, project: Project, names: Sequence[str], seen: bool = False) -> NDArray[np.int64]:
+        """The pixels of these images together, (256,) by class index; one that can't be read has none.
+
+        seen: with the prediction around painted pixels, see seen_mask.
+        """
         total = np.zeros(256, dtype=np.int64)
         for name in names:
-            known = self._known.get(name)
+            known = self._known.get((name, seen))
             if known is None or known[0] != stamp(project, name, None):
-                facts = look(project, name, None)
-                known = self._known[name] = (facts.stamp, facts.truth)
+                known = self._known[name, seen] = _pixels_of(project, name, seen)
             for index, pixels in known[1].items():
                 total[index] += pixels
         return total
+
+
+def _pixels_of(project: Project, name: str, seen: bool) -> tuple[str, dict[int, int]]:
+    """The state of an image's mask and its labelled pixels by class index."""
+    facts = look(project, name, None)
+    if not seen:
+        return facts.stamp, facts.truth
+    mask = None
+    with suppress(StudioError):
+        mask = seen_mask(project, name)
+    if mask is None:
+        return facts.stamp, {}
+    counts = np.bincount(mask.ravel(), minlength=256)
+    return facts.stamp, {int(index): int(counts[index]) for index in np.flatnonzero(counts[:UNLABELLED])}
 
 
 def make_plan(
@@ -138,14 +155,15 @@ def make_plan(
     run: RunFolder | None = None,
     painted: bool = False,
     model: ModelEntry | None = None,
+    seen: bool = True,
 ) -> TrainingPlan:
     """The plan with the labelled pixels of every class counted, those of unfinished images too if `painted`.
 
-    run: the one on show; model: the one in use.
+    run: the one on show; model: the one in use; seen: whether the prediction around painted pixels counts.
     """
     plan = TrainingPlan.of_counts(project)
-    learnt = [*project.with_status(Status.APPROVED), *(plan.unfinished if painted else ())]
-    counts = counted.of(project, learnt)
+    counts = counted.of(project, project.with_status(Status.APPROVED))
+    counts += counted.of(project, plan.unfinished if painted else (), seen)
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
     if plan.train or (painted and plan.painted):

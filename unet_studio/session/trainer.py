@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 UNDER_WAY = ("new", "starting", "running", "paused")
+LEARNT = {"painted": False, "surroundings": True}  # choices of what is learnt from, as they are at first
 RESUMABLE = ("interrupted", "failed")  # states of a run that its last saved state can go on from
 LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
 
@@ -144,7 +145,7 @@ class Trainer(QObject):
         kept = {key: item for key, item in {**self._choices, **changes}.items() if item is not None}
         if project is None or kept == self._choices:
             return
-        relearn = kept.get("painted") != self._choices.get("painted")
+        relearn = any(kept.get(key) != self._choices.get(key) for key in LEARNT)
         self._choices = kept
         if project.read_only is None:
             self._tasks.submit(("choices", project), lambda: write_choices(project.folder, dict(kept)))
@@ -163,9 +164,9 @@ class Trainer(QObject):
             self._plan, self._planned_for = TrainingPlan.of_counts(project), model
             self._counts += 1
             run = self.run
-            painted = bool(self._choices.get("painted"))
+            painted, seen = (bool(self._choices.get(key, usual)) for key, usual in LEARNT.items())
             self._tasks.submit(
-                ("plan", self._counts), lambda: make_plan(project, self._pixels, run, painted, model)
+                ("plan", self._counts), lambda: make_plan(project, self._pixels, run, painted, model, seen)
             )
         return self._plan or TrainingPlan()
 

@@ -28,8 +28,8 @@ GENERAL = (DEFAULT_RECIPE, "from-scratch", "overfit")  # recipes for images of o
 MODEL_FILES = f"Models and weights (*{SUFFIX} *.safetensors *.pt *.pth);;All files (*)"
 RECIPE_FILES = "Recipes (*.toml)"
 STROKES = (
-    "Strokes alone show a model only its errors: an IoU of 0.56 instead of 0.76 where the same images were "
-    "finished. They only train; what validates must be finished."
+    "The prediction around the strokes counts as right, as you left it: what is wrong there is learnt too. "
+    "They only train; what validates must be finished."
 )
 HERE = ("init", RECIPE, "minutes", "augmentation", "learning_rate", "steps", "painted")  # fields of this form
 
