@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the real window, on the sample project with its real model.
+"""Takes the documentation's pictures of the real window, on the sample project with its real model.
 
 QT_QPA_PLATFORM=offscreen python docs/pictures/take.py
 """
@@ -75,7 +75,7 @@ def take(window: MainWindow, name: str) -> None:
 
 
 def main() -> None:
-    """Walk through the first minute and take two pictures."""
+    """Walk through a first round of corrections and training, and take a picture of each part."""
     app = QApplication([])
     with tempfile.TemporaryDirectory() as place:
         preferences = Preferences(QSettings(f"{place}/window.ini", QSettings.Format.IniFormat))
@@ -98,8 +98,15 @@ def main() -> None:
         wait(lambda: sum(isinstance(event, Validated) for event in session.trainer.events) >= 3)
         window.commands.choose_theme("dark")
         take(window, "training.png")
-        session.trainer.discard()
-        wait(lambda: session.trainer.state == "discarded")
+        window.commands.choose_theme("light")
+        session.trainer.stop()
+        wait(lambda: session.trainer.verdict is not None)
+        session.predictor.set_model("v1")
+        wait(lambda: session.document is not None and session.document.prediction is not None)
+        take(window, "ending.png")
+        session.comparer.begin("sample-cells", "v1")
+        wait(lambda: not any(side.waiting for side in session.comparer.sides))
+        take(window, "versus.png")
         window.close()
         session.shut_down()
     app.quit()

@@ -1,6 +1,6 @@
 """What a training would learn from, and how its run is set up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from unet_studio.core.training_config import (
 )
 from unet_studio.core.versions import next_version
 
+Check = Callable[[], None]
 FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
 
 
@@ -114,19 +115,27 @@ class ClassFit:
         return bool(self.fresh or self.dropped)
 
 
+def unchecked() -> None:
+    """For a count that nobody cancels."""
+
+
 class PixelCounts:
     """Labelled pixels of masks by class, each file read once and again when it has changed."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bool], tuple[str, dict[int, int]]] = {}
 
-    def of(self, project: Project, names: Sequence[str], seen: bool = False) -> NDArray[np.int64]:
+    def of(
+        self, project: Project, names: Sequence[str], seen: bool = False, check: Check = unchecked
+    ) -> NDArray[np.int64]:
         """The pixels of these images together, (256,) by class index; one that can't be read has none.
 
-        seen: with the prediction around painted pixels, see seen_mask.
+        seen: with the prediction around painted pixels, see seen_mask. check, called before every image, may
+        raise Cancelled.
         """
         total = np.zeros(256, dtype=np.int64)
         for name in names:
+            check()
             known = self._known.get((name, seen))
             if known is None or known[0] != stamp(project, name, None):
                 known = self._known[name, seen] = _pixels_of(project, name, seen)
@@ -156,14 +165,16 @@ def make_plan(
     painted: bool = False,
     model: ModelEntry | None = None,
     seen: bool = True,
+    check: Check = unchecked,
 ) -> TrainingPlan:
     """The plan with the labelled pixels of every class counted, those of unfinished images too if `painted`.
 
     run: the one on show; model: the one in use; seen: whether the prediction around painted pixels counts.
+    check, called before every image is read, may raise Cancelled.
     """
     plan = TrainingPlan.of_counts(project)
-    counts = counted.of(project, project.with_status(Status.APPROVED))
-    counts += counted.of(project, plan.unfinished if painted else (), seen)
+    counts = counted.of(project, project.with_status(Status.APPROVED), check=check)
+    counts += counted.of(project, plan.unfinished if painted else (), seen, check)
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
     if plan.train or (painted and plan.painted):

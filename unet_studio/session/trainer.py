@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.events import Event, Finished, Stopped
 from unet_studio.core.gate import Verdict
 from unet_studio.core.model_card import ModelEntry
@@ -48,8 +48,10 @@ class Trainer(QObject):
         self._verdict: Verdict | None = None
         self._unstored: StudioError | None = None
         self._tasks = TaskThread("trainer")
-        self._tasks.done.connect(self._done)
-        self._tasks.failed.connect(self._failed)
+        self._counter = TaskThread("what there is to learn from")  # of its own: a start waits for no count
+        for thread in (self._tasks, self._counter):
+            thread.done.connect(self._done)
+            thread.failed.connect(self._failed)
         self._follower = TrainingFollower()
         self._follower.changed.connect(self.changed)
         self._follower.ended.connect(self._ended)
@@ -75,7 +77,9 @@ class Trainer(QObject):
         self._counts += 1
 
     def stop_thread(self) -> None:
-        """End the thread that counts and copies."""
+        """End the threads that count and copy."""
+        self._counts += 1
+        self._counter.stop()
         self._tasks.stop()
 
     @property
@@ -163,11 +167,17 @@ class Trainer(QObject):
         if project is not None and (self._plan is None or self._planned_for is not model):
             self._plan, self._planned_for = TrainingPlan.of_counts(project), model
             self._counts += 1
-            run = self.run
+            this, run, pixels = self._counts, self.run, self._pixels
             painted, seen = (bool(self._choices.get(key, usual)) for key, usual in LEARNT.items())
-            self._tasks.submit(
-                ("plan", self._counts), lambda: make_plan(project, self._pixels, run, painted, model, seen)
-            )
+
+            def check() -> None:
+                if this != self._counts:
+                    raise Cancelled
+
+            def count() -> tuple[int, TrainingPlan]:
+                return this, make_plan(project, pixels, run, painted, model, seen, check)
+
+            self._counter.submit(("plan", project), count)
         return self._plan or TrainingPlan()
 
     def forget_plan(self) -> None:
@@ -326,8 +336,8 @@ class Trainer(QObject):
                 self.store()
         elif key[0] == "start":
             self._begun(*result)
-        elif key[0] == "plan" and key[1] == self._counts:
-            self._plan = result
+        elif key[0] == "plan" and result[0] == self._counts:
+            self._plan = result[1]
             self.changed.emit()
 
     @Slot(object, object)
