@@ -6,12 +6,13 @@ import pytest
 from tests.helpers import SHAPE, make_folder, make_model
 from unet_studio.core.classes import ClassTable, PixelClass
 from unet_studio.core.document_files import IMAGE_HASH, MODEL
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.model_card import ModelClass
 from unet_studio.core.model_file import SUFFIX, pack
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
 from unet_studio.core.versions import model_in
+from unet_studio.jobs import training_plan
 from unet_studio.jobs.training_plan import ClassFit, PixelCounts, TrainingPlan, make_plan, make_run
 
 
@@ -78,6 +79,23 @@ def test_the_prediction_around_painted_pixels_counts_where_it_is_learnt(project)
     assert make_plan(project, counted, painted=True).pixels == {0: row, 1: rest}
     assert make_plan(project, counted, painted=True, seen=False).pixels == {0: row, 1: 0}
     assert make_plan(project, counted).pixels == {0: 0, 1: 0}
+
+
+def test_a_count_ends_where_nobody_wants_it_any_more_and_what_was_counted_stays(project, monkeypatch):
+    finish(project, "0.png", "1.png", "2.png")
+    counted, read = PixelCounts(), []
+    real = training_plan.look
+    monkeypatch.setattr(training_plan, "look", lambda *given: read.append(given[1]) or real(*given))
+
+    def check():
+        if len(read) == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        make_plan(project, counted, check=check)
+    assert read == ["0.png", "1.png"]
+    assert sum(make_plan(project, counted).pixels.values()) == 3 * SHAPE[0] * SHAPE[1]
+    assert read == ["0.png", "1.png", "2.png"]
 
 
 def test_a_recipe_that_begins_with_nothing_does_so_unless_a_person_says_otherwise(project):

@@ -112,31 +112,6 @@ def test_a_start_waits_for_no_count(session, project, begun, qtbot):
         go.set()
 
 
-def test_a_count_that_is_out_of_date_ends_at_the_next_image(session, project, qtbot, monkeypatch):
-    qtbot.waitUntil(lambda: not session._dirty() and session.trainer._counter.idle, timeout=20_000)
-    go, read = threading.Event(), []
-    real = training_plan.look
-
-    def slow(project, name, model):
-        read.append(name)
-        if len(read) == 1:
-            go.wait(20)
-        return real(project, name, model)
-
-    monkeypatch.setattr(training_plan, "look", slow)
-    monkeypatch.setattr(session.trainer, "_pixels", PixelCounts())
-    session.trainer.forget_plan()
-    session.trainer.plan()
-    qtbot.waitUntil(lambda: read == ["0.png"], timeout=10_000)
-    session.trainer.forget_plan()
-    go.set()
-    qtbot.waitUntil(lambda: session.trainer._counter.idle, timeout=10_000)
-    assert read == ["0.png"]
-    session.trainer.plan()
-    qtbot.waitUntil(lambda: session.trainer.plan().pixels is not None, timeout=10_000)
-    assert read == ["0.png", "1.png"]  # what was counted is not counted again
-
-
 def test_finished_masks_are_counted_once(session, project, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)
     read = []
