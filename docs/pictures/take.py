@@ -103,7 +103,6 @@ def main() -> None:
         wait(lambda: session.trainer.verdict is not None)
         session.predictor.set_model("v1")
         wait(lambda: session.document is not None and session.document.prediction is not None)
-        take(window, "ending.png")
         session.comparer.begin("sample-cells", "v1")
         wait(lambda: not any(side.waiting for side in session.comparer.sides))
         take(window, "versus.png")
