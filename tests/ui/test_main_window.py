@@ -276,6 +276,7 @@ def test_painting_on_withdraws_what_an_approval_lacked(opened):
 def test_keys_go_to_the_canvas_when_what_had_them_is_hidden(opened, qtbot):
     opened.activateWindow()
     training = opened.panels["training"]
+    training.result.show()
     training.result.note.say("v1 is ready.", "good", "Use v1", lambda: training.result.note.say(""))
     training.result.note.button.setFocus()
     qtbot.waitUntil(training.result.note.button.hasFocus)
