@@ -118,3 +118,8 @@ def test_a_bar_is_painted_with_the_window_not_at_once(qtbot) -> None:
     assert Painted.times == before
     qtbot.waitUntil(lambda: Painted.times > before)
     assert bar.value() == 5
+    before = Painted.times
+    bar.setRange(0, 3)  # which takes the value back
+    assert Painted.times == before
+    qtbot.waitUntil(lambda: Painted.times > before)
+    assert bar.maximum() == 3

@@ -1,6 +1,7 @@
 """Small pieces that every panel is made of: labels in a role, buttons, notes, scrolling columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QShowEvent
@@ -30,16 +31,30 @@ MARGIN = 40  # px of the screen that a window leaves free at first, its frame am
 class ProgressBar(QProgressBar):
     """A bar that is painted with the rest of the window, not by itself at once.
 
-    Qt's own repaints within setValue, and with it all that waits to be painted in the window: plots, lists,
-    the image. Called from the middle of a turn of the event loop, that makes the turn long.
+    Qt's own repaints within setValue, and within setRange where that takes the value back, and with it all
+    that waits to be painted in the window: plots, lists, the image. Called from the middle of a turn of the
+    event loop, that makes the turn long.
     """
 
     def setValue(self, value: int) -> None:
         """Show a value within the range; painted in the next turn of the event loop."""
+        with self._unpainted():
+            super().setValue(value)
+
+    def setRange(self, least: int, most: int) -> None:
+        """Set the range, both 0 for work of unknown length; painted in the next turn of the event loop."""
+        if (least, most) != (self.minimum(), self.maximum()):
+            with self._unpainted():
+                super().setRange(least, most)
+
+    @contextmanager
+    def _unpainted(self) -> Iterator[None]:
         enabled = self.updatesEnabled()
         self.setUpdatesEnabled(False)
-        super().setValue(value)
-        self.setUpdatesEnabled(enabled)
+        try:
+            yield
+        finally:
+            self.setUpdatesEnabled(enabled)
 
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
