@@ -15,7 +15,11 @@ from unet_studio.ui.preferences import Preferences
 
 @pytest.fixture
 def new_window(qtbot, tmp_path):
-    """Makes a window on screen; with the same settings each time, as one that is opened again."""
+    """Makes a window on screen; with the same settings each time, as one that is opened again.
+
+    All are closed in the end.
+    """
+    opened = []
 
     def make(auto=True):
         session = Session()
@@ -26,17 +30,18 @@ def new_window(qtbot, tmp_path):
         made.resize(1400, 900)
         made.show()
         qtbot.waitExposed(made)
+        opened.append(made)
         return made
 
-    return make
+    yield make
+    for made in opened:
+        made.close()
+        made.session.shut_down()
 
 
 @pytest.fixture
 def window(new_window):
-    made = new_window()
-    yield made
-    made.close()
-    made.session.shut_down()
+    return new_window()
 
 
 def started(module: str, *words: object) -> subprocess.Popen[str]:

@@ -30,10 +30,7 @@ def killed_window(folder: Path, preferences: Path) -> None:
 
 @pytest.fixture
 def window(new_window):
-    made = new_window(auto=False)
-    yield made
-    made.close()
-    made.session.shut_down()
+    return new_window(auto=False)
 
 
 def test_a_training_outlives_a_killed_window_and_is_found_and_ended_by_the_next(qtbot, window, tmp_path):

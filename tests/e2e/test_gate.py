@@ -34,9 +34,7 @@ def sample(tmp_path):
 def window(new_window, sample):
     made = new_window(auto=False)
     made.open_folder(sample)
-    yield made
-    made.close()
-    made.session.shut_down()
+    return made
 
 
 def train(qtbot, session, **settings):
@@ -72,8 +70,6 @@ def test_a_worse_version_is_not_promoted_can_be_tried_and_is_found_again(qtbot, 
     assert again.session.trainer.verdict.outcome == "candidate"
     assert again.session.predictor.model_name == GOOD
     assert again.session.project.counts()[Status.APPROVED] == 6
-    again.close()
-    again.session.shut_down()
 
 
 def test_a_better_version_is_promoted(qtbot, window):

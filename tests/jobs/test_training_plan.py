@@ -77,7 +77,7 @@ def test_the_prediction_around_painted_pixels_counts_where_it_is_learnt(project)
     row, rest = SHAPE[1], (SHAPE[0] - 1) * SHAPE[1]
     counted = PixelCounts()
     assert make_plan(project, counted, painted=True).pixels == {0: row, 1: rest}
-    assert make_plan(project, counted, painted=True, seen=False).pixels == {0: row, 1: 0}
+    assert make_plan(project, counted, painted=True, surroundings=False).pixels == {0: row, 1: 0}
     assert make_plan(project, counted).pixels == {0: 0, 1: 0}
 
 
@@ -87,12 +87,12 @@ def test_a_count_ends_where_nobody_wants_it_any_more_and_what_was_counted_stays(
     real = training_plan.look
     monkeypatch.setattr(training_plan, "look", lambda *given: read.append(given[1]) or real(*given))
 
-    def check():
+    def check(_):
         if len(read) == 2:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        make_plan(project, counted, check=check)
+        make_plan(project, counted, progress=check)
     assert read == ["0.png", "1.png"]
     assert sum(make_plan(project, counted).pixels.values()) == 3 * SHAPE[0] * SHAPE[1]
     assert read == ["0.png", "1.png", "2.png"]

@@ -1,6 +1,7 @@
 """A document from its files and back: image, annotation, approval, prediction and the journal of a crash."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -105,8 +106,12 @@ def _stored_prediction(project: Project, document: Document, model: str | None) 
 
 def fits(prediction: Prediction, document: Document) -> bool:
     """Whether a prediction was made of exactly this image."""
-    same_hash = prediction.made.get(IMAGE_HASH) == document.facts.get(IMAGE_HASH)
-    return same_hash and prediction.labels.shape == document.shape
+    return _made_of(prediction, document.shape, document.facts)
+
+
+def _made_of(prediction: Prediction, shape: tuple[int, ...], facts: Mapping[str, str]) -> bool:
+    """Whether a prediction was made of the image of this shape and with these facts."""
+    return prediction.made.get(IMAGE_HASH) == facts.get(IMAGE_HASH) and prediction.labels.shape == shape
 
 
 def _stored_layer(
@@ -201,10 +206,10 @@ def seen_mask(project: Project, name: str) -> NDArray[np.uint8] | None:
     if found is None:
         return None
     labels, facts = found
-    under = project.read_prediction(facts[MODEL], name) if MODEL in facts else None
-    if under is None or under.labels.shape != labels.shape or (labels == UNLABELLED).all():
+    if MODEL not in facts or (labels == UNLABELLED).all():
         return labels
-    if under.made.get(IMAGE_HASH) != facts.get(IMAGE_HASH):
+    under = project.read_prediction(facts[MODEL], name)
+    if under is None or not _made_of(under, labels.shape, facts):
         return labels
     return _composed(labels, under, project.thresholds)
 

@@ -79,18 +79,18 @@ def look(project: Project, name: str, model: str | None, prediction: Prediction 
         prediction = project.read_prediction(model, name)
     if prediction is not None and truth is not None and prediction.labels.shape != truth.shape:
         prediction = None
-    counted = _count(truth) if truth is not None else {}
+    counted = count_pixels(truth) if truth is not None else {}
     confidence = uncertain = None
     shown = counted
     if prediction is not None:
         confidence, uncertain = prediction.mean_confidence, prediction.uncertain_share
         if finished is None:
             labels = project.thresholds.shown(prediction.labels, prediction.confidence)
-            shown = _count(labels if truth is None else np.where(truth == UNLABELLED, labels, truth))
+            shown = count_pixels(labels if truth is None else np.where(truth == UNLABELLED, labels, truth))
     return MaskFacts(name, when, shown, counted, confidence, uncertain)
 
 
-def _count(labels: NDArray[np.uint8]) -> dict[int, int]:
+def count_pixels(labels: NDArray[np.uint8]) -> dict[int, int]:
     """Pixels of each class, without the unlabelled."""
     counts = np.zeros(256, dtype=np.int64)
     for band in _bands(labels.reshape(-1)):

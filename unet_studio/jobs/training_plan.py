@@ -1,6 +1,6 @@
 """What a training would learn from, and how its run is set up."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_studio.core.classes import UNLABELLED, ClassTable
+from unet_studio.core.classes import ClassTable
 from unet_studio.core.document_files import seen_mask
 from unet_studio.core.errors import StudioError
-from unet_studio.core.mask_facts import look, stamp
+from unet_studio.core.mask_facts import count_pixels, look, stamp
 from unet_studio.core.model_card import ModelClass, ModelEntry
 from unet_studio.core.model_file import SUFFIX, unpack
+from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.split import PARTS
@@ -27,7 +28,6 @@ from unet_studio.core.training_config import (
 )
 from unet_studio.core.versions import next_version
 
-Check = Callable[[], None]
 FEW_PIXELS = 500  # a class with fewer labelled pixels is hard to learn
 
 
@@ -115,10 +115,6 @@ class ClassFit:
         return bool(self.fresh or self.dropped)
 
 
-def unchecked() -> None:
-    """For a count that nobody cancels."""
-
-
 class PixelCounts:
     """Labelled pixels of masks by class, each file read once and again when it has changed."""
 
@@ -126,16 +122,16 @@ class PixelCounts:
         self._known: dict[tuple[str, bool], tuple[str, dict[int, int]]] = {}
 
     def of(
-        self, project: Project, names: Sequence[str], seen: bool = False, check: Check = unchecked
+        self, project: Project, names: Sequence[str], seen: bool = False, progress: Progress = unwatched
     ) -> NDArray[np.int64]:
         """The pixels of these images together, (256,) by class index; one that can't be read has none.
 
-        seen: with the prediction around painted pixels, see seen_mask. check, called before every image, may
-        raise Cancelled.
+        seen: with the prediction around painted pixels, see seen_mask. progress(fraction), called before each
+        image, may raise Cancelled.
         """
         total = np.zeros(256, dtype=np.int64)
-        for name in names:
-            check()
+        for place, name in enumerate(names):
+            progress(place / len(names))
             known = self._known.get((name, seen))
             if known is None or known[0] != stamp(project, name, None):
                 known = self._known[name, seen] = _pixels_of(project, name, seen)
@@ -146,16 +142,13 @@ class PixelCounts:
 
 def _pixels_of(project: Project, name: str, seen: bool) -> tuple[str, dict[int, int]]:
     """The state of an image's mask and its labelled pixels by class index."""
-    facts = look(project, name, None)
     if not seen:
+        facts = look(project, name, None)
         return facts.stamp, facts.truth
-    mask = None
+    when, mask = stamp(project, name, None), None
     with suppress(StudioError):
         mask = seen_mask(project, name)
-    if mask is None:
-        return facts.stamp, {}
-    counts = np.bincount(mask.ravel(), minlength=256)
-    return facts.stamp, {int(index): int(counts[index]) for index in np.flatnonzero(counts[:UNLABELLED])}
+    return when, {} if mask is None else count_pixels(mask)
 
 
 def make_plan(
@@ -164,17 +157,19 @@ def make_plan(
     run: RunFolder | None = None,
     painted: bool = False,
     model: ModelEntry | None = None,
-    seen: bool = True,
-    check: Check = unchecked,
+    surroundings: bool = True,
+    progress: Progress = unwatched,
 ) -> TrainingPlan:
     """The plan with the labelled pixels of every class counted, those of unfinished images too if `painted`.
 
-    run: the one on show; model: the one in use; seen: whether the prediction around painted pixels counts.
-    check, called before every image is read, may raise Cancelled.
+    run: the one on show; model: the one in use; surroundings: whether the prediction around painted pixels
+    counts. progress(fraction of the counting), called before every image, may raise Cancelled.
     """
     plan = TrainingPlan.of_counts(project)
-    counts = counted.of(project, project.with_status(Status.APPROVED), check=check)
-    counts += counted.of(project, plan.unfinished if painted else (), seen, check)
+    approved, unfinished = project.with_status(Status.APPROVED), plan.unfinished if painted else ()
+    share = len(approved) / max(len(approved) + len(unfinished), 1)
+    counts = counted.of(project, approved, progress=part(progress, 0.0, share))
+    counts += counted.of(project, unfinished, surroundings, part(progress, share, 1.0))
     pixels = {index: int(counts[index]) for index in project.classes.indices}
     warnings = list(plan.warnings)
     if plan.train or (painted and plan.painted):

@@ -12,6 +12,7 @@ from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import Request, RunFolder, start
 from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
+from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs.publishing import PUBLISHED, Published, conclude, publish_run
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.training import TrainingFollower
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 UNDER_WAY = ("new", "starting", "running", "paused")
-LEARNT = {"painted": False, "surroundings": True}  # choices of what is learnt from, as they are at first
+LEARNT = ("painted", "surroundings")  # choices of what is learnt from
 RESUMABLE = ("interrupted", "failed")  # states of a run that its last saved state can go on from
 LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
 
@@ -168,14 +169,14 @@ class Trainer(QObject):
             self._plan, self._planned_for = TrainingPlan.of_counts(project), model
             self._counts += 1
             this, run, pixels = self._counts, self.run, self._pixels
-            painted, seen = (bool(self._choices.get(key, usual)) for key, usual in LEARNT.items())
+            painted, seen = (bool(self._choices.get(key, getattr(TrainingConfig, key))) for key in LEARNT)
 
-            def check() -> None:
+            def wanted(_: float) -> None:
                 if this != self._counts:
                     raise Cancelled
 
             def count() -> tuple[int, TrainingPlan]:
-                return this, make_plan(project, pixels, run, painted, model, seen, check)
+                return this, make_plan(project, pixels, run, painted, model, seen, wanted)
 
             self._counter.submit(("plan", project), count)
         return self._plan or TrainingPlan()
