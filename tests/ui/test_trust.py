@@ -89,22 +89,22 @@ def place_of(plot, number):
     """Where a point is, in the view."""
     points = plot._lines["points"]
     x, y = (values[number] for values in points.getData())
-    return plot._view.mapFromScene(points.mapToScene(QPointF(x, y)))
+    return plot._plot.view.mapFromScene(points.mapToScene(QPointF(x, y)))
 
 
 def hovered(plot, number):
     """What is said when the pointer comes to a point."""
     where, nothing = QPointF(place_of(plot, number)), Qt.MouseButton.NoButton
     event = QMouseEvent(QEvent.Type.MouseMove, where, plot.mapToGlobal(where), nothing, nothing, NO_KEY)
-    QApplication.sendEvent(plot._view.viewport(), event)  # pyqtgraph heeds 100 a second at most
+    QApplication.sendEvent(plot._plot.view.viewport(), event)  # pyqtgraph heeds 100 a second at most
     return plot.told.text()
 
 
 def test_hovering_names_a_point_and_a_click_opens_it(filled, opened, qtbot):
     qtbot.waitExposed(filled)
-    view = filled._view.viewport()
+    view = filled._plot.view.viewport()
     qtbot.waitUntil(lambda: hovered(filled, 2).startswith("2.png"), timeout=20_000)
-    assert filled._view.toolTip().startswith("2.png: Dice 0.900")
+    assert filled._plot.view.toolTip().startswith("2.png: Dice 0.900")
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place_of(filled, 2))
     qtbot.waitUntil(lambda: opened.session.current == "2.png", timeout=20_000)
 
@@ -115,7 +115,7 @@ def test_the_wheel_is_left_to_the_panel(filled):
     turn = QWheelEvent(where, where, QPointF(0, 0).toPoint(), QPointF(0, 120).toPoint(), *nothing,
                        Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
     turn.accept()
-    filled._view.wheelEvent(turn)
+    filled._plot.view.wheelEvent(turn)
     assert not turn.isAccepted()
 
 
@@ -133,7 +133,7 @@ def test_an_image_joins_when_it_is_approved_and_leaves_when_that_is_taken_back(o
 
 def test_it_follows_the_theme_and_the_project(filled, opened, tmp_path, qtbot):
     theme().choose("dark")
-    assert filled._view.backgroundBrush().color().name() == theme().tokens.surface
+    assert filled._plot.view.backgroundBrush().color().name() == theme().tokens.surface
     theme().choose("light")
     opened.session.close_project()
     assert not filled.isVisible()

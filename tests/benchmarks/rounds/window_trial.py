@@ -217,9 +217,9 @@ class Trial:
     def curve_shown(self):
         """Whether the panel shows a point of the loss of the run that it follows."""
         curve = self.panel.curve
-        if not self.last_step() or not curve.ready or not curve.loss.getViewWidget().isVisible():
+        if not self.last_step() or not curve.ready or not curve.loss.view.isVisible():
             return False
-        return any(item.getData()[0] is not None for item in curve.loss.listDataItems())
+        return curve._lines["steps"].getData()[0] is not None
 
     def last_step(self):
         return max((event.step for event in self.progress()), default=0)

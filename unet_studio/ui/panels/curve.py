@@ -7,11 +7,11 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import ClassTable
 from unet_studio.core.events import Event, Progress, Validated
-from unet_studio.ui.graph import GraphLoader, graph
+from unet_studio.ui.graph import GraphLoader, Plot, graph
 from unet_studio.ui.theme import Tokens, theme
 from unet_studio.ui.widgets import label
 
@@ -43,8 +43,6 @@ class Curve(QWidget):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(2)
         self._box.addWidget(self._waiting)
-        self._graph: Any = None
-        self._plots: Any = None
         self._lines: dict[str, Any] = {}
         self._loader = GraphLoader(self)
         self._loader.loaded.connect(self._build, Qt.ConnectionType.QueuedConnection)
@@ -96,8 +94,7 @@ class Curve(QWidget):
 
     @Slot()
     def _build(self) -> None:
-        """Make the plots, one at a time: each takes up to 25 ms, and the window goes on in between."""
-        self._graph = graph()
+        """Make the plots, one at a time: the window goes on in between."""
         self._box.addWidget(self.loss_legend)
         self.loss = self._add_plot()
         QTimer.singleShot(TURN_MS, self, self._add_scores)
@@ -107,33 +104,23 @@ class Curve(QWidget):
         self._box.addWidget(self.measure)
         self._box.addWidget(self.score_legend)
         self.scores = self._add_plot()
-        self.scores.setXLink(self.loss)
-        self.scores.setLabel("bottom", "step")
+        self.scores.box.setXLink(self.loss.box)
+        self.scores.label_bottom("step")
         QTimer.singleShot(TURN_MS, self, self._add_lines)
 
-    def _add_plot(self) -> Any:
+    def _add_plot(self) -> Plot:
         """A plot that shows and does not catch the wheel."""
-        view = self._graph.PlotWidget(enableMenu=False)
-        view.setFixedHeight(HEIGHT)
-        view.setMinimumWidth(120)
-        view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        view.setFrameShape(QFrame.Shape.NoFrame)
-        plot = view.getPlotItem()
-        plot.setMouseEnabled(x=False, y=False)
-        plot.hideButtons()
-        plot.getAxis("left").setWidth(38)
-        plot.getAxis("left").enableAutoSIPrefix(False)
-        plot.getAxis("bottom").enableAutoSIPrefix(False)
-        self._box.addWidget(view)
-        view.hide()
+        plot = Plot(HEIGHT)
+        plot.view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        plot.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._box.addWidget(plot.view)
+        plot.view.hide()
         return plot
 
     @Slot()
     def _add_lines(self) -> None:
         self._lines = {
-            name: plot.plot()
+            name: plot.line()
             for name, plot in (
                 ("steps", self.loss),
                 ("smooth", self.loss),
@@ -149,7 +136,7 @@ class Curve(QWidget):
     def _reveal(self) -> None:
         self._waiting.hide()
         for plot in (self.loss, self.scores):
-            plot.getViewWidget().show()
+            plot.view.show()
 
     @Slot()
     def _restyle(self) -> None:
@@ -158,12 +145,8 @@ class Curve(QWidget):
             return
         tokens = theme().tokens
         for plot in (self.loss, self.scores):
-            plot.getViewWidget().setBackground(tokens.surface)
-            plot.showGrid(x=False, y=True, alpha=0.15)
-            for side in ("left", "bottom"):
-                plot.getAxis(side).setPen(tokens.border)
-                plot.getAxis(side).setTextPen(tokens.muted)
-        pen = self._graph.mkPen
+            plot.restyle(tokens)
+        pen = graph().mkPen
         self._lines["steps"].setPen(pen(tokens.border, width=1))
         self._lines["smooth"].setPen(pen(tokens.accent, width=2))
         self._lines["unseen"].setPen(pen(tokens.warning, width=2, style=Qt.PenStyle.DashLine))
@@ -188,13 +171,13 @@ class Curve(QWidget):
         unseen = [event.loss for event in scored]
         _set(self._lines["unseen"], [(event.step, event.loss) for event in scored])
         tops = [value for value in (*smooth, *unseen) if math.isfinite(value)]
-        self.loss.setYRange(0, HEADROOM * max(tops, default=1.0) or 1.0, padding=0)
+        self.loss.box.setYRange(0, HEADROOM * max(tops, default=1.0) or 1.0, padding=0)
         tokens = theme().tokens
         lines = [("loss in training", tokens.accent, "\u2501", smooth[-1] if smooth else math.nan)]
         if scored:
             lines.append(("on validation images", tokens.warning, "\u2504", unseen[-1]))
         self.loss_legend.setText(legend(lines))
-        self.loss.setXRange(0, max(steps[-1] if steps else 0, scored[-1].step if scored else 0, 1))
+        self.loss.box.setXRange(0, max(steps[-1] if steps else 0, scored[-1].step if scored else 0, 1))
         self._draw_scores(scored)
 
     def _draw_scores(self, scored: Sequence[Validated]) -> None:
@@ -207,7 +190,7 @@ class Curve(QWidget):
         values = [value for _, value in means]
         values += [getattr(event, by_class).get(name, math.nan) for event in scored for name in names]
         known = [value for value in values if math.isfinite(value)]
-        self.scores.setYRange(math.floor(10 * min(known, default=0.0)) / 10, 1.0, padding=0.02)
+        self.scores.box.setYRange(math.floor(10 * min(known, default=0.0)) / 10, 1.0, padding=0.02)
         tokens = theme().tokens
         lines = [("mean", tokens.text, "\u2501", values[len(means) - 1])] if means else []
         for name in names:
@@ -225,12 +208,12 @@ class Curve(QWidget):
         names = found[:MOST_CLASSES] if len(found) > 1 else []
         wanted = {f"class {name}" for name in names}
         for key in [key for key in self._lines if key.startswith("class ") and key not in wanted]:
-            self.scores.removeItem(self._lines.pop(key))
+            self.scores.box.removeItem(self._lines.pop(key))
         for name in names:
             key = f"class {name}"
             if key not in self._lines:
-                self._lines[key] = self.scores.plot()
-            self._lines[key].setPen(self._graph.mkPen(self._color(name), width=1.5))
+                self._lines[key] = self.scores.line()
+            self._lines[key].setPen(graph().mkPen(self._color(name), width=1.5))
             points = [(event.step, getattr(event, by_class).get(name, math.nan)) for event in scored]
             _set(self._lines[key], points)
         return names

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from unet_studio.core.trust import WINDOW, Correction, by_model, running_mean
 from unet_studio.session import Session
-from unet_studio.ui.graph import GraphLoader, graph
+from unet_studio.ui.graph import GraphLoader, Plot, graph
 from unet_studio.ui.theme import Tokens, theme
 from unet_studio.ui.widgets import label
 from unet_studio.ui.words import count
@@ -67,7 +67,7 @@ class TrustPlot(QWidget):
         self._loader = GraphLoader(self)
         self._loader.loaded.connect(self._build, Qt.ConnectionType.QueuedConnection)
         self._asked = False
-        self._view: Any = None
+        self._plot: Any = None
         self._lines: dict[str, Any] = {}
         self.title = label("Trust", "heading", wrap=False)
         self.empty = label(EMPTY, "muted")
@@ -108,33 +108,28 @@ class TrustPlot(QWidget):
 
     @Slot()
     def _build(self) -> None:
-        """Make the plot; it takes up to 25 ms, and what is in it comes in the next turn."""
-        self._view = graph().PlotWidget(enableMenu=False)
-        self._view.setFixedHeight(HEIGHT)
-        self._view.setMinimumWidth(120)
-        self._view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._view.setAccessibleName("Corrective Dice of the approved images")
-        self._view.setToolTip(MEANING)
-        self._view.wheelEvent = lambda event: event.ignore()  # it scrolls the panel
-        self._box.insertWidget(2, self._view)
+        """Make the plot; what is in it comes in the next turn."""
+        self._plot = Plot(HEIGHT)
+        view = self._plot.view
+        view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        view.setAccessibleName("Corrective Dice of the approved images")
+        view.setToolTip(MEANING)
+        view.wheelEvent = lambda event: event.ignore()  # it scrolls the panel
+        self._box.insertWidget(2, view)
         QTimer.singleShot(0, self, self._add_lines)
 
     @Slot()
     def _add_lines(self) -> None:
-        pg, plot = graph(), self._view.getPlotItem()
-        plot.setMouseEnabled(x=False, y=False)
-        plot.hideButtons()
-        plot.getAxis("left").setWidth(38)
-        plot.getAxis("bottom").setStyle(showValues=False)
-        plot.getAxis("bottom").setHeight(4)
+        pg, plot = graph(), self._plot
+        plot.bottom.setStyle(showValues=False)
+        plot.bottom.setHeight(4)
         self._lines = {
-            "mean": plot.plot(),
+            "mean": plot.line(),
             "ring": pg.ScatterPlotItem(size=18, brush=None),
             "points": pg.ScatterPlotItem(hoverable=True, tip=None),
         }
         for name in ("ring", "points"):
-            plot.addItem(self._lines[name])
+            plot.box.addItem(self._lines[name])
         self._lines["points"].sigHovered.connect(self._hovered)
         self._lines["points"].sigClicked.connect(self._clicked)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -146,12 +141,8 @@ class TrustPlot(QWidget):
         self.legend.update()
         if not self.ready:
             return
-        tokens, plot = theme().tokens, self._view.getPlotItem()
-        self._view.setBackground(tokens.surface)
-        plot.showGrid(x=False, y=True, alpha=0.15)
-        for side in ("left", "bottom"):
-            plot.getAxis(side).setPen(tokens.border)
-            plot.getAxis(side).setTextPen(tokens.muted)
+        tokens = theme().tokens
+        self._plot.restyle(tokens)
         self._lines["mean"].setPen(graph().mkPen(tokens.muted, width=2))
         self._lines["ring"].setPen(graph().mkPen(tokens.accent, width=2))
         self._draw()
@@ -180,7 +171,7 @@ class TrustPlot(QWidget):
             pen=graph().mkPen(tokens.surface, width=1),
             size=10,
         )
-        plot = self._view.getPlotItem()
+        plot = self._plot.box
         plot.setYRange(max(0.0, min(values, default=0.0) - 0.05), 1.02, padding=0)
         plot.setXRange(-0.5, max(WINDOW, len(values)) - 0.5, padding=0.02)
 
@@ -216,7 +207,7 @@ class TrustPlot(QWidget):
         if place is not None or not self.hasFocus():
             self.look_at(place)
         looked_at = self._current()
-        self._view.setToolTip(sentence(looked_at) if looked_at else MEANING)
+        self._plot.view.setToolTip(sentence(looked_at) if looked_at else MEANING)
 
     @Slot(object, object, object)
     def _clicked(self, _item: object, points: Sequence[Any], _event: object) -> None:
