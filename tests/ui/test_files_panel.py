@@ -252,9 +252,10 @@ def test_paths_are_copied(opened, panel):
 def test_a_folder_that_can_not_be_opened_is_said(opened, panel, qtbot, monkeypatch):
     asked = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: asked.append(url.toLocalFile()))
-    with qtbot.waitSignal(opened.session.failed):
+    with qtbot.waitSignal(opened.session.failed) as said:
         choose(panel, "0.png")["Show in Folder"].trigger()
     assert asked == [str(opened.session.project.image_root)]
+    assert "No program here opens" in said.args[0]
 
 
 def test_a_mask_is_set_aside_and_the_image_begun_anew(opened, panel, qtbot):

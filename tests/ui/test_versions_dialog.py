@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox
 
@@ -16,7 +17,6 @@ from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs.version_list import Dependents
 from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
-from unet_studio.ui.dialogs.versions import dialog as module
 from unet_studio.ui.dialogs.versions.dialog import VersionsDialog, consequences
 from unet_studio.ui.dialogs.versions.table import COLUMNS, one_line, size_text
 
@@ -210,10 +210,10 @@ def test_the_report_of_its_run_is_opened(opened, dialog, models, qtbot, monkeypa
     opened.session.versions.look()
     qtbot.waitUntil(dialog.report.isEnabled, timeout=WAIT)
     shown = []
-    monkeypatch.setattr(module.QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()))
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()))
     dialog.report.click()
     assert [Path(path) for path in shown] == [run.report]
-    assert "No program opens it here" in dialog.told.text.text()
+    assert "No program here opens" in dialog.told.text.text()
 
 
 def test_who_may_only_look_can_still_compare_export_and_use(opened, dialog, qtbot):

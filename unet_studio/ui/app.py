@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -137,10 +137,11 @@ class Guide(QObject):
 
     @Slot()
     def _show_log(self) -> None:
-        from PySide6.QtGui import QDesktopServices
+        from unet_studio.ui.outside import open_outside
 
-        log_file().parent.mkdir(parents=True, exist_ok=True)
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file().parent)))
+        folder = log_file().parent
+        folder.mkdir(parents=True, exist_ok=True)
+        open_outside(folder, lambda error: self._window.show_error(error, "The Log Can't Be Shown"))
 
     def _unforeseen(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None

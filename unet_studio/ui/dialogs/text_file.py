@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QFontDatabase
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QDialog, QPlainTextEdit, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
 from unet_studio.session import Session
+from unet_studio.ui.outside import open_outside
 from unet_studio.ui.section import ElidedLabel
 from unet_studio.ui.widgets import button, fit_to_screen, row
 
@@ -19,19 +20,23 @@ CUT = "… (the rest is in the file)"
 class TextFileDialog(QDialog):
     """Stays beside the window; the text can be read and copied, not changed. Raises StudioError."""
 
-    def __init__(self, title: str, path: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, path: Path, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("text_file")
         self.setWindowTitle(title)
-        self._path = path
         self.text = QPlainTextEdit()
         self.text.setAccessibleName(title)
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setPlainText(_beginning(path))
-        folder = button("Open the Folder", "Show the file among others", self._open, "folder-open-outline")
+        folder = button(
+            "Open the Folder",
+            "Show the file among others",
+            lambda: open_outside(path.parent, session.say_failed),
+            "folder-open-outline",
+        )
         close = button("Close", "Close this box", self.reject)
         close.setDefault(True)
         layout = QVBoxLayout(self)
@@ -42,14 +47,11 @@ class TextFileDialog(QDialog):
         layout.addLayout(row(folder, None, close, spacing=8))
         fit_to_screen(self, *SIZE)
 
-    def _open(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
-
 
 def show_text_file(title: str, path: Path, session: Session, parent: QWidget) -> None:
     """Show a file in a box of its own; say why, where that can't be done."""
     try:
-        box = TextFileDialog(title, path, parent)
+        box = TextFileDialog(title, path, session, parent)
     except StudioError as error:
         session.say_failed(error)
     else:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QActionGroup, QDesktopServices, QGuiApplication
+from PySide6.QtGui import QActionGroup, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from unet_studio.core.project import Status
 from unet_studio.core.split import PARTS, Split
 from unet_studio.session import Session
 from unet_studio.ui.dialogs.messages import ask
+from unet_studio.ui.outside import open_outside
 from unet_studio.ui.panels.file_list import PARTS as PART_WORDS
 
 TIPS: dict[Split, str] = {
@@ -82,9 +82,7 @@ def _add_split(menu: QMenu, session: Session, names: Sequence[str], writable: bo
 def show_in_folder(session: Session, name: str) -> None:
     """Open the folder of an image in the system's file manager."""
     if session.project is not None:
-        folder = session.project.image_path(name).parent
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            session.failed.emit(f"{folder} could not be opened.", "Copy the path and open it yourself.")
+        open_outside(session.project.image_path(name).parent, session.say_failed)
 
 
 def copy(session: Session, names: Sequence[str]) -> None:

@@ -1,15 +1,15 @@
 """What a training that is over left: a note with the next step, the change it made, its report and log."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.session import Session
 from unet_studio.session.trainer import UNDER_WAY
+from unet_studio.ui.outside import open_outside
 from unet_studio.ui.panels.training_end import Ending, ending
 from unet_studio.ui.widgets import Note, button, row
 
@@ -126,15 +126,8 @@ class TrainingResult(QWidget):
 
     def _show_report(self) -> None:
         if self._session.trainer.run is not None:
-            _open(self._session.trainer.run.report)
+            open_outside(self._session.trainer.run.report, self._session.say_failed)
 
     def _show_log(self) -> None:
         if self._session.trainer.run is not None:
-            _open(self._session.trainer.run.log)
-
-
-def _open(path: Path) -> None:
-    """Show a file in the program that the system has for it."""
-    from PySide6.QtGui import QDesktopServices
-
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+            open_outside(self._session.trainer.run.log, self._session.say_failed)

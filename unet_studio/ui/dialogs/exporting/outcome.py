@@ -3,8 +3,7 @@
 import math
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -21,6 +20,7 @@ from unet_studio.session import Session
 from unet_studio.session.exporter import Exported
 from unet_studio.ui.dialogs.operation import swatch
 from unet_studio.ui.dialogs.text_file import show_text_file
+from unet_studio.ui.outside import open_outside
 from unet_studio.ui.section import ElidedLabel
 from unet_studio.ui.widgets import Note, button, label, row
 from unet_studio.ui.words import count
@@ -180,8 +180,8 @@ class Outcome(QWidget):
             show_text_file("Manifest of the Export", self._manifest, self._session, self)
 
     def _open(self, path: Path | None) -> None:
-        if path is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-            self._session.failed.emit(f"{path} could not be opened.", "Copy the path and open it yourself.")
+        if path is not None:
+            open_outside(path, self._session.say_failed)
 
 
 def proof_text(proof: Proof) -> str:

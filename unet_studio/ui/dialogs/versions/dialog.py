@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from unet_studio.core.errors import StudioError
@@ -13,6 +12,7 @@ from unet_studio.session import Session
 from unet_studio.ui.dialogs.messages import ask, ask_file_to_read, ask_file_to_write
 from unet_studio.ui.dialogs.versions.details import VersionDetails
 from unet_studio.ui.dialogs.versions.table import VersionTable, one_line, shown
+from unet_studio.ui.outside import open_outside
 from unet_studio.ui.widgets import Note, button, fit_to_screen, label, row
 from unet_studio.ui.words import count
 
@@ -191,8 +191,7 @@ class VersionsDialog(QDialog):
         version = self.chosen
         if version is None or version.report is None:
             return
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(version.report))):
-            self._say(f"No program opens it here. The report is {version.report}.", "warning")
+        open_outside(version.report, lambda error: self._say(f"{error.message} {error.remedy}", "warning"))
 
     def _export(self) -> None:
         version = self.chosen
