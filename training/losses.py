@@ -193,12 +193,13 @@ def class_weights(config: TrainingConfig, table: ClassTable, pixels: Mapping[int
 
     pixels: known training pixels by class index. class_weights=balanced gives the root of how many times
     rarer a class is than the most frequent one, at most MOST_WEIGHT: the root and the cap keep the pixels of
-    a class that is hardly there from ruling the rest. Raises StudioError where given weights don't fit.
+    a class that is hardly there from ruling the rest. auto gives that to three classes or more; of two, Dice
+    keeps the rarer one. Raises StudioError where given weights don't fit.
     """
     if config.weights:
         _check_weights(config, table)
         return config.weights
-    if config.class_weights == "none":
+    if config.class_weights == "none" or (config.class_weights == "auto" and len(table.indices) < 3):
         return ()
     counts = [pixels.get(index, 0) for index in table.indices]
     most = max(counts, default=0)
@@ -211,7 +212,7 @@ def class_weights(config: TrainingConfig, table: ClassTable, pixels: Mapping[int
 def _check_weights(config: TrainingConfig, table: ClassTable) -> None:
     names = ", ".join(entry.name for entry in table.active)
     remedy = f"Give one weight of 0 or more a class, in this order: {names}."
-    if config.class_weights != "none":
+    if config.class_weights == "balanced":
         raise StudioError("weights and class_weights are both set.", "Set one of them.")
     if len(config.weights) != len(table.indices):
         raise StudioError(

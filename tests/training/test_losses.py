@@ -474,6 +474,14 @@ def test_balanced_weights_are_the_root_of_rarity_and_capped():
     assert class_weights(TrainingConfig(), TABLE, {0: 90_000, 3: 10_000, 7: 3}) == ()
 
 
+def test_automatic_weights_are_balanced_for_three_classes_or_more():
+    config = TrainingConfig(class_weights="auto")
+    assert class_weights(config, TABLE, {0: 90_000, 3: 10_000, 7: 3}) == (1.0, 3.0, 10.0)
+    assert class_weights(config, ClassTable.binary("cell"), {0: 90_000, 1: 10_000}) == ()
+    given = TrainingConfig(class_weights="auto", weights=(1.0, 2.0, 4.0))
+    assert class_weights(given, TABLE, {0: 90_000, 3: 10_000, 7: 3}) == (1.0, 2.0, 4.0)
+
+
 def test_given_weights_are_taken_or_refused():
     assert class_weights(TrainingConfig(weights=(0.0, 1.0, 2.5)), TABLE, {}) == (0.0, 1.0, 2.5)
     assert TrainingConfig().with_set(["weights=0,1,2.5"]).weights == (0.0, 1.0, 2.5)

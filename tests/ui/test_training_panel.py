@@ -32,6 +32,7 @@ from unet_studio.core.training_config import recipe
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.session import trainer
 from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
+from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, readable, smoothed
 from unet_studio.ui.theme import DARK, LIGHT
 
@@ -295,6 +296,8 @@ def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     run.emit(Paused(3))
     qtbot.waitUntil(lambda: panel.state.text() == "Paused: v1", timeout=5_000)
     assert panel.pause.text().strip() == "Resume"
+    icons().load_now()
+    assert panel.pause.icon().cacheKey() == icons().icon("play").cacheKey()
     panel.pause.click()
     assert "pause" not in run.requested()
     panel.stop.click()

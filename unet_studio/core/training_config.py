@@ -325,8 +325,8 @@ class TrainingConfig:
     class_weights: str = _setting(
         "none",
         "How much a pixel of each class counts. balanced: rare classes more, by the root of their rarity, "
-        "at most 10 times as much.",
-        choices=("none", "balanced"),
+        "at most 10 times as much. auto: balanced for three classes or more, none for two.",
+        choices=("none", "balanced", "auto"),
     )
     weights: tuple[float, ...] = _setting(
         (), "The weight of every class, the background's first; empty for what class_weights says."

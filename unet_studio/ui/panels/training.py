@@ -12,6 +12,7 @@ from unet_studio.jobs.training_plan import TrainingPlan
 from unet_studio.session import Session
 from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui import words
+from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.class_bars import ClassBars
 from unet_studio.ui.panels.curve import Curve
 from unet_studio.ui.panels.filmstrip import FilmStrip
@@ -55,9 +56,7 @@ class TrainingPanel(QWidget):
         self.progress = ProgressBar()
         self.doing = label("", "muted")
         self.result = TrainingResult(session)
-        self.pause = button(
-            "Pause", "Let the training wait; it goes on where it was", self.toggle_pause, "pause"
-        )
+        self.pause = button("Pause", "Let the training wait; it goes on where it was", self.toggle_pause)
         self.stop = button(
             "Stop and Keep Best", "End now and keep the best model so far", session.trainer.stop, "stop"
         )
@@ -85,6 +84,7 @@ class TrainingPanel(QWidget):
             signal.connect(self.refresh)
         session.statusChanged.connect(self.refresh)
         session.documentChanged.connect(self._show_unfinished)
+        icons().changed.connect(self._show_pausing)
         self.form.advancedAsked.connect(self.show_advanced)
         self.form.fileAsked.connect(self._ask_file)
         self.result.changesAsked.connect(self.changesAsked)
@@ -243,7 +243,14 @@ class TrainingPanel(QWidget):
         if last is not None:
             self.progress.setValue(round(1000 * words.done(last)))
         self.doing.setText("\n".join(self._doing(state, events)))
-        self.pause.setText(" Resume" if trainer.pausing else " Pause")
+        self._show_pausing()
+
+    @Slot()
+    def _show_pausing(self) -> None:
+        """What the button does: the one or the other."""
+        pausing = self._session.trainer.pausing
+        self.pause.setText(" Resume" if pausing else " Pause")
+        self.pause.setIcon(icons().icon("play" if pausing else "pause"))
 
     def _put_first(self, block: QWidget) -> None:
         """While a training runs, its course comes first; else what the next one learns from."""
