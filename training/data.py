@@ -39,7 +39,8 @@ class Sample:
 
     image: (h, w, C) with its own dtype and channels: scale() tells the range of the values by them.
     target: output channels, uint8 (h, w), 255 unknown.
-    foreground: for every class but the background that occurs, positions int32 (n, 2).
+    foreground: for every class but the background that occurs, positions int32 (n, 2); empty where the
+    classes have no background.
     painted, known: positions int32 (n, 2); painted may be empty.
     """
 
@@ -118,7 +119,9 @@ class Samples:
             for _, band in _bands(target)
             for channel in np.flatnonzero(np.bincount(band.ravel()))
         }
-        classes = sorted(present - {UNLABELLED, self._background})
+        # Without a background, every place is foreground: forcing patches onto small classes only took the
+        # large ones out of sight (CamVid, 200 steps: an IoU of 0.36 instead of 0.39).
+        classes = [] if self._background is None else sorted(present - {UNLABELLED, self._background})
         return Sample(
             image=np.ascontiguousarray(image),
             target=target,

@@ -1,5 +1,6 @@
 """What patches are drawn of: where labels are, of rare classes, of whole, small, huge and deep images."""
 
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def test_a_class_of_few_pixels_is_met_as_often_as_one_of_many():
     rare = np.mean([top < 8 and left < 8 for top, left in corners])
     # Half of the third that is forced onto foreground; by chance it would be one patch in a hundred.
     assert rare == pytest.approx(1 / 6, abs=0.05)
+
+
+@pytest.mark.parametrize(("background", "forced"), [(0, 2), (None, 0)])
+def test_patches_are_forced_onto_classes_beside_a_background_alone(tmp_path, background, forced):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, 20:40] = 1
+    mask[5:8, 5:8] = 2
+    for number in range(2):
+        write_pair(tmp_path, str(number), mask * 100, mask)
+    entries = [{"index": index, "name": f"class {index}", "color": "#00ff00"} for index in range(3)]
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": entries, "background": background}))
+    source = TrainingSource.of_folders(tmp_path / "images", tmp_path / "masks", tmp_path / "classes.json")
+    data = frozen(tmp_path, source)
+    sample = Samples(data, data.part("train"), Preprocessing(channels=1))[0]
+    assert len(sample.foreground) == forced
 
 
 def test_images_of_rare_classes_come_more_often():
