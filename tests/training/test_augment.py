@@ -176,6 +176,12 @@ def test_the_learning_rate_rises_then_never_rises_again(name):
     assert factor("cosine", 100, 10, 1.0) == pytest.approx(0)
 
 
+def test_a_trapezoid_falls_in_the_last_fifth():
+    assert [factor("trapezoidal", 99, 10, done) for done in (0.5, 0.8, 0.9, 1.0)] == pytest.approx(
+        [1, 1, 0.5, 0]
+    )
+
+
 def test_a_short_training_warms_up_in_its_first_tenth():
     assert factor("constant", 1, 20, 0.05) == pytest.approx(0.5)
     assert factor("constant", 2, 20, 0.1) == 1

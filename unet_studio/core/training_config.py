@@ -356,7 +356,9 @@ class TrainingConfig:
     )
     weight_decay: float = _setting(1e-2, "Weight decay.", low=0.0)
     schedule: str = _setting(
-        "cosine", "Course of the learning rate after warm-up.", choices=("cosine", "poly", "constant")
+        "cosine",
+        "Course of the learning rate after warm-up. trapezoidal: whole until the last fifth, then to nothing.",
+        choices=("cosine", "poly", "trapezoidal", "constant"),
     )
     warmup_steps: int = _setting(
         20, "Steps in which the learning rate rises; a tenth of the training at most.", "steps", low=0
