@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 FALL = 0.2  # share of the training in which "trapezoidal" falls
 
-# Each maps the share of the training done, 0..1, to a factor on the highest learning rate. trapezoidal: with the
-# rise before it (A. Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations",
-# NeurIPS 2024, who let it fall in the last fifth).
+# Each maps the share of the training done, 0..1, to a factor on the highest learning rate. trapezoidal: with
+# the rise before it, by A. Hägele et al., "Scaling laws and compute-optimal training beyond fixed training
+# durations", NeurIPS 2024, who let it fall in the last fifth.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "trapezoidal": lambda done: min(1.0, (1 - done) / FALL),
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),

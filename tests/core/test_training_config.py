@@ -28,6 +28,13 @@ def test_the_recipes_of_the_program_are_there():
     assert {"fine-tune", "from-scratch", "persons-plain", "persons-pretrained"} <= set(recipe_names())
     assert recipe().freeze_encoder_statistics
     assert recipe().encoder_lr_factor == 0.1
+    assert recipe("camvid").class_weights == "balanced"
+    assert {recipe(name).class_weights for name in ("carla", "ade20k", "overfit")} == {"none"}
+
+
+def test_the_default_recipe_is_what_the_settings_are_by_themselves():
+    """Reports list what is not."""
+    assert recipe() == TrainingConfig()
 
 
 def test_every_field_has_help_and_every_default_is_valid():

@@ -267,6 +267,8 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     assert "loss in training 0." in panel.curve.loss_legend.text()
     assert "on validation images 0.400" in panel.curve.loss_legend.text()
     assert "mean 0.800" in panel.curve.score_legend.text()
+    view, name = panel.curve.scores.view, panel.curve.scores.bottom.label
+    assert name.mapRectToScene(name.boundingRect()).bottom() <= view.height()  # "step" is whole
     panel.curve.measure.setCurrentIndex(panel.curve.measure.findData("IoU"))
     assert list(panel.curve._lines["mean"].getData()[1]) == [0.5, 0.7]
     assert "best: 0.700, at step 40" in panel.curve.score_legend.text()
@@ -299,6 +301,7 @@ def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     icons().load_now()
     assert panel.pause.icon().cacheKey() == icons().icon("play").cacheKey()
     panel.pause.click()
+    assert panel.pause.icon().cacheKey() == icons().icon("pause").cacheKey()
     assert "pause" not in run.requested()
     panel.stop.click()
     assert "stop" in run.requested()

@@ -323,7 +323,7 @@ class TrainingConfig:
         ),
     )
     class_weights: str = _setting(
-        "none",
+        "auto",
         "How much a pixel of each class counts. balanced: rare classes more, by the root of their rarity, "
         "at most 10 times as much. auto: balanced for three classes or more, none for two.",
         choices=("none", "balanced", "auto"),
@@ -357,7 +357,7 @@ class TrainingConfig:
     weight_decay: float = _setting(1e-2, "Weight decay.", low=0.0)
     schedule: str = _setting(
         "cosine",
-        "Course of the learning rate after warm-up. trapezoidal: whole until the last fifth, then to nothing.",
+        "Course of the learning rate after warm-up. trapezoidal: whole, then down to 0 in the last fifth.",
         choices=("cosine", "poly", "trapezoidal", "constant"),
     )
     warmup_steps: int = _setting(

@@ -12,7 +12,7 @@ from unet_studio.ui.theme import Tokens
 
 LEFT_WIDTH = 38  # px of the axis with its numbers; fixed, so that plots above each other line up
 LEAST_WIDTH = 120  # px of a plot
-LABEL_BELOW = 9  # px that the label of an axis hangs over
+LABEL_BELOW = 6  # px below an axis for its label, which hangs over by 5
 GRID = 0.15  # opacity of its lines
 
 
@@ -40,7 +40,7 @@ def graph() -> Any:
 
 
 class Plot:
-    """A view with two axes, without menus, mouse or buttons.
+    """A view with two axes, which is neither moved nor zoomed.
 
     Made from the parts of pyqtgraph's PlotWidget: that one builds a menu of some 40 controls for each plot,
     which takes four times as long as everything that is shown here. view: the widget; box: the ViewBox.

@@ -1,5 +1,6 @@
 """Files and folders in the programs that the system has for them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from unet_studio.core.errors import StudioError
 
 def open_outside(path: Path, say: Callable[[StudioError], object]) -> None:
     """Open a file, or show a folder. say: told where no program takes it, as on a bare desktop."""
-    if not path.exists():
-        say(StudioError(f"{path} is not there any more.", "It was moved or deleted since."))
+    if not os.path.exists(path):  # noqa: PTH110  Path.exists raises where a share can't be reached
+        say(StudioError(f"{path} can't be found.", "It was moved or deleted, or its disk is not connected."))
     elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-        say(StudioError(f"No program here opens {path}.", "Copy the path and open it yourself."))
+        say(StudioError(f"No program here opens {path}.", "Open it yourself, from where it lies."))

@@ -67,7 +67,6 @@ class TrustPlot(QWidget):
         self._loader = GraphLoader(self)
         self._loader.loaded.connect(self._build, Qt.ConnectionType.QueuedConnection)
         self._asked = False
-        self._plot: Any = None
         self._lines: dict[str, Any] = {}
         self.title = label("Trust", "heading", wrap=False)
         self.empty = label(EMPTY, "muted")
