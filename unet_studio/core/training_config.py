@@ -356,7 +356,7 @@ class TrainingConfig:
     )
     weight_decay: float = _setting(1e-2, "Weight decay.", low=0.0)
     schedule: str = _setting(
-        "cosine",
+        "trapezoidal",
         "Course of the learning rate after warm-up. trapezoidal: whole, then down to 0 in the last fifth.",
         choices=("cosine", "poly", "trapezoidal", "constant"),
     )
