@@ -471,7 +471,8 @@ def test_balanced_weights_are_the_root_of_rarity_and_capped():
     assert class_weights(config, TABLE, {0: 90_000, 3: 10_000, 7: 3}) == (1.0, 3.0, 10.0)
     assert class_weights(config, TABLE, {0: 90_000, 3: 10_000}) == (1.0, 3.0, 10.0)
     assert class_weights(config, TABLE, {0: 100, 3: 400, 7: 400}) == (2.0, 1.0, 1.0)
-    assert class_weights(TrainingConfig(), TABLE, {0: 90_000, 3: 10_000, 7: 3}) == ()
+    none = TrainingConfig(class_weights="none")
+    assert class_weights(none, TABLE, {0: 90_000, 3: 10_000, 7: 3}) == ()
 
 
 def test_automatic_weights_are_balanced_for_three_classes_or_more():

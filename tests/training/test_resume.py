@@ -331,7 +331,8 @@ def test_a_time_limit_is_never_exceeded_by_more_than_a_validation(
 
     monkeypatch.setattr(engine, "learn", learning)
     monkeypatch.setattr(engine, "evaluate", evaluating)
-    run = make_run(tmp_path / "run", source, steps=10_000, minutes=1.0, evaluate_every=every, patience=0)
+    settings = {"minutes": 1.0, "schedule": "cosine", "evaluate_every": every, "patience": 0}
+    run = make_run(tmp_path / "run", source, steps=10_000, **settings)
     events = follow(run)
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "minutes"
