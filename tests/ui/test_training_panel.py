@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from tests.helpers import make_model
@@ -531,7 +533,9 @@ def test_a_full_disk_is_said_and_the_run_can_be_tried_again(approved, panel, run
 
 def test_a_stopped_run_and_its_report(approved, panel, run, qtbot, monkeypatch):
     opened = []
-    monkeypatch.setattr("unet_studio.ui.panels.training_result._open", opened.append)
+    monkeypatch.setattr(
+        QDesktopServices, "openUrl", lambda url: opened.append(Path(url.toLocalFile())) or True
+    )
     make_model(run.best)
     run.report.write_text("<html>")
     run.emit(score(20, 0.7))
