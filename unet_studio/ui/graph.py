@@ -4,7 +4,7 @@ import importlib
 from threading import Thread
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from unet_studio.ui.qt_types import qt_types
@@ -53,6 +53,7 @@ class Plot:
         self.view.setMinimumWidth(LEAST_WIDTH)
         self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.enableMouse(False)
         self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
         self.left, self.bottom = (pg.AxisItem(side, linkView=self.box) for side in ("left", "bottom"))

@@ -112,7 +112,6 @@ class Curve(QWidget):
         """A plot that shows and does not catch the wheel."""
         plot = Plot(HEIGHT)
         plot.view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        plot.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._box.addWidget(plot.view)
         plot.view.hide()
         return plot

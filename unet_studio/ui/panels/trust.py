@@ -110,7 +110,6 @@ class TrustPlot(QWidget):
         """Make the plot; what is in it comes in the next turn."""
         self._plot = Plot(HEIGHT)
         view = self._plot.view
-        view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         view.setAccessibleName("Corrective Dice of the approved images")
         view.setToolTip(MEANING)
         view.wheelEvent = lambda event: event.ignore()  # it scrolls the panel

@@ -191,7 +191,7 @@ class VersionsDialog(QDialog):
         version = self.chosen
         if version is None or version.report is None:
             return
-        open_outside(version.report, lambda error: self._say(f"{error.message} {error.remedy}", "warning"))
+        open_outside(version.report, self._say_failed)
 
     def _export(self) -> None:
         version = self.chosen
