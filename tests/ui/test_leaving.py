@@ -12,6 +12,7 @@ from unet_studio.core import journal
 from unet_studio.core.document_files import load_document, save_snapshot
 from unet_studio.core.project import Project
 from unet_studio.jobs import writer
+from unet_studio.ui.leaving import LOOK_MS
 
 
 def fail(*_args, **_rest):
@@ -82,6 +83,16 @@ def test_cancelled_it_stays_open_though_the_save_ends(opened, qtbot, monkeypatch
     qtbot.waitUntil(lambda: not opened.session.unsaved().images, timeout=10_000)
     qtbot.wait(150)
     assert opened.isVisible()
+
+
+def test_what_waited_for_the_save_does_not_close_what_is_opened_meanwhile(opened, tmp_path, qtbot):
+    paint_all(opened.session, 1)
+    opened.action_table["close_project"].trigger()  # waits for the save
+    assert opened.session.writer.flush(20)  # no event runs, so that nobody notices its end
+    opened.open_folder(make_folder(tmp_path / "others", 2))
+    qtbot.wait(3 * LOOK_MS)
+    assert opened.session.project.image_root == tmp_path / "others"
+    assert opened.stack.currentWidget() is opened.canvas
 
 
 def test_a_full_disk_is_named_and_staying_loses_nothing(opened, qtbot, folder, full):

@@ -32,12 +32,17 @@ class Leaving(QObject):
         self.box: QMessageBox | None = None
 
     def ready(self, go: Callable[[], object]) -> bool:
-        """Whether nothing unsaved would be left. If not, go is called once that is so, or a person agrees."""
+        """Whether nothing unsaved would be left. If not, go is called once that is so, or a person agrees.
+
+        What was asked for before, and still waits, is forgotten: it must not close what is opened now.
+        """
         if self._sure:
             self._sure = False
             return True
         self._session.settle()
         if not self._session.unsaved().images:
+            self._close_box()
+            self._stay()
             return True
         self._go = go
         self._try()
