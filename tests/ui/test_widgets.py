@@ -6,7 +6,7 @@ from PySide6.QtGui import QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from unet_studio.ui.section import Section
-from unet_studio.ui.widgets import ProgressBar, scrolling
+from unet_studio.ui.widgets import CALM_MS, ProgressBar, scrolling
 
 
 def turn_wheel(widget: QWidget) -> bool:
@@ -66,7 +66,7 @@ def test_the_wheel_passes_over_a_control_that_nobody_chose(qtbot, kind, late):
     if late:
         layout.addWidget(control)
         control.show()
-        QApplication.processEvents()
+        qtbot.wait(3 * CALM_MS)
     control.clearFocus()
     before = value(control)
     assert not turn_wheel(control)

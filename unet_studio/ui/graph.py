@@ -1,11 +1,12 @@
 """pyqtgraph, imported where that does not stop the window, and put together from what a plot here shows."""
 
 import importlib
+import math
 from threading import Thread
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QSizePolicy
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QSizePolicy
 
 from unet_studio.ui.qt_types import qt_types
 from unet_studio.ui.theme import Tokens
@@ -14,6 +15,7 @@ LEFT_WIDTH = 38  # px of the axis with its numbers; fixed, so that plots above e
 LEAST_WIDTH = 120  # px of a plot
 LABEL_BELOW = 6  # px below an axis for its label, which hangs over by 5
 GRID = 0.15  # opacity of its lines
+ENDS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)  # of an axis, by powers of ten
 
 
 class GraphLoader(QObject):
@@ -37,6 +39,15 @@ class GraphLoader(QObject):
 def graph() -> Any:
     """The module itself."""
     return importlib.import_module("pyqtgraph")
+
+
+def round_end(value: float) -> float:
+    """The end of an axis that reaches this positive value: it changes now and then, not with every point.
+
+    An axis that moves is drawn anew, and hard to read. At most a quarter of it stays empty.
+    """
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(end * unit for end in ENDS if end * unit >= value)
 
 
 class Plot:
@@ -66,12 +77,20 @@ class Plot:
         for axis in (self.left, self.bottom):
             axis.enableAutoSIPrefix(False)
             axis.setZValue(0.5)  # their lines lie above the view's ground, as in pyqtgraph's own plots
+            # Kept as pixels: drawing the numbers and the grid anew takes longer than all lines together.
+            axis.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.left.setGrid(round(255 * GRID))
         self.view.setCentralItem(self._grid)
 
     def line(self) -> Any:
-        """A new line, with symbols on request (PlotDataItem)."""
-        made = graph().PlotDataItem()
+        """A new line (PlotCurveItem)."""
+        return self._added(graph().PlotCurveItem())
+
+    def marked_line(self) -> Any:
+        """A new line with symbols on request (PlotDataItem), which takes three times as long to change."""
+        return self._added(graph().PlotDataItem())
+
+    def _added(self, made: Any) -> Any:
         self.box.addItem(made)
         return made
 

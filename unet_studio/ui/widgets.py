@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from unet_studio.ui.icons import icons
 
 CONTROLS = (QAbstractSpinBox, QComboBox, QSlider)  # which the wheel turns, as Qt has it
+CALM_MS = 100  # after a change of a panel's layout, until its new controls are looked after
 MARGIN = 40  # px of the screen that a window leaves free at first, its frame among them
 
 
@@ -160,6 +161,11 @@ class Column(QScrollArea):
     by the wheel only once somebody has chosen it: else scrolling changes settings unnoticed.
     """
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._calm = QTimer(self, singleShot=True, interval=CALM_MS)
+        self._calm.timeout.connect(self._calm_controls)
+
     def showEvent(self, event: QShowEvent) -> None:
         """Look after the controls."""
         super().showEvent(event)
@@ -167,8 +173,9 @@ class Column(QScrollArea):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Look after controls that come later; keep the wheel from those that were not chosen."""
-        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
-            self._calm_controls()
+        changed = event.type() == QEvent.Type.LayoutRequest and watched is self.widget()
+        if changed and not self._calm.isActive():
+            self._calm.start()
         if event.type() == QEvent.Type.Wheel and isinstance(watched, CONTROLS) and not watched.hasFocus():
             event.ignore()
             return True
@@ -176,11 +183,12 @@ class Column(QScrollArea):
 
     def _calm_controls(self) -> None:
         content = self.widget()
-        for control in content.findChildren(QWidget) if content else ():
-            if isinstance(control, CONTROLS) and control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+        if content is None:
+            return
+        for control in (found for kind in CONTROLS for found in content.findChildren(kind)):
+            if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
                 control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # so that the wheel chooses nothing
-            if isinstance(control, CONTROLS):
-                control.installEventFilter(self)  # as often as one likes: it counts once
+            control.installEventFilter(self)  # as often as one likes: it counts once
 
     def minimumSizeHint(self) -> QSize:
         """The content's least width, and room for a few lines."""

@@ -10,18 +10,20 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from unet_studio.core.classes import ClassTable
-from unet_studio.core.events import Event, Progress, Validated
-from unet_studio.ui.graph import GraphLoader, Plot, graph
+from unet_studio.core.events import Event, Progress, Started, Validated
+from unet_studio.ui.graph import GraphLoader, Plot, graph, round_end
 from unet_studio.ui.theme import Tokens, theme
 from unet_studio.ui.widgets import label
 
 HEIGHT = 118  # px of a plot
+SIDES = 0.05  # of the steps, left and right: room for half a number
+LEAST_LOSS = 0.01  # that the axis of the loss reaches
 HEADROOM = 1.15  # of the loss above its highest smoothed value
 MOST_CLASSES = 8  # drawn; more lines could not be told apart
 LEAST_CONTRAST = 60  # of 255, between the lightness of a line and of what is behind it
 # What can be drawn of the validation images: the fields of Validated by class, and of their mean.
 MEASURES = {"Dice": ("dice", "mean_dice"), "IoU": ("iou", "mean_iou")}
-TURN_MS = 15  # between two plots that are made, in which the window goes on
+TURN_MS = 15  # between two plots that are made or drawn, in which the window goes on
 SMOOTH = 0.9  # weight of the past in the smoothed training loss
 MOST_POINTS = 1500  # of one curve; longer ones are thinned
 
@@ -52,6 +54,11 @@ class Curve(QWidget):
         self._points: list[Progress] = []
         self._scored: list[Validated] = []
         self._table = ClassTable(())
+        self._next_loss, self._next_scores = (
+            QTimer(self, singleShot=True, interval=wait) for wait in (0, TURN_MS)
+        )
+        self._next_loss.timeout.connect(self._draw_loss)
+        self._next_scores.timeout.connect(self._draw_scores)
         self._offer_measures()
         theme().changed.connect(self._restyle)
 
@@ -60,7 +67,7 @@ class Curve(QWidget):
         self.measure.setToolTip("What is drawn of the images that the model never learns from")
         for name in MEASURES:
             self.measure.addItem(f"{name} on validation images", name)
-        self.measure.currentIndexChanged.connect(self._draw)
+        self.measure.currentIndexChanged.connect(self._draw_scores)
 
     @property
     def ready(self) -> bool:
@@ -68,25 +75,32 @@ class Curve(QWidget):
         return bool(self._lines)
 
     def show_events(self, events: Sequence[Event], table: ClassTable) -> None:
-        """Draw a run. table: for the colours of the classes.
+        """Draw a run, in the next turns of the event loop. table: for the colours of the classes.
 
-        Who shows the same again waits for nothing: drawing takes the window's thread some 10 ms.
+        What is the same as before is not drawn again: a plot takes the window's thread some ms.
         """
-        if self._asked and events is self._events and len(events) == self._seen and table == self._table:
+        another = events is not self._events or len(events) < self._seen
+        if self._asked and not another and len(events) == self._seen and table == self._table:
             return
+        before = list(self._scored)
+        self._take_in(events, another)
+        if another or table != self._table or self._scored != before:
+            self._next_scores.start()
         self._table = table
-        self._take_in(events)
         if not self._asked:
             self._asked = True
             self._loader.start()
-        self._draw()
+        self._next_loss.start()
 
-    def _take_in(self, events: Sequence[Event]) -> None:
+    def _take_in(self, events: Sequence[Event], another: bool) -> None:
         """Sort what is new of a run's events, which only ever grow; another run begins anew."""
-        if events is not self._events or len(events) < self._seen:
+        if another:
             self._events, self._seen, self._points, self._scored = events, 0, [], []
         for event in events[self._seen :]:
-            if isinstance(event, Progress):
+            if isinstance(event, Started):  # a resumed run does the steps after its last saved state again
+                self._points = [point for point in self._points if point.step <= event.step]
+                self._scored = [score for score in self._scored if score.step <= event.step]
+            elif isinstance(event, Progress):
                 self._points.append(event)
             elif isinstance(event, Validated):
                 self._scored.append(event)
@@ -118,24 +132,16 @@ class Curve(QWidget):
 
     @Slot()
     def _add_lines(self) -> None:
-        self._lines = {
-            name: plot.line()
-            for name, plot in (
-                ("steps", self.loss),
-                ("smooth", self.loss),
-                ("unseen", self.loss),
-                ("mean", self.scores),
-                ("best", self.scores),
-            )
-        }
+        self._lines = {name: self.loss.line() for name in ("steps", "smooth", "unseen")}
+        self._lines |= {name: self.scores.marked_line() for name in ("mean", "best")}
         self._restyle()
         QTimer.singleShot(TURN_MS, self, self._reveal)
 
     @Slot()
     def _reveal(self) -> None:
         self._waiting.hide()
-        for plot in (self.loss, self.scores):
-            plot.view.show()
+        self.loss.view.show()
+        QTimer.singleShot(TURN_MS, self.scores.view, self.scores.view.show)
 
     @Slot()
     def _restyle(self) -> None:
@@ -156,10 +162,11 @@ class Curve(QWidget):
             self._lines[name].setSymbolBrush(tokens.text)
             self._lines[name].setSymbolPen(tokens.surface)
         self._lines["best"].setPen(None)
-        self._draw()
+        self._draw_loss()
+        self._draw_scores()
 
     @Slot()
-    def _draw(self, *_: object) -> None:
+    def _draw_loss(self) -> None:
         if not self.ready:
             return
         steps, losses = loss_curve(self._points)
@@ -170,16 +177,20 @@ class Curve(QWidget):
         unseen = [event.loss for event in scored]
         _set(self._lines["unseen"], [(event.step, event.loss) for event in scored])
         tops = [value for value in (*smooth, *unseen) if math.isfinite(value)]
-        self.loss.box.setYRange(0, HEADROOM * max(tops, default=1.0) or 1.0, padding=0)
+        self.loss.box.setYRange(0, round_end(HEADROOM * max([*tops, LEAST_LOSS])), padding=0)
         tokens = theme().tokens
         lines = [("loss in training", tokens.accent, "\u2501", smooth[-1] if smooth else math.nan)]
         if scored:
             lines.append(("on validation images", tokens.warning, "\u2504", unseen[-1]))
         self.loss_legend.setText(legend(lines))
-        self.loss.box.setXRange(0, max(steps[-1] if steps else 0, scored[-1].step if scored else 0, 1))
-        self._draw_scores(scored)
+        last = max(steps[-1] if steps else 0, scored[-1].step if scored else 0, 1)
+        self.loss.box.setXRange(0, round_end(last), padding=SIDES)
 
-    def _draw_scores(self, scored: Sequence[Validated]) -> None:
+    @Slot()
+    def _draw_scores(self, *_: object) -> None:
+        if not self.ready:
+            return
+        scored = self._scored
         by_class, mean = MEASURES[str(self.measure.currentData())]
         means = [(event.step, float(getattr(event, mean))) for event in scored]
         _set(self._lines["mean"], means)
