@@ -2,10 +2,15 @@
 
 A pause is the time between two beats; "own" is the pause without what the thread waited for a free core, as
 Linux counts it, so that other programs on the machine don't count; "busy" is what the thread itself computed
-in it. What is in own and not in busy, it waited for a lock, or rested.
+in it. What is in own and not in busy, it waited for a lock, or rested, or the machine's host took the core
+away. So that the last can be told, a process beside it beats too, and does nothing else.
 """
 
+import json
 import os
+import select
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +19,11 @@ from PySide6.QtCore import Qt, QTimer
 
 BEAT_MS = 5
 SCHEDSTAT = Path(f"/proc/self/task/{os.getpid()}/schedstat")
+
+
+def waited():
+    """How long the main thread waited for a core so far, ms."""
+    return int(SCHEDSTAT.read_text().split()[1]) / 1e6 if SCHEDSTAT.exists() else 0.0
 
 
 class Beat:
@@ -29,20 +39,16 @@ class Beat:
         self._timer.stop()
 
     def _beat(self):
-        now, waited = time.perf_counter(), self._waited()
+        now, waiting = time.perf_counter(), waited()
         self.all.append(1000 * (now - self._last))
-        self.own.append(self.all[-1] - (waited - self._before))
+        self.own.append(self.all[-1] - (waiting - self._before))
         computed = 1000 * time.thread_time()
         self.busy.append(computed - self._computed)
-        self._last, self._before, self._computed = now, waited, computed
-
-    def _waited(self):
-        """How long this thread waited for a core so far, ms."""
-        return int(SCHEDSTAT.read_text().split()[1]) / 1e6 if SCHEDSTAT.exists() else 0.0
+        self._last, self._before, self._computed = now, waiting, computed
 
     def _reset(self):
         self.all, self.own, self.busy = [], [], []
-        self._last, self._before = time.perf_counter(), self._waited()
+        self._last, self._before = time.perf_counter(), waited()
         self._computed = 1000 * time.thread_time()
 
     def take(self):
@@ -57,3 +63,42 @@ class Beat:
         }
         self._reset()
         return figures
+
+
+class Beside:
+    """A process that does nothing but beat: its pauses are the machine's."""
+
+    def __init__(self):
+        words = [sys.executable, "-m", "tests.benchmarks.beat"]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.take()  # it has started once it answers
+
+    def take(self):
+        """Its longest pause since the last take, and the longest without waiting for a core, ms."""
+        self._process.stdin.write("take\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def stop(self):
+        self._process.communicate()
+
+
+def main():
+    """Beat until the standard input ends; answer each of its lines with the longest pauses since the last."""
+    longest = own = 0.0
+    last, before = time.perf_counter(), waited()
+    while True:
+        asked = select.select([sys.stdin], [], [], BEAT_MS / 1000)[0]
+        now, waiting = time.perf_counter(), waited()
+        longest = max(longest, 1000 * (now - last))
+        own = max(own, 1000 * (now - last) - (waiting - before))
+        last, before = now, waiting
+        if asked:
+            if not sys.stdin.readline():
+                return
+            print(json.dumps({"longest": longest, "own": own}), flush=True)
+            longest = own = 0.0
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,12 @@ def _rows(seed: int, found: dict[str, Any]) -> list[list[str]]:
         for name, part in (("whole training", whole), ("stopped training", stopped))
         for key, kind in PAUSES
     ]
+    pauses += [
+        (f"{name}, longest pause of a process that only beats: {kind}", f"{part['beside'][key]:.0f} ms", "-")
+        for name, part in (("whole training", whole), ("stopped training", stopped))
+        for key, kind in (("longest", "all"), ("own", "without waiting for a core"))
+        if "beside" in part  # not in parts that were measured before there was such a process
+    ]
     step = stopped["step_seconds"]
     told = [
         *pauses,

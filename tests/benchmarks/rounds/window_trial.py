@@ -20,15 +20,15 @@ from PySide6.QtCore import QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from tests.benchmarks.beat import Beat
+from tests.benchmarks.beat import Beat, Beside
 from tests.benchmarks.rounds.fine_tuning import assigned
 from tests.benchmarks.stage import LEFT, Stage
 from tests.e2e.painter import Painter, tell_every_step
 from unet_studio.core.document_files import load_document
 from unet_studio.core.events import Progress
 from unet_studio.core.project import Project
+from unet_studio.core.run_folder import UNDER_WAY
 from unet_studio.demo.sample import install_sample, sample_truth
-from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui.garbage import Garbage
 
 FINISHED = 8  # images of the sample that are approved before; the others are painted on
@@ -161,7 +161,7 @@ class Trial:
         self.trainer.choose({**settings, **assigned(chosen["sets"])})
         self.stage.wait(lambda: self.session.document.prediction is not None)  # PyTorch is loaded
         self.painter = MousePainter(self.stage, chosen["seed"], self.ledger.tell, others, NEVER)
-        self.beat = Beat()
+        self.beat, self.beside = Beat(), Beside()
 
     def run(self):
         """Both trainings, then everything read back."""
@@ -181,6 +181,7 @@ class Trial:
             "first_point": first_point,
             "seconds": time.perf_counter() - began,
             "pauses": self.beat.take(),
+            "beside": self.beside.take(),
             "steps": self.last_step(),
             "state": self.trainer.state,
             "outcome": self.trainer.verdict.outcome,
@@ -200,6 +201,7 @@ class Trial:
             "stopping": stopping,
             "step_seconds": self.step_seconds(),
             "pauses": self.beat.take(),
+            "beside": self.beside.take(),
             "steps": self.last_step(),
             "state": self.trainer.state,
         }
@@ -209,6 +211,7 @@ class Trial:
         self.wait(lambda: self.panel.start.isEnabled() and self.panel.start.isVisible())
         before = self.trainer.run and self.trainer.run.name
         self.beat.take()
+        self.beside.take()
         QTest.mouseClick(self.panel.start, LEFT)
         clicked = time.perf_counter()
         self.wait(lambda: self.trainer.run and self.trainer.run.name != before and self.curve_shown())
@@ -219,7 +222,8 @@ class Trial:
         curve = self.panel.curve
         if not self.last_step() or not curve.ready or not curve.loss.view.isVisible():
             return False
-        return curve._lines["steps"].getData()[0] is not None
+        drawn = curve._lines["steps"].getData()[0]
+        return drawn is not None and len(drawn) > 0 and drawn[-1] <= self.last_step()
 
     def last_step(self):
         return max((event.step for event in self.progress()), default=0)
@@ -247,6 +251,7 @@ class Trial:
         self.stage.wait(lambda: self.session.editable and not self.session.editor.landing.under_way)
         self.stage.rest(1000)
         self.beat.stop()
+        self.beside.stop()
         self.garbage.stop()
         self.stage.close()
 
