@@ -28,6 +28,7 @@ from unet_studio.core.events import (
     Validated,
 )
 from unet_studio.core.image_io import pixel_hash, read_image
+from unet_studio.core.model_card import read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.storage import write_index_png
@@ -49,6 +50,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, model: Path) -> Pretend:
             started.append(run)
             if alive:
                 run.claim(os.getpid())
+            run.note_resumed()
             if makes_model:
                 run.best.mkdir(parents=True, exist_ok=True)
                 for file in model.iterdir():
@@ -163,6 +165,8 @@ def test_resume(run: Run, project: Path, pretend: Pretend) -> None:
     assert done.value["run"] == str(started[0].path)
     assert done.value["state"] == "finished"
     assert done.value["version"] == "v2"
+    card = read_card(project / "unet-studio" / "models" / "v2")
+    assert card.metrics["gate"]["outcome"] == "promoted"  # as no model was in use
     assert "ended early" in run("train", project, "--resume").err
     assert "are fixed" in run("train", project, "--resume", "--set", "seed=1").err
     assert "are fixed" in run("train", project, "--resume", "--recipe", "carla").err

@@ -1,6 +1,9 @@
 """Model versions: published whole, named in order, found by name or path."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -12,13 +15,14 @@ from unet_studio.core.model_card import (
     Architecture,
     ModelCard,
     ModelClass,
+    ModelEntry,
     Preprocessing,
     read_card,
     write_card,
 )
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.core.versions import find_model, next_version, publish
+from unet_studio.core.versions import find_model, next_version, publish, publish_once
 
 
 def make_model(folder: Path, name: str = "model") -> Path:
@@ -109,3 +113,52 @@ def test_what_cannot_be_found_is_said(run: RunFolder, tmp_path: Path) -> None:
     (run.best / CARD_FILE).unlink()
     with pytest.raises(StudioError, match="no model yet"):
         find_model(str(run.path), [])
+
+
+def test_a_run_becomes_a_version_once_and_again_where_it_went_on(run: RunFolder, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    assert entry.name == "v1"
+    assert publish_once(run, models, "v1") is None
+    run.note_resumed()  # by the process that goes on with it
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    assert entry.name == "v2"
+    assert publish_once(run, models, "v1") is None
+    assert sorted(path.name for path in models.iterdir()) == ["v1", "v2"]
+
+
+def test_a_window_and_a_command_at_once_make_one_version(run: RunFolder, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    for expected in (["v1"], ["v1", "v2"]):
+        begin = Barrier(4)
+
+        def publish_together(begin: Barrier = begin) -> ModelEntry | None:
+            begin.wait()
+            return publish_once(run, models, "v1")
+
+        with ThreadPoolExecutor(4) as pool:
+            made = [task.result() for task in [pool.submit(publish_together) for _ in range(4)]]
+        assert sum(entry is not None for entry in made) == 1
+        assert sorted(path.name for path in models.iterdir()) == expected
+        run.note_resumed()
+
+
+def test_what_could_not_become_a_version_becomes_one_later(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for expected in ("v1", "v2"):
+        with monkeypatch.context() as disk:
+            disk.setattr(shutil, "copyfileobj", full)
+            with pytest.raises(OSError, match="space"):
+                publish_once(run, models, "v1")
+        entry = publish_once(run, models, "v1")
+        assert entry is not None
+        assert entry.name == expected
+        run.note_resumed()

@@ -5,12 +5,14 @@ import math
 import pytest
 
 from tests.helpers import make_folder, make_model
+from unet_studio.core.errors import StudioError
+from unet_studio.core.events import Finished
 from unet_studio.core.gate import GATE_FILE, ModelScores, read_verdict, write_gate
 from unet_studio.core.model_card import read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.jobs.publishing import publish_run, verdict_of
+from unet_studio.jobs.publishing import conclude, publish_run, verdict_of
 
 IMAGES = tuple(f"{number}.png" for number in range(6))
 
@@ -64,6 +66,14 @@ def test_it_is_published_once_and_a_deleted_one_does_not_come_back(project, run)
     again = publish_run(project, run)
     assert again.entry is None
     assert again.verdict.outcome == "promoted"
+
+
+def test_a_run_that_is_over_can_t_be_ended_once_more_and_gives_no_second_version(project, run):
+    run.emit(Finished("steps", 9, 1.0, str(run.best)))
+    assert publish_run(project, run).entry is not None
+    with pytest.raises(StudioError, match="can't be ended"):
+        conclude(run)
+    assert publish_run(project, run).entry is None
 
 
 def test_who_may_only_look_reads_the_verdict_and_makes_nothing(project, run):

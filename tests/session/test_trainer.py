@@ -10,6 +10,7 @@ from unet_studio.core.events import Finished
 from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.core.versions import publish_once
 from unet_studio.jobs import training_plan
 from unet_studio.jobs.training_plan import PixelCounts
 from unet_studio.session import trainer
@@ -250,3 +251,11 @@ def test_the_verdict_is_read_again_when_the_folder_is_opened_again(session, trai
     assert session.trainer.verdict.outcome == "candidate"
     assert session.predictor.model_name == "old"
     assert not [text for text in said if "is ready" in text]
+
+
+def test_a_command_that_was_faster_made_the_version(session, trained, qtbot):
+    run = trained([0.5] * 5, [0.8] * 5)
+    assert publish_once(run, session.project.models_folder, run.name) is not None
+    said = over(session, qtbot, run)
+    assert session.predictor.model_name == "v1"
+    assert "it is better" in said

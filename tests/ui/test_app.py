@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox
 
 from tests.helpers import make_folder
@@ -132,6 +133,22 @@ def test_a_sample_that_cannot_be_installed_is_told(window, guide, qtbot, monkeyp
     qtbot.waitUntil(lambda: bool(boxes(window)))
     assert "No space left" in boxes(window)[0].text()
     boxes(window)[0].accept()
+
+
+def test_a_log_folder_that_nothing_opens_is_told(window, guide, monkeypatch):
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: False)
+    window.commands.show_log()
+    (box,) = boxes(window)
+    assert str(application.log_file().parent) in box.text()
+    assert box.windowTitle() == "The Log Can't Be Shown"
+
+
+def test_a_log_folder_that_can_t_be_made_is_told(window, guide, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(application, "log_file", lambda: tmp_path / "file" / "logs" / "log.txt")
+    window.commands.show_log()
+    (box,) = boxes(window)
+    assert "can't be found" in box.text()
 
 
 def test_the_log_is_made_when_there_is_something_to_write():

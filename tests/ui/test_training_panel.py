@@ -31,9 +31,10 @@ from unet_studio.core.project import Status
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_choices import CHOICES_FILE, read_choices
 from unet_studio.core.training_config import recipe
-from unet_studio.jobs.training import TrainingFollower
+from unet_studio.jobs.training import LIVENESS_POLLS, TrainingFollower
 from unet_studio.session import trainer
 from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
+from unet_studio.ui.graph import round_end
 from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, readable, smoothed
 from unet_studio.ui.theme import DARK, LIGHT
@@ -279,18 +280,46 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
 def test_a_curve_is_drawn_for_what_is_new_alone(approved, panel, run, qtbot, monkeypatch):
     run.emit(Progress(1, 100, 1.0, 1e-3, 1, 99))
     qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)
-    drawn = []
-    real = panel.curve._draw
-    monkeypatch.setattr(panel.curve, "_draw", lambda *_: drawn.append(real()))
+    approved.session.trainer._follower._timer.stop()  # else it tells of the process's memory meanwhile
+    drawn, curve = [], panel.curve
+    qtbot.waitUntil(curve.scores.view.isVisible)
+    for name in ("steps", "mean"):
+        line = curve._lines[name]
+        monkeypatch.setattr(line, "setData", lambda *data, own=name, put=line.setData: note(own, put, data))
+
+    def note(name, put, data):
+        put(*data)
+        drawn.append(name)
+
+    def after(change, table):
+        """Which of the two lines are drawn anew."""
+        drawn.clear()
+        change()
+        curve.show_events(events, table)
+        qtbot.wait(100)
+        return drawn
+
     events, table = approved.session.trainer.events, approved.session.classes
-    panel.curve.show_events(events, table)
-    assert not drawn
-    events.append(Progress(2, 100, 0.5, 1e-3, 2, 98))
-    panel.curve.show_events(events, table)
-    assert len(drawn) == 1
-    assert list(panel.curve._lines["steps"].getData()[0]) == [1, 2]
-    panel.curve.show_events(events, ClassTable.binary("other"))
-    assert len(drawn) == 2
+    other, nothing = ClassTable.binary("other"), list
+    assert after(nothing, table) == []
+    assert after(lambda: events.append(Progress(2, 100, 0.5, 1e-3, 2, 98)), table) == ["steps"]
+    assert list(curve._lines["steps"].getData()[0]) == [1, 2]
+    assert after(lambda: events.append(score(2, 0.6)), table) == ["steps", "mean"]
+    assert after(nothing, other) == ["steps", "mean"]
+    assert after(nothing, other) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "end"), [(1, 1), (2, 2), (7, 8), (13, 15), (99, 100), (101, 120), (0.31, 0.4), (1.01, 1.2)]
+)
+def test_an_axis_ends_at_a_round_number(value, end):
+    assert round_end(value) == pytest.approx(end)
+
+
+def test_an_axis_seldom_moves():
+    ends = [round_end(step) for step in range(1, 1001)]
+    assert all(end >= step > 0.75 * end - 1 for step, end in enumerate(ends, 1))
+    assert len(set(ends)) <= 30
 
 
 def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
@@ -593,6 +622,73 @@ def test_a_color_that_would_not_show_is_mixed_with_the_texts():
     assert readable("#e53935", LIGHT) == "#e53935"
     assert readable("#fbfbff", LIGHT) != "#fbfbff"
     assert readable("#101010", DARK) != "#101010"
+
+
+@pytest.mark.parametrize("end", [None, Failed("The disk is full.", "Make room.")])
+def test_a_run_that_a_command_resumes_is_followed_on(approved, panel, run, process, qtbot, end):
+    if end is not None:
+        run.emit(end)
+    process.kill()
+    process.wait()
+    state = "interrupted" if end is None else "failed"
+    qtbot.waitUntil(lambda: approved.session.trainer.state == state, timeout=10_000)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as command:
+        try:
+            run.claim(command.pid)
+            run.emit(Started("cpu", 1, 1, 100))
+            qtbot.waitUntil(lambda: approved.session.trainer.state == "running", timeout=10_000)
+            run.emit(Stopped(2, 1.0, ""))
+            with qtbot.waitSignal(approved.session.trainer._follower.ended, timeout=10_000):
+                pass
+        finally:
+            command.kill()
+    assert approved.session.trainer.state == "stopped"
+    assert approved.session.trainer.found == ""
+
+
+def test_a_run_whose_disk_is_away_for_a_while_is_found_again(
+    approved, panel, run, process, qtbot, monkeypatch
+):
+    follower = approved.session.trainer._follower
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(lambda: follower.state == "interrupted", timeout=10_000)
+    many = len(follower.events)
+    away = run.path.with_name("away")
+    run.path.rename(away)
+    for _ in range(LIVENESS_POLLS):
+        follower._poll()
+    assert follower.state == "gone"
+    away.rename(run.path)
+    follower._poll()
+    assert (follower.state, len(follower.events)) == ("interrupted", many)
+
+    def stale(*_):
+        raise OSError(116, "Stale file handle")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RunFolder, "events", stale)
+        follower._poll()
+        broken.undo()
+        broken.setattr(RunFolder, "state", stale)
+        run.emit(Note("It is back."))
+        follower._poll()
+    assert follower.state == "interrupted"
+    follower._poll()
+    assert (follower.state, len(follower.events)) == ("interrupted", many + 1)
+
+
+def test_a_resumed_run_is_drawn_once(approved, panel, run, qtbot):
+    for step in range(1, 131):
+        run.emit(Progress(step, 200, 2.0 / step, 1e-3, step, 200 - step))
+    run.emit(score(40, 0.6))
+    run.emit(score(120, 0.8))
+    run.emit(Started("cpu", 1, 50, 200, resumed=True))
+    run.emit(Progress(51, 200, 0.3, 1e-3, 51, 149))
+    qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)
+    steps = panel.curve._lines["steps"]
+    qtbot.waitUntil(lambda: list(steps.getData()[0]) == list(range(1, 52)))
+    assert list(panel.curve._lines["mean"].getData()[0]) == [40]
 
 
 def test_long_curves_are_thinned_and_smoothing_starts_at_the_first_value():

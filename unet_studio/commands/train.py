@@ -131,7 +131,7 @@ def _check_paths(arguments: argparse.Namespace) -> None:
 
 def _resumed(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
     """The run to go on with, and where its model goes."""
-    from unet_studio.core.run_folder import RunFolder
+    from unet_studio.core.run_folder import RESUMABLE, RunFolder
 
     if arguments.out is not None:
         run_folder = RunFolder(arguments.out)
@@ -140,7 +140,7 @@ def _resumed(arguments: argparse.Namespace) -> "tuple[RunFolder, Path | None]":
     else:
         with opened(arguments.folder, arguments.project) as project:
             ended = [RunFolder(path) for path in project.runs()]
-        ended = [one for one in ended if one.state() in ("interrupted", "stopped", "failed")]
+        ended = [one for one in ended if one.state() in (*RESUMABLE, "stopped")]
         if not ended:
             raise StudioError("No run of this project ended early.", "Start a new one without --resume.")
         run_folder = ended[-1]
@@ -363,7 +363,9 @@ def _last_line(log: Path) -> str:
 def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, models: Path | None) -> int:
     """Say how the run ended, and make its model a version of the project."""
     from unet_studio.core import events
-    from unet_studio.core.versions import publish
+    from unet_studio.core.model_card import ModelEntry, read_card
+    from unet_studio.core.versions import publish_once
+    from unet_studio.jobs.publishing import verdict_of
 
     last = outcome.last
     if isinstance(last, events.Failed):
@@ -374,8 +376,9 @@ def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, mo
     entry = None
     if models is not None and has_model:
         name = run_folder.config().name
-        # A run that was stopped, published and resumed has given its own name away.
-        entry = publish(run_folder, models, None if (models / name).exists() else name)
+        entry = publish_once(run_folder, models, name, {"gate": verdict_of(run_folder).to_json()})
+        if entry is None and (models / name).is_dir():  # a window that shows the run was faster
+            entry = ModelEntry(name, models / name, read_card(models / name))
     value = _result(run_folder, last, entry, has_model)
     if has_model:
         named = f"{entry.name}, in {entry.folder}" if entry else f"in {run_folder.best}"

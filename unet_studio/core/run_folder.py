@@ -55,8 +55,11 @@ ENDS: dict[type[Event], State] = {
     Discarded: "discarded",
     Failed: "failed",
 }
+UNDER_WAY = ("new", "starting", "running", "paused")  # and "starting", as a window calls it meanwhile
+RESUMABLE = ("interrupted", "failed")  # states that the last saved state can go on from
 START_TOLERANCE = 2.0  # seconds; process start times are rounded differently by different calls
 AWAKE = (Started, Continued, Progress)
+RESUMED = "resumed"  # in the mark of a run whose model was made a version, once it goes on
 BEGINNING = 60.0  # seconds after which a run that no process has taken counts as cut off
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
 RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
@@ -148,7 +151,8 @@ class RunFolder:
         """The events from a byte offset on, and the offset to go on from.
 
         A last line without its end is left for the next call. A line broken by a crash is passed over.
-        most: bytes to read at once, and the rest of their last line; -1 for all.
+        most: bytes to read at once, and the rest of their last line; -1 for all. Without the file, as before
+        the first event or while its disk is away, there is nothing new.
         """
         try:
             with self._events.open("rb") as stream:
@@ -157,13 +161,18 @@ class RunFolder:
                 if most >= 0:
                     text += stream.readline()
         except FileNotFoundError:
-            return [], 0
+            return [], offset
         complete = text[: text.rfind(b"\n") + 1]
         found = []
         for line in complete.splitlines():
             with suppress(StudioError):
                 found.append(from_line(line.decode("utf-8", "replace")))
         return found, offset + len(complete)
+
+    @property
+    def published(self) -> Path:
+        """A mark: the run's model was made a version. It holds RESUMED where the run went on since."""
+        return self.path / "published"
 
     def mend(self) -> None:
         """Clear away what a crash left half-done. For the owner alone, before it begins."""
@@ -174,6 +183,11 @@ class RunFolder:
         for half in (*self.path.glob(HALF_WRITTEN), *self.best.glob(HALF_WRITTEN)):
             half.unlink(missing_ok=True)
         self._mend_events()
+
+    def note_resumed(self) -> None:
+        """Where the model was made a version already, tell that there will be another. For the owner."""
+        if self.published.exists():
+            self.published.write_text(RESUMED, encoding="utf-8")
 
     def _mend_events(self) -> None:
         """End a line that a crash left half-written, so that the next event starts on its own line."""

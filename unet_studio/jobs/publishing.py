@@ -8,10 +8,8 @@ from unet_studio.core.events import Stopped
 from unet_studio.core.gate import GATE_FILE, Verdict, judge, read_gate, undecided
 from unet_studio.core.model_card import ModelEntry, read_card
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RunFolder
-from unet_studio.core.versions import publish
-
-PUBLISHED = "published"  # an empty file in a run's folder
+from unet_studio.core.run_folder import RESUMABLE, RunFolder
+from unet_studio.core.versions import publish_once
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,12 @@ class Published:
 def publish_run(project: Project, run: RunFolder) -> Published:
     """Make a run's best model a version of the project, unless that has been done or nothing may change.
 
-    Its card says what the gate found. A mark in the run's folder remembers it, so that a version deleted
-    since does not come back. Reads and copies files.
+    Its card says what the gate found. Reads and copies files.
     """
     verdict = verdict_of(run)
-    mark = run.path / PUBLISHED
     entry = None
-    if project.read_only is None and not mark.exists() and not (project.models_folder / run.name).exists():
-        entry = publish(run, project.models_folder, run.name, {"gate": verdict.to_json()})
-        mark.touch()
+    if project.read_only is None:
+        entry = publish_once(run, project.models_folder, run.name, {"gate": verdict.to_json()})
     return Published(run, entry, project.shown_models(), verdict)
 
 
@@ -48,7 +43,7 @@ def conclude(run: RunFolder) -> Stopped:
     Raises StudioError while a process has it, where it is over, or has no model; OSError on a full disk.
     """
     run.mend()
-    if run.state() not in ("failed", "interrupted"):
+    if run.state() not in RESUMABLE:
         raise StudioError(f"The training {run.name} can't be ended now.", "Look at what it does first.")
     card = read_card(run.best)
     told = card.training

@@ -10,9 +10,10 @@ import psutil
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.events import FINAL, Event
-from unet_studio.core.run_folder import Request, RunFolder
+from unet_studio.core.run_folder import UNDER_WAY, Request, RunFolder
 
 POLL_MS = 300
+RESTING_MS = 2000  # between two looks at a run that is not under way: a command may resume it
 LIVENESS_POLLS = 5  # ask for the process itself at every fifth look: that costs more than reading events
 NOTICED = 5_000_000  # bytes of memory more or less that are announced
 ANSWERS = {"pause": ("paused",), "resume": ("running",)}  # states in which a request is heard; else its end
@@ -20,10 +21,14 @@ SLICE = 1 << 16  # bytes of events read at a time: a long run found again is rea
 
 
 class TrainingFollower(QObject):
-    """One run at a time. changed() after new events or another state; ended(Event) once, when it is over."""
+    """One run at a time. changed() after new events or another state; ended(Event) when it is over.
+
+    resumed(): a run that was over or cut off goes on, by somebody else's command; it will end once more.
+    """
 
     changed = Signal()
     ended = Signal(object)
+    resumed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,15 +47,17 @@ class TrainingFollower(QObject):
     @property
     def active(self) -> bool:
         """Whether the run is under way or paused."""
-        return self.run is not None and self.state in ("new", "starting", "running", "paused")
+        return self.run is not None and self.state in UNDER_WAY
 
     def follow(self, run: RunFolder) -> None:
         """Follow a run that was started, here or by another window, or that is over."""
         self.run, self.events, self._offset, self._polls, self.memory = run, [], 0, 0, 0
         self._fresh, self.asked = [], None
-        if not self._read():
+        behind = self._read()
+        if not behind:
             self._fresh = []  # who follows looks at these events; ended() is for those that come
         self.state = run.state()
+        self._pace(behind)
         self._timer.start()
         self.changed.emit()
 
@@ -78,8 +85,12 @@ class TrainingFollower(QObject):
         self.events += fresh
         self._fresh += fresh
         behind = self._offset - before > SLICE // 2
-        self._timer.setInterval(0 if behind else POLL_MS)
+        self._pace(behind)
         return behind
+
+    def _pace(self, behind: bool) -> None:
+        """When to look again. behind: whether there is more to read."""
+        self._timer.setInterval(0 if behind else POLL_MS if self.active else RESTING_MS)
 
     def _measure(self) -> None:
         """How much memory the process holds; 0 where it is gone, or runs on another computer."""
@@ -90,23 +101,30 @@ class TrainingFollower(QObject):
 
     @Slot()
     def _poll(self) -> None:
+        try:
+            self._look()
+        except OSError:  # the disk is away, or busy: what is known stays, and it is looked at again
+            self._timer.setInterval(RESTING_MS)
+
+    def _look(self) -> None:
         if self.run is None or self._read():
             return
-        fresh, self._fresh = self._fresh, []
         self._polls += 1
-        if fresh or self._polls % LIVENESS_POLLS == 0:
-            before, held, self.state = self.state, self.memory, self.run.state()
+        before, held = self.state, self.memory
+        if self._fresh or before == "gone" or self._polls % LIVENESS_POLLS == 0:
+            self.state = self.run.state()
             self._hear()
             if self._polls % LIVENESS_POLLS == 0:
                 self._measure()
-            if fresh or before != self.state or abs(held - self.memory) > NOTICED:
-                self.changed.emit()
+        fresh, self._fresh = self._fresh, []
+        self._pace(False)
+        if self.active and before not in UNDER_WAY:
+            self.resumed.emit()
+        if fresh or before != self.state or abs(held - self.memory) > NOTICED:
+            self.changed.emit()
         over = next((event for event in reversed(fresh) if isinstance(event, FINAL)), None)
         if over is not None and not self.active:
-            self._timer.stop()
             self.ended.emit(over)
-        elif self.state in ("interrupted", "gone"):
-            self._timer.stop()
 
     def _hear(self) -> None:
         """Forget what was asked once it is done, or can't be done any more."""

@@ -300,7 +300,7 @@ class Comparer(QObject):
     @Slot(object, object)
     def _failed(self, request: Request, error: StudioError) -> None:
         if request.project is self._session.project:
-            self._take(request.name, request.model.name, None, f"{error.message} {error.remedy}".strip())
+            self._take(request.name, request.model.name, None, str(error))
 
     @Slot(object, object)
     def _lost(self, requests: Sequence[Request], error: StudioError) -> None:

@@ -1,6 +1,7 @@
 """What a training would learn from, the run that is under way or over, and the version it makes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -10,10 +11,10 @@ from unet_studio.core.events import Event, Finished, Stopped
 from unet_studio.core.gate import Verdict
 from unet_studio.core.model_card import ModelEntry
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import Request, RunFolder, start
+from unet_studio.core.run_folder import RESUMABLE, UNDER_WAY, Request, RunFolder, start
 from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.jobs.publishing import PUBLISHED, Published, conclude, publish_run
+from unet_studio.jobs.publishing import Published, conclude, publish_run
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
 from unet_studio.jobs.training import TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from unet_studio.session.session import Session
 
 
-UNDER_WAY = ("new", "starting", "running", "paused")
 LEARNT = ("painted", "surroundings")  # choices of what is learnt from
-RESUMABLE = ("interrupted", "failed")  # states of a run that its last saved state can go on from
 LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
 
 
@@ -56,14 +55,16 @@ class Trainer(QObject):
         self._follower = TrainingFollower()
         self._follower.changed.connect(self.changed)
         self._follower.ended.connect(self._ended)
+        self._follower.resumed.connect(self._forget_end)
 
     def open(self, project: Project) -> None:
         """Find the training that was under way, or ended, while this project was closed."""
         self._choices = read_choices(project.folder)
         runs = project.runs()
         if runs:
-            self._follower.follow(RunFolder(runs[-1]))
-            if not (runs[-1] / PUBLISHED).exists():
+            run = RunFolder(runs[-1])
+            self._follower.follow(run)
+            if not run.published.exists():
                 self.found = self._follower.state
             self.store()
         self.changed.emit()
@@ -218,7 +219,10 @@ class Trainer(QObject):
             return
 
         def go_on() -> RunFolder:
-            if run.state() not in RESUMABLE:
+            state = run.state()
+            if state in UNDER_WAY:
+                raise StudioError(f"The training {run.name} goes on already.", "Wait until it is over.")
+            if state not in RESUMABLE:
                 raise StudioError(f"The training {run.name} is over.", "Start another one.")
             return run
 
@@ -261,9 +265,14 @@ class Trainer(QObject):
         """The process of a run was started; where the project was left meanwhile, it is found again there."""
         if project is self._session.project:
             self._starting = False
-            self._verdict, self._unstored, self.found = None, None, ""
+            self._forget_end()
             self._follower.follow(run)
             self.forget_plan()
+
+    @Slot()
+    def _forget_end(self) -> None:
+        """Nothing is known of the end of the run on show: it has just begun, or goes on."""
+        self._verdict, self._unstored, self.found = None, None, ""
 
     def stop(self) -> None:
         """End the training at its next step and keep its best model."""
@@ -314,6 +323,10 @@ class Trainer(QObject):
         session = self._session
         if self.run is not None and found.run.path == self.run.path:
             self._verdict = found.verdict
+        if found.entry is None:  # a command that waited for the run may have been faster
+            known = {entry.name for entry in session.predictor.models()}
+            new = (one for one in found.models if one.name == found.run.name and one.name not in known)
+            found = replace(found, entry=next(new, None))
         if found.entry is not None:
             session.predictor.refresh(found.models)
             promoted = found.verdict.outcome == "promoted"

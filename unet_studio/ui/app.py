@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -140,7 +141,8 @@ class Guide(QObject):
         from unet_studio.ui.outside import open_outside
 
         folder = log_file().parent
-        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # then it can't be found, which is said
+            folder.mkdir(parents=True, exist_ok=True)
         open_outside(folder, lambda error: self._window.show_error(error, "The Log Can't Be Shown"))
 
     def _unforeseen(

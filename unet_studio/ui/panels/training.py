@@ -7,10 +7,10 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event, Progress
+from unet_studio.core.run_folder import UNDER_WAY
 from unet_studio.core.training_choices import RECIPE
 from unet_studio.jobs.training_plan import TrainingPlan
 from unet_studio.session import Session
-from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui import words
 from unet_studio.ui.icons import icons
 from unet_studio.ui.panels.class_bars import ClassBars

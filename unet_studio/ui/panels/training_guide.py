@@ -4,8 +4,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from unet_studio.core.project import Status
+from unet_studio.core.run_folder import UNDER_WAY
 from unet_studio.session import Session
-from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui.widgets import button, label, set_role
 
 ENOUGH = 3  # finished images for a first model

@@ -6,9 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event
-from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.run_folder import UNDER_WAY, RunFolder
 from unet_studio.session import Session
-from unet_studio.session.trainer import UNDER_WAY
 from unet_studio.ui.outside import open_outside
 from unet_studio.ui.panels.training_end import Ending, ending
 from unet_studio.ui.widgets import Note, button, row
@@ -88,7 +87,7 @@ class TrainingResult(QWidget):
             self.note.say(end.text, end.kind, action, trainer.resume, end.details)
             self.keep.setVisible(bool(action) and trainer.has_best)
         elif trainer.unstored is not None:
-            said = f"{run.name} could not be stored: {trainer.unstored.message} {trainer.unstored.remedy}"
+            said = f"{run.name} could not be stored: {trainer.unstored}"
             self.note.say(said, "danger", "Store It", trainer.store)
         else:
             self._show_model(run.name, end)
