@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -30,7 +31,7 @@ from unet_studio.ui.dialogs.about import AboutDialog
 from unet_studio.ui.dialogs.exporting.dialog import ExportDialog
 from unet_studio.ui.dialogs.exporting.outcome import proof_text
 from unet_studio.ui.dialogs.messages import ask, ask_folder
-from unet_studio.ui.dialogs.text_file import TextFileDialog
+from unet_studio.ui.dialogs.text_file import TextFileDialog, show_text_file
 
 WAIT = 20_000  # ms
 
@@ -111,6 +112,17 @@ def test_the_manifest_is_shown_as_text_in_part_where_it_is_long(finished, qtbot,
     shown_text = only(finished, TextFileDialog).text.toPlainText()
     assert shown_text.endswith("(the rest is in the file)")
     assert len(shown_text) < 140
+
+
+def test_a_folder_that_nothing_opens_is_told_by_the_text_s_box(finished, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: False)
+    path = tmp_path / "report.txt"
+    path.write_text("what was found")
+    show_text_file("Report", path, finished.session, finished)
+    box = only(finished, TextFileDialog)
+    with qtbot.waitSignal(finished.session.failed) as heard:
+        next(button for button in box.findChildren(QPushButton) if "Folder" in button.text()).click()
+    assert str(tmp_path) in heard.args[0]
 
 
 def test_enter_in_the_field_of_the_pixel_size_starts_no_export(finished, qtbot, tmp_path):

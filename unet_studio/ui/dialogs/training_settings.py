@@ -194,7 +194,7 @@ class TrainingSettingsDialog(QDialog):
             usual = {key: item for key, item in found.items() if item != getattr(self._base, key)}
             self.changes = {**waiting, **{key: _plain(item) for key, item in usual.items()}}
         except StudioError as error:
-            said = f"{error.message} {error.remedy}"
+            said = str(error)
         self.problem.say(said)
         wrong = next((name for name in changed if said.startswith((f"{name} ", f'{name} "'))), "")
         for name, line in self.rows.items():

@@ -196,7 +196,7 @@ class ChangesDialog(QDialog):
 
     @Slot(object)
     def _failed(self, error: StudioError) -> None:
-        self.note.say(f"{error.message} {error.remedy}".strip(), "danger")
+        self.note.say(str(error), "danger")
         self._refresh()
 
     @Slot()

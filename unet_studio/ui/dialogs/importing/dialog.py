@@ -315,7 +315,7 @@ class ImportDialog(QDialog):
     def _plan_failed(self, error: StudioError) -> None:
         self._plan = None
         self._show_page(self.drop)
-        self.problem.say(f"{error.message} {error.remedy}".strip(), "danger")
+        self.problem.say(str(error), "danger")
         self.summary.setText("")
         self._enable_start()
 
@@ -424,7 +424,7 @@ class ImportDialog(QDialog):
         """An import, or taking it back, could not be done."""
         if self.isVisible():
             self._show_page(self.body if self._plan is not None and self.body.isEnabled() else self.drop)
-            self.problem.say(f"{error.message} {error.remedy}".strip(), "danger")
+            self.problem.say(str(error), "danger")
             self._enable_start()
 
     @Slot(object)

@@ -235,7 +235,7 @@ class VersionsDialog(QDialog):
 
     @Slot(object)
     def _say_failed(self, error: StudioError) -> None:
-        self.told.say(f"{error.message} {error.remedy}".strip(), "danger")
+        self.told.say(str(error), "danger")
 
     @Slot()
     def _leave(self, *_: object) -> None:
