@@ -52,7 +52,7 @@ def _begin(run: RunFolder) -> TrainingConfig:
     if run.pid != os.getpid():
         _take(run)
     run.mend()
-    run.note_resumed()
+    run.expect_version()
     run.keep_reserve()
     try:
         return run.config()

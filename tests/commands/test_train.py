@@ -50,7 +50,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, model: Path) -> Pretend:
             started.append(run)
             if alive:
                 run.claim(os.getpid())
-            run.note_resumed()
+            run.expect_version()
             if makes_model:
                 run.best.mkdir(parents=True, exist_ok=True)
                 for file in model.iterdir():

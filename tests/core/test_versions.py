@@ -1,5 +1,6 @@
 """Model versions: published whole, named in order, found by name or path."""
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_a_run_becomes_a_version_once_and_again_where_it_went_on(run: RunFolder,
     assert entry is not None
     assert entry.name == "v1"
     assert publish_once(run, models, "v1") is None
-    run.note_resumed()  # by the process that goes on with it
+    run.expect_version()  # by the process that goes on with it
     entry = publish_once(run, models, "v1")
     assert entry is not None
     assert entry.name == "v2"
@@ -142,7 +143,7 @@ def test_a_window_and_a_command_at_once_make_one_version(run: RunFolder, tmp_pat
             made = [task.result() for task in [pool.submit(publish_together) for _ in range(4)]]
         assert sum(entry is not None for entry in made) == 1
         assert sorted(path.name for path in models.iterdir()) == expected
-        run.note_resumed()
+        run.expect_version()
 
 
 def test_what_could_not_become_a_version_becomes_one_later(
@@ -161,4 +162,15 @@ def test_what_could_not_become_a_version_becomes_one_later(
         entry = publish_once(run, models, "v1")
         assert entry is not None
         assert entry.name == expected
-        run.note_resumed()
+        run.expect_version()
+
+
+def test_what_a_killed_process_was_publishing_becomes_a_version_later(run: RunFolder, tmp_path: Path) -> None:
+    models, left = tmp_path / "models", run.path / "publishing"
+    (run.path / "unpublished").rename(left)
+    assert publish_once(run, models, "v1") is None  # it may be at it
+    os.utime(left, (0, 0))
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    assert not run.unpublished
+    assert [path.name for path in models.iterdir()] == ["v1"]

@@ -145,6 +145,46 @@ def test_a_stroke_that_was_undone_is_not_offered_to_learn_from(session, tmp_path
     qtbot.waitUntil(lambda: session.trainer.plan().unfinished == (), timeout=20_000)
 
 
+@pytest.fixture
+def commanded(session, project):
+    """A call that begins a run of this name in the open project, as a command of somebody else's does."""
+    session.trainer._lookout._timer.setInterval(10)
+
+    def begin(name):
+        run = RunFolder.create(project.runs_folder / name, TrainingConfig())
+        run.claim()
+        return run
+
+    return begin
+
+
+def test_a_training_that_a_command_begins_is_shown(session, commanded, qtbot):
+    assert session.trainer.state == "none"
+    run = commanded("v1")
+    qtbot.waitUntil(lambda: session.trainer.state == "running", timeout=20_000)
+    assert session.trainer.run.path == run.path
+    assert session.trainer.found == ""
+
+
+def test_it_does_not_take_the_place_of_one_that_is_under_way(session, commanded, qtbot):
+    commanded("v1")
+    qtbot.waitUntil(lambda: session.trainer.under_way, timeout=20_000)
+    commanded("v2")
+    qtbot.waitUntil(lambda: "v2" in session.trainer._lookout._known, timeout=20_000)
+    assert session.trainer.run.name == "v1"
+
+
+def test_one_that_is_over_or_half_made_is_not_shown(session, project, commanded, qtbot):
+    (project.runs_folder / "v1").mkdir(parents=True)  # without settings yet
+    run = RunFolder.create(project.runs_folder / "v2", TrainingConfig())
+    run.emit(Finished("steps", 9, 1.0, ""))
+    qtbot.waitUntil(lambda: "v2" in session.trainer._lookout._known, timeout=20_000)
+    assert session.trainer.run is None
+    commanded("v1")
+    qtbot.waitUntil(lambda: session.trainer.under_way, timeout=20_000)
+    assert session.trainer.run.name == "v1"
+
+
 # What the gate does
 
 

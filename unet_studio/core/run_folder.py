@@ -59,10 +59,10 @@ UNDER_WAY = ("new", "starting", "running", "paused")  # and "starting", as a win
 RESUMABLE = ("interrupted", "failed")  # states that the last saved state can go on from
 START_TOLERANCE = 2.0  # seconds; process start times are rounded differently by different calls
 AWAKE = (Started, Continued, Progress)
-RESUMED = "resumed"  # in the mark of a run whose model was made a version, once it goes on
 BEGINNING = 60.0  # seconds after which a run that no process has taken counts as cut off
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
 RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
+PUBLISHING = 60.0  # seconds after which a process that makes a version is taken for dead
 SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
 
 
@@ -82,6 +82,8 @@ class RunFolder:
         self._owner = self.path / "owner.json"
         self._control = self.path / "control"
         self._reserve = self.path / ".reserve"
+        self._unpublished = self.path / "unpublished"
+        self._publishing = self.path / "publishing"
 
     @classmethod
     def create(cls, path: Path, config: TrainingConfig) -> "RunFolder":
@@ -97,10 +99,10 @@ class RunFolder:
             raise StudioError(f"{run.path} is a file.", "Choose another folder for the run.")
         try:
             write_json(run._config, config.to_json())
+            run.expect_version()
         except OSError:
             if new:
-                with suppress(OSError):
-                    run.path.rmdir()
+                shutil.rmtree(run.path, ignore_errors=True)
             raise
         return run
 
@@ -169,11 +171,6 @@ class RunFolder:
                 found.append(from_line(line.decode("utf-8", "replace")))
         return found, offset + len(complete)
 
-    @property
-    def published(self) -> Path:
-        """A mark: the run's model was made a version. It holds RESUMED where the run went on since."""
-        return self.path / "published"
-
     def mend(self) -> None:
         """Clear away what a crash left half-done. For the owner alone, before it begins."""
         if self._old_best.is_dir() and not self.best.is_dir():
@@ -183,11 +180,6 @@ class RunFolder:
         for half in (*self.path.glob(HALF_WRITTEN), *self.best.glob(HALF_WRITTEN)):
             half.unlink(missing_ok=True)
         self._mend_events()
-
-    def note_resumed(self) -> None:
-        """Where the model was made a version already, tell that there will be another. For the owner."""
-        if self.published.exists():
-            self.published.write_text(RESUMED, encoding="utf-8")
 
     def _mend_events(self) -> None:
         """End a line that a crash left half-written, so that the next event starts on its own line."""
@@ -244,6 +236,40 @@ class RunFolder:
             if self._old_best.is_dir():
                 os.replace(self._old_best, self.best)  # noqa: PTH105
             raise
+
+    # The version that it becomes
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether its model has not been made a version of the project yet, or it went on since."""
+        return self._unpublished.exists() or self._publishing.exists()
+
+    def expect_version(self) -> None:
+        """Have the model made a version once the run is over. For who begins the run, or goes on with it."""
+        self._unpublished.touch()
+
+    @contextmanager
+    def publishing(self) -> Iterator[bool]:
+        """Whether it is on the caller to make the model a version now: for one caller, and once.
+
+        A window and a command may see the same run end: a mark is theirs who renames it. It comes back where
+        the body raises, and where a process died with it.
+        """
+        with suppress(FileNotFoundError):
+            if time.time() - self._publishing.stat().st_mtime > PUBLISHING:
+                self._publishing.rename(self._unpublished)
+        try:
+            os.utime(self._unpublished)
+            self._unpublished.rename(self._publishing)
+        except FileNotFoundError:
+            yield False
+            return
+        try:
+            yield True
+        except BaseException:
+            self._publishing.rename(self._unpublished)
+            raise
+        self._publishing.unlink()
 
     # Requests
 

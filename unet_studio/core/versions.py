@@ -19,7 +19,7 @@ from unet_studio.core.model_card import (
     read_card,
     write_card,
 )
-from unet_studio.core.run_folder import RESUMED, RunFolder
+from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.storage import atomic_write
 
 BEST = "best"  # a run's best model lies in this folder of it
@@ -56,36 +56,11 @@ def publish_once(
 ) -> ModelEntry | None:
     """Make a run's best model the version of this name, unless that was done, here or by another process.
 
-    None where it was: a window and a command may both see the run end. A mark in the run's folder remembers
-    it, so that a version deleted since does not come back. A run that went on after its model had become a
-    version gives the next one of v1, v2, ... Raises as publish does.
+    None where it was; a version deleted since does not come back. A run that went on after its model had
+    become a version gives the next one of v1, v2, ... Raises as publish does.
     """
-    mark, taken = run.published, run.published.with_name("publishing")
-    if not mark.exists():
-        if (models / name).exists():
-            return None
-        try:
-            entry = publish(run, models, name, metrics)
-        except StudioError:
-            if (models / name).exists():
-                return None  # another process was faster
-            raise
-        mark.touch()
-        return entry
-    try:
-        if mark.read_text(encoding="utf-8") != RESUMED:
-            return None
-        mark.rename(taken)  # by one process alone
-    except FileNotFoundError:
-        return None
-    try:
-        entry = publish(run, models, None, metrics)
-    except BaseException:
-        taken.rename(mark)
-        raise
-    mark.touch()
-    taken.unlink()
-    return entry
+    with run.publishing() as mine:
+        return publish(run, models, None if (models / name).exists() else name, metrics) if mine else None
 
 
 def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None) -> ModelEntry:

@@ -4,7 +4,9 @@ The window never waits for that process: it starts it detached, then looks at th
 second, and finds the run again when it was closed meanwhile.
 """
 
+import os
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -130,3 +132,49 @@ class TrainingFollower(QObject):
         """Forget what was asked once it is done, or can't be done any more."""
         if not self.active or (self.asked is not None and self.state in ANSWERS.get(self.asked, ())):
             self.asked = None
+
+
+class RunLookout(QObject):
+    """Looks for trainings that somebody's command begins in a project.
+
+    appeared(RunFolder): one is under way.
+    """
+
+    appeared = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder: Path | None = None
+        self._known: set[str] = set()
+        self._timer = QTimer(self, interval=RESTING_MS)
+        self._timer.timeout.connect(self._look)
+
+    def watch(self, folder: Path) -> None:
+        """Look in a project's folder of runs, which need not exist yet; those that are there are known."""
+        self._folder = folder
+        self._known = {run.name for run in self._unknown()}
+        self._timer.start()
+
+    def leave(self) -> None:
+        """Look no longer."""
+        self._timer.stop()
+        self._folder, self._known = None, set()
+
+    def _unknown(self) -> list[RunFolder]:
+        """The runs that are not known; those that are gone are known no more. Only new names cost a look."""
+        if self._folder is None:
+            return []
+        try:
+            names = set(os.listdir(self._folder))  # noqa: PTH208 - asked often; names are enough
+        except OSError:  # there is none yet, or its disk is away
+            return []
+        self._known &= names
+        runs = [RunFolder(self._folder / name) for name in sorted(names - self._known)]
+        return [run for run in runs if run.exists()]
+
+    @Slot()
+    def _look(self) -> None:
+        for run in self._unknown():
+            self._known.add(run.name)
+            if run.state() in UNDER_WAY:
+                self.appeared.emit(run)

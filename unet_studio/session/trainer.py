@@ -16,7 +16,7 @@ from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choi
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.jobs.publishing import Published, conclude, publish_run
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
-from unet_studio.jobs.training import TrainingFollower
+from unet_studio.jobs.training import RunLookout, TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
 from unet_studio.session.exporter import SAVING
 
@@ -40,9 +40,7 @@ class Trainer(QObject):
         self._planned_for: ModelEntry | None = None  # the model in use when the plan was made
         self._starting = False  # whether a thread sets up a run
         self._choices: dict[str, Any] = {}
-        self.found = (
-            ""  # the state in which the run on show was found when the project was opened, "" if begun
-        )
+        self.found = ""  # the state in which the run on show was found on opening; "" where it began since
         self._counts = 0  # plans forgotten so far: what was counted before is out of date
         self._pixels = PixelCounts()
         self._verdict: Verdict | None = None
@@ -56,6 +54,8 @@ class Trainer(QObject):
         self._follower.changed.connect(self.changed)
         self._follower.ended.connect(self._ended)
         self._follower.resumed.connect(self._forget_end)
+        self._lookout = RunLookout()
+        self._lookout.appeared.connect(self._appeared)
 
     def open(self, project: Project) -> None:
         """Find the training that was under way, or ended, while this project was closed."""
@@ -64,14 +64,16 @@ class Trainer(QObject):
         if runs:
             run = RunFolder(runs[-1])
             self._follower.follow(run)
-            if not run.published.exists():
+            if run.unpublished:
                 self.found = self._follower.state
             self.store()
+        self._lookout.watch(project.runs_folder)
         self.changed.emit()
 
     def close(self) -> None:
         """Look no longer; a training under way goes on."""
         self._follower.leave()
+        self._lookout.leave()
         self._choices, self.found = {}, ""
         self._pixels = PixelCounts()
         self._starting = False
@@ -265,9 +267,18 @@ class Trainer(QObject):
         """The process of a run was started; where the project was left meanwhile, it is found again there."""
         if project is self._session.project:
             self._starting = False
-            self._forget_end()
-            self._follower.follow(run)
-            self.forget_plan()
+            self._show(run)
+
+    @Slot(object)
+    def _appeared(self, run: RunFolder) -> None:
+        """A training has begun in this project. One that the window follows goes first."""
+        if not self.under_way:
+            self._show(run)
+
+    def _show(self, run: RunFolder) -> None:
+        self._forget_end()
+        self._follower.follow(run)
+        self.forget_plan()
 
     @Slot()
     def _forget_end(self) -> None:
