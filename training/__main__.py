@@ -7,6 +7,7 @@ resumed. SIGTERM ends the run and keeps its best model; SIGINT leaves it to be r
 import os
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -106,7 +107,7 @@ def _train(run: RunFolder, leads: bool) -> int:
 
         failed: Failed | None = None
         try:
-            for event in train(run):
+            for event in train(run, _age(run.config())):
                 failed = event if isinstance(event, Failed) else None
                 if leads and failed is None:
                     run.emit(event)
@@ -128,6 +129,13 @@ def _train(run: RunFolder, leads: bool) -> int:
         if leads:
             _tell_failure(run, Failed(message, f"See {run.log}, and report it."))
         return FAILED
+
+
+def _age(config: TrainingConfig) -> float:
+    """How long this process has been there, in seconds of the run's clock."""
+    if config.clock == "processor":
+        return time.process_time()
+    return time.time() - psutil.Process().create_time()
 
 
 def _tell_failure(run: RunFolder, failed: Failed) -> None:

@@ -18,7 +18,7 @@ from training.distributed import Team, join, local_place, own_device, place
 from training.freeze import FrozenData, freeze, freezing
 from training.gallery import Gallery
 from training.gate import keep_scores, measure_rival
-from training.job import ENDING, Job, prepare
+from training.job import CLOCKS, ENDING, Job, prepare
 from training.losses import IGNORE
 from training.reading import Pending, Reading
 from training.schedule import factor
@@ -57,14 +57,15 @@ class Interrupted(Exception):
     """The run was asked to leave as it is, to be resumed."""
 
 
-def train(run: RunFolder) -> Iterator[Event]:
+def train(run: RunFolder, age: float = 0.0) -> Iterator[Event]:
     """Train, or resume, a run. The last event says how it ended; what can be mended ends as Failed.
 
-    Under torchrun every process does so, and the events of the first are the run's. Raises Interrupted where
-    the run was asked to leave as it is.
+    age: seconds since the process began, by the run's clock; its time limit counts from there. Under torchrun
+    every process does so, and the events of the first are the run's. Raises Interrupted where the run was
+    asked to leave as it is.
     """
     try:
-        yield from _train(run)
+        yield from _train(run, age)
     except (StudioError, torch.OutOfMemoryError, OSError) as error:
         end = failure(error)
         if run.validation.is_file() and place()[0] == 0:
@@ -85,26 +86,28 @@ def failure(error: Exception) -> Failed:
     return Failed(f"A file can't be read or written: {error}.", "Mend that, then resume the run.")
 
 
-def _train(run: RunFolder) -> Iterator[Event]:
+def _train(run: RunFolder, age: float) -> Iterator[Event]:
     config = run.config()
+    began = CLOCKS[config.clock]() - age
     device = own_device(choose_device(config.device))
     threads = config.threads or max(1, (available_cores() - 1) // local_place()[1])
     set_threads(threads)
     team = join(device, lambda error: run.emit(failure(error)) if place()[0] == 0 else None)
     try:
-        yield from _with_team(run, config, device, threads, team)
+        yield from _with_team(run, config, device, threads, team, began)
     finally:
         team.leave()
 
 
 def _with_team(
-    run: RunFolder, config: TrainingConfig, device: torch.device, threads: int, team: Team
+    run: RunFolder, config: TrainingConfig, device: torch.device, threads: int, team: Team, began: float
 ) -> Iterator[Event]:
     job = yield from _make_job(run, config, device, team)
     if job is None:
         if team.leads:
             yield from _end_early(run)
         return
+    job.spent = job.started - began
     try:
         standing = job.state.standing
         yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0, team.size)
@@ -221,8 +224,8 @@ def _reason(job: Job) -> str:
         return "steps"
     if job.config.patience and standing.stale >= job.config.patience:
         return "patience"
-    limit = job.config.minutes * 60
-    if limit and standing.step and job.seconds + standing.validation_seconds >= limit:
+    ahead = job.step_seconds + standing.validation_seconds
+    if job.limit and standing.step and job.seconds + ahead >= job.limit:
         return "minutes"
     return ""
 
@@ -233,9 +236,8 @@ def _done(job: Job) -> float:
     Of a time limit, the last validation's time is taken off: the learning rate has fallen when it begins.
     """
     done = job.state.standing.step / job.plan.steps
-    if job.config.minutes:
-        limit = job.config.minutes * 60
-        left = max(limit - job.state.standing.validation_seconds, limit / 2)
+    if job.limit:
+        left = max(job.limit - job.state.standing.validation_seconds, job.limit / 2)
         done = max(done, job.seconds / left)
     return min(1.0, done)
 
@@ -261,7 +263,7 @@ def _pause(job: Job) -> Iterator[Event]:
 
 def _step(job: Job, done: float) -> Iterator[Event]:
     """One step and the Progress of what is known to be done; in smaller pieces where memory runs out."""
-    standing = job.state.standing
+    standing, began = job.state.standing, job.clock()
     rate = _set_learning_rate(job, done)
     images, target = job.batches.take(standing.step)
     while True:
@@ -275,6 +277,7 @@ def _step(job: Job, done: float) -> Iterator[Event]:
         yield Note(f"The device's memory is full: {standing.batch} patches at once from here on.")
         torch.cuda.empty_cache()
     standing.step += 1
+    job.step_seconds = job.clock() - began
     if job.state.average is not None:
         job.state.average.update(job.state.network, standing.step)
     job.pending.append(Pending(standing.step, Reading(value), rate, job.seconds))
@@ -299,8 +302,8 @@ def _tell(job: Job, most: int) -> Iterator[Event]:
         if not math.isfinite(loss):
             raise not_finite("The loss", step.step)
         left = (job.plan.steps - step.step) * step.seconds / step.step
-        if job.config.minutes:
-            left = min(left, max(0.0, job.config.minutes * 60 - step.seconds))
+        if job.limit:
+            left = min(left, max(0.0, job.limit - step.seconds))
         event = Progress(step.step, job.plan.steps, loss, step.rate, round(step.seconds, 3), round(left, 1))
         job.record(event)
         yield event

@@ -50,7 +50,8 @@ class Job:
 
     team: the processes that share it. batches: see Prefetch. asked: the requests that ended it. pending:
     steps that are not told yet; lag: how many may be, so that a graphics card need not be waited for at each.
-    saved: when last.pt was written; kept: how far the run was then, but for its seconds.
+    saved: when last.pt was written; kept: how far the run was then, but for its seconds. spent: seconds from
+    the start of this process until it was ready; step_seconds: what the last step took.
     """
 
     run: RunFolder
@@ -79,6 +80,8 @@ class Job:
     saved: float = 0.0
     kept: Standing | None = None
     started: float = 0.0
+    spent: float = 0.0
+    step_seconds: float = 0.0
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -89,6 +92,16 @@ class Job:
     def seconds(self) -> float:
         """Spent so far by that clock, without pauses, resumed parts included."""
         return self.state.standing.seconds + self.clock() - self.started
+
+    @property
+    def limit(self) -> float:
+        """What the time limit leaves for steps and validations, in seconds; 0 for no limit.
+
+        It begins with the process: that is what a person waits for. At least half of it is left, however long
+        the data took to freeze.
+        """
+        whole = 60 * self.config.minutes
+        return max(whole - self.spent, whole / 2)
 
     def hold_clock(self) -> None:
         """Bring the standing's seconds up to date; the clock goes on from there."""

@@ -347,6 +347,26 @@ def test_a_time_limit_is_never_exceeded_by_more_than_a_validation(
     assert again[-1].seconds > first
 
 
+@pytest.mark.parametrize(("age", "left"), [(20.0, 40.0), (1000.0, 30.0)])
+def test_a_time_limit_counts_from_the_start_of_the_process(tmp_path, source, age, left, monkeypatch):
+    """Steps of one second and validations of none; half of the limit is left in any case."""
+    now = [1000.0]
+    monkeypatch.setitem(job.CLOCKS, "wall", lambda: now[0])
+    learn = engine.learn
+
+    def learning(*arguments):
+        now[0] += 1.0
+        return learn(*arguments)
+
+    monkeypatch.setattr(engine, "learn", learning)
+    run = make_run(tmp_path / "run", source, steps=10_000, minutes=1.0, evaluate_every=7)
+    events = list(engine.train(run, age))
+    assert events[-1].reason == "minutes"
+    assert left - 1 <= events[-1].seconds <= left
+    told = [event for event in events if isinstance(event, Progress)]
+    assert 0 <= told[-1].seconds_left <= 1
+
+
 # Work ahead and behind
 
 
