@@ -135,7 +135,7 @@ def _age(config: TrainingConfig) -> float:
     """How long this process has been there, in seconds of the run's clock."""
     if config.clock == "processor":
         return time.process_time()
-    return time.time() - psutil.Process().create_time()
+    return max(0.0, time.time() - psutil.Process().create_time())  # the clock may have been set back
 
 
 def _tell_failure(run: RunFolder, failed: Failed) -> None:

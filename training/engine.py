@@ -107,9 +107,9 @@ def _with_team(
         if team.leads:
             yield from _end_early(run)
         return
-    job.spent = job.started - began
+    standing = job.state.standing
+    standing.beginning = max(standing.beginning, job.started - began)
     try:
-        standing = job.state.standing
         yield Started(str(device), threads, standing.step, job.plan.steps, standing.step > 0, team.size)
         yield _froze(job.data)
         yield from map(Note, (*job.data.notes, *job.notes))
@@ -277,11 +277,11 @@ def _step(job: Job, done: float) -> Iterator[Event]:
         yield Note(f"The device's memory is full: {standing.batch} patches at once from here on.")
         torch.cuda.empty_cache()
     standing.step += 1
-    job.step_seconds = job.clock() - began
     if job.state.average is not None:
         job.state.average.update(job.state.network, standing.step)
     job.pending.append(Pending(standing.step, Reading(value), rate, job.seconds))
     yield from _tell(job, job.lag)
+    job.step_seconds = job.clock() - began  # by now, a graphics card has done the step before
 
 
 def _set_learning_rate(job: Job, done: float) -> float:

@@ -50,8 +50,8 @@ class Job:
 
     team: the processes that share it. batches: see Prefetch. asked: the requests that ended it. pending:
     steps that are not told yet; lag: how many may be, so that a graphics card need not be waited for at each.
-    saved: when last.pt was written; kept: how far the run was then, but for its seconds. spent: seconds from
-    the start of this process until it was ready; step_seconds: what the last step took.
+    saved: when last.pt was written; kept: how far the run was then, but for its seconds. step_seconds: what
+    the last step took.
     """
 
     run: RunFolder
@@ -80,7 +80,6 @@ class Job:
     saved: float = 0.0
     kept: Standing | None = None
     started: float = 0.0
-    spent: float = 0.0
     step_seconds: float = 0.0
 
     @property
@@ -101,7 +100,7 @@ class Job:
         the data took to freeze.
         """
         whole = 60 * self.config.minutes
-        return max(whole - self.spent, whole / 2)
+        return max(whole - self.state.standing.beginning, whole / 2) if whole else 0.0
 
     def hold_clock(self) -> None:
         """Bring the standing's seconds up to date; the clock goes on from there."""

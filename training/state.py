@@ -46,7 +46,8 @@ class Standing:
     """How far a run is. step: steps done. seconds: spent. best: highest score so far, below 0 for none.
 
     stale: validations since then. planned: patches computed at once; batch: the same, less once memory ran
-    out. validation_seconds: what the last one took; validated: its step, below 0 for none.
+    out. validation_seconds: what the last one took; validated: its step, below 0 for none. beginning: seconds
+    from the start of the process until it was ready, the most of those that had this run.
     """
 
     step: int = 0
@@ -57,6 +58,7 @@ class Standing:
     planned: int = 0
     validation_seconds: float = 0.0
     validated: int = -1
+    beginning: float = 0.0
 
 
 class Average:

@@ -1,10 +1,14 @@
 """Model versions: published whole, named in order, found by name or path."""
 
-import os
 import shutil
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -23,7 +27,7 @@ from unet_studio.core.model_card import (
 )
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.core.versions import find_model, next_version, publish, publish_once
+from unet_studio.core.versions import delete, find_model, next_version, publish, publish_once
 
 
 def make_model(folder: Path, name: str = "model") -> Path:
@@ -118,20 +122,46 @@ def test_what_cannot_be_found_is_said(run: RunFolder, tmp_path: Path) -> None:
 
 def test_a_run_becomes_a_version_once_and_again_where_it_went_on(run: RunFolder, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    entry = publish_once(run, models, "v1")
-    assert entry is not None
-    assert entry.name == "v1"
-    assert publish_once(run, models, "v1") is None
-    run.expect_version()  # by the process that goes on with it
-    entry = publish_once(run, models, "v1")
-    assert entry is not None
-    assert entry.name == "v2"
-    assert publish_once(run, models, "v1") is None
+    for expected in ("v1", "v2"):
+        assert run.unpublished
+        for _ in range(2):
+            entry = publish_once(run, models, "v1")
+            assert entry is not None
+            assert entry.name == run.version == expected
+        assert not run.unpublished
+        run.expect_version()  # by the process that goes on with it
     assert sorted(path.name for path in models.iterdir()) == ["v1", "v2"]
 
 
-def test_a_window_and_a_command_at_once_make_one_version(run: RunFolder, tmp_path: Path) -> None:
+def test_a_version_that_was_deleted_does_not_come_back(run: RunFolder, tmp_path: Path) -> None:
     models = tmp_path / "models"
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    delete(entry, models)
+    assert publish_once(run, models, "v1") is None
+
+
+def test_a_later_version_of_a_run_takes_no_name_of_another_run(run: RunFolder, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    publish_once(run, models, "v1")
+    RunFolder.create(run.path.with_name("v2"), TrainingConfig())
+    run.expect_version()
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    assert entry.name == "v3"
+
+
+def test_a_window_and_a_command_at_once_make_one_version(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes second waits until the copy is there, and gets it."""
+    models, copy = tmp_path / "models", shutil.copyfileobj
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.2)
+        copy(*arguments)
+
+    monkeypatch.setattr(shutil, "copyfileobj", slowly)
     for expected in (["v1"], ["v1", "v2"]):
         begin = Barrier(4)
 
@@ -141,7 +171,8 @@ def test_a_window_and_a_command_at_once_make_one_version(run: RunFolder, tmp_pat
 
         with ThreadPoolExecutor(4) as pool:
             made = [task.result() for task in [pool.submit(publish_together) for _ in range(4)]]
-        assert sum(entry is not None for entry in made) == 1
+        assert {entry.name for entry in made if entry is not None} == {expected[-1]}
+        assert None not in made
         assert sorted(path.name for path in models.iterdir()) == expected
         run.expect_version()
 
@@ -165,12 +196,35 @@ def test_what_could_not_become_a_version_becomes_one_later(
         run.expect_version()
 
 
-def test_what_a_killed_process_was_publishing_becomes_a_version_later(run: RunFolder, tmp_path: Path) -> None:
-    models, left = tmp_path / "models", run.path / "publishing"
-    (run.path / "unpublished").rename(left)
-    assert publish_once(run, models, "v1") is None  # it may be at it
-    os.utime(left, (0, 0))
+def test_a_process_that_died_after_it_made_a_version_made_it_once(run: RunFolder, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    write_card(run.best, replace(read_card(run.best), created="2026-01-01", training={"run": run.name}))
+    publish_once(run, models, "v1")
+    (run.path / "version").unlink()
+    run.expect_version()  # as it was before it could note it
     entry = publish_once(run, models, "v1")
     assert entry is not None
-    assert not run.unpublished
-    assert [path.name for path in models.iterdir()] == ["v1"]
+    assert entry.name == "v1"
+    write_card(run.best, replace(read_card(run.best), created="2026-01-02"))  # it went on, and got better
+    run.expect_version()
+    entry = publish_once(run, models, "v1")
+    assert entry is not None
+    assert entry.name == "v2"
+
+
+def test_a_killed_process_gives_back_what_it_held(run: RunFolder, tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from unet_studio.core.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).publishing(): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, run.path], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("unet_studio.core.run_folder.PUBLISHING", 0.1)
+            with pytest.raises(StudioError, match="Another program has been storing"):
+                publish_once(run, tmp_path / "models", "v1")
+        holder.kill()
+    entry = publish_once(run, tmp_path / "models", "v1")
+    assert entry is not None

@@ -6,13 +6,13 @@ import pytest
 
 from tests.helpers import make_folder, make_model
 from unet_studio.core.errors import StudioError
-from unet_studio.core.events import Finished
+from unet_studio.core.events import Failed, Finished, Stopped
 from unet_studio.core.gate import GATE_FILE, ModelScores, read_verdict, write_gate
 from unet_studio.core.model_card import read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.jobs.publishing import conclude, publish_run, verdict_of
+from unet_studio.jobs.publishing import conclude, publish_earlier, publish_run, verdict_of
 
 IMAGES = tuple(f"{number}.png" for number in range(6))
 
@@ -70,18 +70,36 @@ def test_it_is_published_once_and_a_deleted_one_does_not_come_back(project, run)
 
 def test_a_run_that_is_over_can_t_be_ended_once_more_and_gives_no_second_version(project, run):
     run.emit(Finished("steps", 9, 1.0, str(run.best)))
-    assert publish_run(project, run).entry is not None
+    assert publish_run(project, run).entry.name == "v1"
     with pytest.raises(StudioError, match="can't be ended"):
         conclude(run)
-    assert publish_run(project, run).entry is None
+    assert publish_run(project, run).entry.name == "v1"
+    assert [path.name for path in project.models_folder.iterdir()] == ["v1"]
 
 
 def test_who_may_only_look_reads_the_verdict_and_makes_nothing(project, run):
     gate(run, [0.5] * 6, [0.7] * 6)
     project.read_only = "It is open in another window."
     found = publish_run(project, run)
-    assert (found.entry, found.verdict.outcome) == (None, "promoted")
+    assert (found.entry, found.verdict.outcome, found.awaited) == (None, "promoted", True)
     assert not project.models_folder.exists()
+    project.read_only = None
+    publish_run(project, run)  # as the other window does
+    project.read_only = "It is open in another window."
+    found = publish_run(project, run)
+    assert (found.entry.name, found.awaited) == ("v1", False)
+
+
+def test_trainings_that_ended_while_another_one_was_looked_at_become_versions(project, run):
+    ended, failed = run, RunFolder.create(project.new_run("v2"), TrainingConfig())
+    unlearnt = RunFolder.create(project.new_run("v3"), TrainingConfig())
+    make_model(failed.best)
+    ended.emit(Finished("steps", 9, 1.0, str(ended.best)))
+    failed.emit(Failed("The disk is full.", "Make room."))
+    unlearnt.emit(Stopped(0, 0.0, "", {}))
+    runs = [ended, failed, unlearnt]
+    assert [found.entry.name for found in publish_earlier(project, runs)] == ["v1"]
+    assert publish_earlier(project, runs) == []
 
 
 @pytest.mark.parametrize(
@@ -123,6 +141,7 @@ def test_broken_scores_make_a_candidate(run, broken):
     verdict = verdict_of(run)
     assert verdict.outcome == "candidate"
     assert "can't be compared" in verdict.reasons[0]
+    assert verdict.rival == "old"
 
 
 def test_scores_of_different_images_make_a_candidate(run):

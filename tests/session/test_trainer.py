@@ -13,7 +13,7 @@ from unet_studio.core.training_config import TrainingConfig
 from unet_studio.core.versions import publish_once
 from unet_studio.jobs import training_plan
 from unet_studio.jobs.training_plan import PixelCounts
-from unet_studio.session import trainer
+from unet_studio.session import Session, trainer
 
 
 @pytest.fixture
@@ -183,6 +183,37 @@ def test_one_that_is_over_or_half_made_is_not_shown(session, project, commanded,
     commanded("v1")
     qtbot.waitUntil(lambda: session.trainer.under_way, timeout=20_000)
     assert session.trainer.run.name == "v1"
+
+
+def test_a_disk_that_is_away_for_a_moment_is_looked_at_again(session, commanded, qtbot, monkeypatch):
+    def away(_run):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(RunFolder, "state", away)
+        commanded("v1")
+        qtbot.wait(100)
+    qtbot.waitUntil(lambda: session.trainer.state == "running", timeout=20_000)
+
+
+def test_who_may_only_look_sees_the_training_and_the_version_that_another_window_makes(
+    session, project, commanded, qtbot
+):
+    qtbot.waitUntil(lambda: not session._dirty(), timeout=20_000)  # the project is on disk, and locked
+    other = Session()
+    other.predictor.auto = False
+    other.open_folder(project.image_root)
+    assert other.read_only is not None
+    other.trainer._lookout._timer.setInterval(10)
+    run = commanded("v1")
+    for one in (session, other):
+        qtbot.waitUntil(lambda one=one: one.trainer.state == "running", timeout=20_000)
+    make_model(run.best)
+    run.emit(Finished("steps", 9, 1.0, str(run.best)))
+    for one in (session, other):
+        qtbot.waitUntil(lambda one=one: one.trainer.version == "v1", timeout=20_000)
+        assert "v1" in {entry.name for entry in one.predictor.models()}
+    other.shut_down()
 
 
 # What the gate does

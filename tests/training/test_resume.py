@@ -49,7 +49,7 @@ def validations(events) -> dict[int, str]:
 def saved(run: RunFolder) -> dict:
     """What last.pt holds, without times."""
     content = torch.load(run.last, weights_only=True)
-    content["standing"].update(seconds=0.0, validation_seconds=0.0)
+    content["standing"].update(seconds=0.0, validation_seconds=0.0, beginning=0.0)
     return content
 
 
@@ -365,6 +365,11 @@ def test_a_time_limit_counts_from_the_start_of_the_process(tmp_path, source, age
     assert left - 1 <= events[-1].seconds <= left
     told = [event for event in events if isinstance(event, Progress)]
     assert 0 <= told[-1].seconds_left <= 1
+
+
+def test_without_a_limit_the_start_of_the_process_makes_none(tmp_path, source):
+    events = list(engine.train(make_run(tmp_path / "run", source, steps=3), -3600.0))
+    assert events[-1].reason == "steps"
 
 
 # Work ahead and behind

@@ -95,6 +95,18 @@ def test_what_waited_for_the_save_does_not_close_what_is_opened_meanwhile(opened
     assert opened.stack.currentWidget() is opened.canvas
 
 
+def test_the_cross_of_the_box_is_its_cancel(opened, qtbot, full):
+    paint_all(opened.session, 1)
+    opened.close()
+    box(opened, qtbot, "can't be saved").close()
+    assert opened.leaving.box is None
+    qtbot.wait(3 * LOOK_MS)
+    assert opened.isVisible()
+    full.undo()
+    assert not opened.close()
+    qtbot.waitUntil(lambda: not opened.isVisible(), timeout=10_000)
+
+
 def test_a_full_disk_is_named_and_staying_loses_nothing(opened, qtbot, folder, full):
     paint_all(opened.session, 1)
     opened.close()

@@ -363,7 +363,6 @@ def _last_line(log: Path) -> str:
 def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, models: Path | None) -> int:
     """Say how the run ended, and make its model a version of the project."""
     from unet_studio.core import events
-    from unet_studio.core.model_card import ModelEntry, read_card
     from unet_studio.core.versions import publish_once
     from unet_studio.jobs.publishing import verdict_of
 
@@ -375,10 +374,8 @@ def _conclude(terminal: Terminal, run_folder: "RunFolder", outcome: _Outcome, mo
     has_model = run_folder.has_best
     entry = None
     if models is not None and has_model:
-        name = run_folder.config().name
-        entry = publish_once(run_folder, models, name, {"gate": verdict_of(run_folder).to_json()})
-        if entry is None and (models / name).is_dir():  # a window that shows the run was faster
-            entry = ModelEntry(name, models / name, read_card(models / name))
+        gate = {"gate": verdict_of(run_folder).to_json()}
+        entry = publish_once(run_folder, models, run_folder.config().name, gate)
     value = _result(run_folder, last, entry, has_model)
     if has_model:
         named = f"{entry.name}, in {entry.folder}" if entry else f"in {run_folder.best}"

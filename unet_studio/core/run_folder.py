@@ -8,6 +8,7 @@ tensorboard/  scalars and pictures              report.html  all of it to look a
 validation.json   figures and small pictures of the best validation
 pinned/       one image as the model saw it, step by step
 gate.json     what the model in use and the new one score on the same images, where they are compared
+unpublished   empty; there until the best model is a version     version      the name of that version
 """
 
 import errno
@@ -41,7 +42,7 @@ from unet_studio.core.events import (
     to_line,
 )
 from unet_studio.core.model_card import CARD_FILE
-from unet_studio.core.storage import HALF_WRITTEN, read_json, write_json
+from unet_studio.core.storage import HALF_WRITTEN, atomic_write, read_json, write_json
 from unet_studio.core.training_config import TrainingConfig
 
 Request = Literal["stop", "pause", "resume", "discard", "interrupt"]
@@ -62,7 +63,7 @@ AWAKE = (Started, Continued, Progress)
 BEGINNING = 60.0  # seconds after which a run that no process has taken counts as cut off
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
 RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
-PUBLISHING = 60.0  # seconds after which a process that makes a version is taken for dead
+PUBLISHING = 120.0  # seconds that one waits for another process that makes the model a version
 SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
 
 
@@ -83,7 +84,7 @@ class RunFolder:
         self._control = self.path / "control"
         self._reserve = self.path / ".reserve"
         self._unpublished = self.path / "unpublished"
-        self._publishing = self.path / "publishing"
+        self._version = self.path / "version"
 
     @classmethod
     def create(cls, path: Path, config: TrainingConfig) -> "RunFolder":
@@ -98,11 +99,15 @@ class RunFolder:
         if not new and not run.path.is_dir():
             raise StudioError(f"{run.path} is a file.", "Choose another folder for the run.")
         try:
-            write_json(run._config, config.to_json())
+            run.path.mkdir(parents=True, exist_ok=True)
             run.expect_version()
+            write_json(run._config, config.to_json())  # the last: with it, this is a run
         except OSError:
+            with suppress(OSError):
+                run._unpublished.unlink()
             if new:
-                shutil.rmtree(run.path, ignore_errors=True)
+                with suppress(OSError):
+                    run.path.rmdir()
             raise
         return run
 
@@ -237,39 +242,52 @@ class RunFolder:
                 os.replace(self._old_best, self.best)  # noqa: PTH105
             raise
 
-    # The version that it becomes
+    # The version that its model becomes
 
     @property
     def unpublished(self) -> bool:
         """Whether its model has not been made a version of the project yet, or it went on since."""
-        return self._unpublished.exists() or self._publishing.exists()
+        return self._unpublished.exists()
+
+    @property
+    def version(self) -> str:
+        """The name of the version that its model has become; "" before."""
+        with suppress(FileNotFoundError):
+            return self._version.read_text(encoding="utf-8")
+        return ""
 
     def expect_version(self) -> None:
         """Have the model made a version once the run is over. For who begins the run, or goes on with it."""
         self._unpublished.touch()
 
-    @contextmanager
-    def publishing(self) -> Iterator[bool]:
-        """Whether it is on the caller to make the model a version now: for one caller, and once.
+    def note_version(self, name: str) -> None:
+        """The model has become the version of this name. For who is publishing()."""
+        with atomic_write(self._version) as stream:
+            stream.write(name.encode())
+        self._unpublished.unlink(missing_ok=True)
 
-        A window and a command may see the same run end: a mark is theirs who renames it. It comes back where
-        the body raises, and where a process died with it.
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Alone in making the model a version, among threads and processes; waits for who is at it.
+
+        Raises StudioError where that takes too long. A process that dies gives it back.
         """
-        with suppress(FileNotFoundError):
-            if time.time() - self._publishing.stat().st_mtime > PUBLISHING:
-                self._publishing.rename(self._unpublished)
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / "publishing.lock")
         try:
-            os.utime(self._unpublished)
-            self._unpublished.rename(self._publishing)
-        except FileNotFoundError:
-            yield False
-            return
+            lock.acquire(timeout=PUBLISHING)
+        except Timeout as error:
+            raise StudioError(
+                f"Another program has been storing the model of {self.name} for long.",
+                "Try again once it is done, or close it.",
+            ) from error
+        except NotImplementedError:
+            pass  # a file system without locks: two that store at the same moment may make two versions
         try:
-            yield True
-        except BaseException:
-            self._publishing.rename(self._unpublished)
-            raise
-        self._publishing.unlink()
+            yield
+        finally:
+            lock.release()
 
     # Requests
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,30 +44,58 @@ def publish(
     try:
         with (run.best / MODEL_FILE).open("rb") as source, atomic_write(waiting / MODEL_FILE) as target:
             shutil.copyfileobj(source, target)
-        entry = _settle(waiting, models, card, name)
+        entry = _settle(waiting, models, card, name, run.path.parent)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
     if run.state() == "finished":
-        run.last.unlink(missing_ok=True)
+        with suppress(OSError):  # the version is there; the state only takes room
+            run.last.unlink()
     return entry
 
 
 def publish_once(
     run: RunFolder, models: Path, name: str, metrics: Mapping[str, Any] | None = None
 ) -> ModelEntry | None:
-    """Make a run's best model the version of this name, unless that was done, here or by another process.
+    """The version that a run's best model has become; where it has not yet, it is made the one of this name.
 
-    None where it was; a version deleted since does not come back. A run that went on after its model had
-    become a version gives the next one of v1, v2, ... Raises as publish does.
+    A window and a command may both see a run end: who comes second waits for the first, and gets the same.
+    None where that version was deleted since: it does not come back. A run that went on after its model had
+    become a version gives the next one of v1, v2, ..., unless its best is still the same. Raises as publish
+    does, and StudioError where another process takes too long over it.
     """
-    with run.publishing() as mine:
-        return publish(run, models, None if (models / name).exists() else name, metrics) if mine else None
+    with run.publishing():
+        if not run.unpublished:
+            return version_of(run, models)
+        entry = _same_model(run, models)
+        if entry is None:
+            entry = publish(run, models, None if (models / name).exists() else name, metrics)
+        run.note_version(entry.name)
+        return entry
 
 
-def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None) -> ModelEntry:
-    """Give the waiting folder its name; renaming a folder onto another one fails, so none is overwritten."""
+def version_of(run: RunFolder, models: Path) -> ModelEntry | None:
+    """The version that a run's model has become; None before, and where it was deleted since."""
+    folder = models / run.version
+    return model_in(folder) if run.version and (folder / CARD_FILE).is_file() else None
+
+
+def _same_model(run: RunFolder, models: Path) -> ModelEntry | None:
+    """The version that is the run's best model as it is, as where its maker was killed before it noted it."""
+    best = read_card(run.best) if run.has_best else None
+    if best is None or best.training.get("run") != run.name:
+        return None
+    cards = ((entry, entry.card) for entry in list_models(models) if entry.card is not None)
+    made = (best.created, best.training)
+    return next((entry for entry, card in cards if (card.created, card.training) == made), None)
+
+
+def _settle(waiting: Path, models: Path, card: ModelCard, name: str | None, runs: Path) -> ModelEntry:
+    """Give the waiting folder its name; renaming a folder onto another one fails, so none is overwritten.
+
+    runs: the folder of trainings, whose names are spoken for.
+    """
     while True:
-        chosen = name or next_version(models)
+        chosen = name or next_version(models, runs)
         named = replace(card, name=chosen)
         write_card(waiting, named)
         waiting.chmod(0o755)  # temporary folders are private

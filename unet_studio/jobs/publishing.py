@@ -1,5 +1,7 @@
 """How the model of a run that is over becomes a version, and what the gate says of it."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,20 +11,22 @@ from unet_studio.core.gate import GATE_FILE, Verdict, judge, read_gate, undecide
 from unet_studio.core.model_card import ModelEntry, read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RESUMABLE, RunFolder
-from unet_studio.core.versions import publish_once
+from unet_studio.core.versions import publish_once, version_of
 
 
 @dataclass(frozen=True)
 class Published:
-    """What came of a run. entry: its new version, None where that was made before or may not be made.
+    """What came of a run. entry: the version that its model is; None where that was deleted, or is awaited.
 
     models: those of the project, read after that. verdict: promoted where there was no model to compare with.
+    awaited: whether it is on somebody else to make the version, as this project may only be read.
     """
 
     run: RunFolder
     entry: ModelEntry | None
     models: list[ModelEntry]
     verdict: Verdict
+    awaited: bool = False
 
 
 def publish_run(project: Project, run: RunFolder) -> Published:
@@ -31,10 +35,25 @@ def publish_run(project: Project, run: RunFolder) -> Published:
     Its card says what the gate found. Reads and copies files.
     """
     verdict = verdict_of(run)
-    entry = None
+    awaited = project.read_only is not None and run.unpublished
     if project.read_only is None:
         entry = publish_once(run, project.models_folder, run.name, {"gate": verdict.to_json()})
-    return Published(run, entry, project.shown_models(), verdict)
+    else:
+        entry = version_of(run, project.models_folder)
+    return Published(run, entry, project.shown_models(), verdict, awaited)
+
+
+def publish_earlier(project: Project, runs: Iterable[RunFolder]) -> list[Published]:
+    """Make versions of trainings that ended well while nobody looked, as where another one began meanwhile.
+
+    What can't become a version now is passed over: it is tried again with the next opening.
+    """
+    made = []
+    for run in runs:
+        if run.unpublished and run.has_best and run.state() in ("finished", "stopped"):
+            with suppress(StudioError, OSError):
+                made.append(publish_run(project, run))
+    return made
 
 
 def conclude(run: RunFolder) -> Stopped:
@@ -57,13 +76,14 @@ def verdict_of(run: RunFolder) -> Verdict:
 
     Scores that can't be read or compared make a candidate.
     """
+    rival = ""
     try:
         rival = Path(run.config().rival).name
         scores = read_gate(run.path / GATE_FILE)
         if scores is not None and scores[1] is not None:
             return replace(judge(scores[0], scores[1]), rival=rival or scores[0].model)
     except (StudioError, ValueError) as error:
-        return undecided("candidate", f"It can't be compared with the model in use: {error}")
+        return undecided("candidate", f"It can't be compared with the model in use: {error}", rival)
     if not rival:
         return undecided("promoted", "No model was in use, so there is nothing to compare it with.")
     if scores is None:

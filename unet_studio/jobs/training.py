@@ -5,6 +5,7 @@ second, and finds the run again when it was closed meanwhile.
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -135,8 +136,9 @@ class TrainingFollower(QObject):
 
 
 class RunLookout(QObject):
-    """Looks for trainings that somebody's command begins in a project.
+    """Looks for trainings that begin in a project without this window's doing.
 
+    Another window of the same project begins them, or a command while none has it open for writing.
     appeared(RunFolder): one is under way.
     """
 
@@ -149,10 +151,9 @@ class RunLookout(QObject):
         self._timer = QTimer(self, interval=RESTING_MS)
         self._timer.timeout.connect(self._look)
 
-    def watch(self, folder: Path) -> None:
-        """Look in a project's folder of runs, which need not exist yet; those that are there are known."""
-        self._folder = folder
-        self._known = {run.name for run in self._unknown()}
+    def watch(self, folder: Path, known: Iterable[str]) -> None:
+        """Look in a project's folder of runs, which need not exist yet, for others than these names."""
+        self._folder, self._known = folder, set(known)
         self._timer.start()
 
     def leave(self) -> None:
@@ -160,21 +161,21 @@ class RunLookout(QObject):
         self._timer.stop()
         self._folder, self._known = None, set()
 
-    def _unknown(self) -> list[RunFolder]:
-        """The runs that are not known; those that are gone are known no more. Only new names cost a look."""
-        if self._folder is None:
-            return []
-        try:
-            names = set(os.listdir(self._folder))  # noqa: PTH208 - asked often; names are enough
-        except OSError:  # there is none yet, or its disk is away
-            return []
-        self._known &= names
-        runs = [RunFolder(self._folder / name) for name in sorted(names - self._known)]
-        return [run for run in runs if run.exists()]
-
     @Slot()
     def _look(self) -> None:
-        for run in self._unknown():
-            self._known.add(run.name)
-            if run.state() in UNDER_WAY:
-                self.appeared.emit(run)
+        """Only new names cost a look. A disk that is away for a moment is looked at again."""
+        if self._folder is None:
+            return
+        with suppress(OSError):  # as before the first run
+            names = set(os.listdir(self._folder))  # noqa: PTH208 - asked often; names are enough
+            self._known &= names
+            for name in sorted(names - self._known):
+                self._look_at(RunFolder(self._folder / name))
+
+    def _look_at(self, run: RunFolder) -> None:
+        if not run.exists():
+            return  # it is still being made
+        state = run.state()
+        self._known.add(run.name)
+        if state in UNDER_WAY:
+            self.appeared.emit(run)

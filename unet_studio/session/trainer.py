@@ -1,10 +1,9 @@
 """What a training would learn from, the run that is under way or over, and the version it makes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from unet_studio.core.errors import Cancelled, StudioError
 from unet_studio.core.events import Event, Finished, Stopped
@@ -14,9 +13,9 @@ from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RESUMABLE, UNDER_WAY, Request, RunFolder, start
 from unet_studio.core.training_choices import DEFAULTS, read_choices, write_choices
 from unet_studio.core.training_config import TrainingConfig
-from unet_studio.jobs.publishing import Published, conclude, publish_run
+from unet_studio.jobs.publishing import Published, conclude, publish_earlier, publish_run
 from unet_studio.jobs.tasks import TaskThread, as_studio_error
-from unet_studio.jobs.training import RunLookout, TrainingFollower
+from unet_studio.jobs.training import RESTING_MS, RunLookout, TrainingFollower
 from unet_studio.jobs.training_plan import PixelCounts, TrainingPlan, make_plan, make_run
 from unet_studio.session.exporter import SAVING
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 
 LEARNT = ("painted", "surroundings")  # choices of what is learnt from
+MOST_LOOKS = 30  # for a version that another program is to make, as long as this project may only be read
 LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
 
 
@@ -45,6 +45,8 @@ class Trainer(QObject):
         self._pixels = PixelCounts()
         self._verdict: Verdict | None = None
         self._unstored: StudioError | None = None
+        self._version = ""
+        self._looks = 0  # for a version that somebody else is to make
         self._tasks = TaskThread("trainer")
         self._counter = TaskThread("what there is to learn from")  # of its own: a start waits for no count
         for thread in (self._tasks, self._counter):
@@ -60,14 +62,15 @@ class Trainer(QObject):
     def open(self, project: Project) -> None:
         """Find the training that was under way, or ended, while this project was closed."""
         self._choices = read_choices(project.folder)
-        runs = project.runs()
+        runs = [RunFolder(path) for path in project.runs()]
         if runs:
-            run = RunFolder(runs[-1])
-            self._follower.follow(run)
-            if run.unpublished:
+            self._follower.follow(runs[-1])
+            if runs[-1].unpublished:
                 self.found = self._follower.state
             self.store()
-        self._lookout.watch(project.runs_folder)
+        if len(runs) > 1 and project.read_only is None:
+            self._tasks.submit(("earlier", project), lambda: (project, publish_earlier(project, runs[:-1])))
+        self._lookout.watch(project.runs_folder, [run.name for run in runs])
         self.changed.emit()
 
     def close(self) -> None:
@@ -78,6 +81,7 @@ class Trainer(QObject):
         self._pixels = PixelCounts()
         self._starting = False
         self._plan = self._verdict = self._unstored = None
+        self._version, self._looks = "", 0
         self._counts += 1
 
     def stop_thread(self) -> None:
@@ -100,6 +104,11 @@ class Trainer(QObject):
     def verdict(self) -> Verdict | None:
         """What the gate says of that training's model; None before it is over, and until that was read."""
         return self._verdict
+
+    @property
+    def version(self) -> str:
+        """The name of the version that its model became; "" before, and where it was deleted."""
+        return self._version
 
     @property
     def unstored(self) -> StudioError | None:
@@ -234,7 +243,7 @@ class Trainer(QObject):
         """End a run that failed or was cut off, and let its best model become a version, as stop() does."""
         run, project = self.run, self._session.project
         if run is not None and project is not None and self.state in RESUMABLE:
-            self._tasks.submit(("conclude", run.name), lambda: (project, conclude(run)))
+            self._tasks.submit(("conclude", run.name), lambda: (project, run, conclude(run)))
 
     def last_words(self) -> str:
         """The last line of the run's log, such as the error that a process broke off with; "" without one."""
@@ -284,6 +293,7 @@ class Trainer(QObject):
     def _forget_end(self) -> None:
         """Nothing is known of the end of the run on show: it has just begun, or goes on."""
         self._verdict, self._unstored, self.found = None, None, ""
+        self._version, self._looks = "", 0
 
     def stop(self) -> None:
         """End the training at its next step and keep its best model."""
@@ -318,13 +328,18 @@ class Trainer(QObject):
         ends = (event.model for event in reversed(self.events) if isinstance(event, Finished | Stopped))
         return self.state in ("finished", "stopped") and bool(next(ends, ""))
 
+    @Slot()
     def store(self) -> None:
         """Make the run's model a version of the project, unless that has been done, and ask the gate."""
-        run, project = self.run, self._session.project
-        if run is not None and project is not None and self.left_model:
+        if self.run is not None and self.left_model:
             self._unstored = None
-            self._tasks.submit(("publish", run.name), lambda: (project, publish_run(project, run)))
+            self._publish(self.run)
             self.changed.emit()
+
+    def _publish(self, run: RunFolder) -> None:
+        project = self._session.project
+        if project is not None:
+            self._tasks.submit(("publish", run.name), lambda: (project, publish_run(project, run)))
 
     def _published(self, found: Published) -> None:
         """The gate has spoken: a new version predicts from now on where it says so, else a person decides.
@@ -334,16 +349,18 @@ class Trainer(QObject):
         session = self._session
         if self.run is not None and found.run.path == self.run.path:
             self._verdict = found.verdict
-        if found.entry is None:  # a command that waited for the run may have been faster
-            known = {entry.name for entry in session.predictor.models()}
-            new = (one for one in found.models if one.name == found.run.name and one.name not in known)
-            found = replace(found, entry=next(new, None))
-        if found.entry is not None:
+            self._version = found.entry.name if found.entry is not None else ""
+            if found.awaited and self._looks < MOST_LOOKS:
+                self._looks += 1
+                QTimer.singleShot(RESTING_MS, self, self.store)
+        known = {entry.name for entry in session.predictor.models()}
+        if found.entry is not None and found.entry.name not in known:
             session.predictor.refresh(found.models)
             promoted = found.verdict.outcome == "promoted"
             model = session.predictor.model
             compared = found.verdict.rival == (model.name if model is not None and model.card else "")
-            session.message.emit(_news(found, promoted and compared, session.predictor.model_name))
+            news = _news(found.entry.name, found.verdict, promoted and compared, session.predictor.model_name)
+            session.message.emit(news)
             if promoted and compared:
                 session.predictor.set_model(found.entry.name)
         self.changed.emit()
@@ -354,16 +371,27 @@ class Trainer(QObject):
             project, found = result
             if project is self._session.project:
                 self._published(found)
+        elif key[0] == "earlier":
+            project, several = result
+            for found in several if project is self._session.project else ():
+                self._published(found)
         elif key[0] == "conclude":
-            project, _ = result
-            if project is self._session.project and self.run is not None:
-                self._follower.follow(self.run)
-                self.store()
+            project, run, _ = result
+            if project is self._session.project:
+                self._concluded(run)
         elif key[0] == "start":
             self._begun(*result)
         elif key[0] == "plan" and result[0] == self._counts:
             self._plan = result[1]
             self.changed.emit()
+
+    def _concluded(self, run: RunFolder) -> None:
+        """A run was ended; another one may be on show by now."""
+        if self.run is not None and self.run.path == run.path:
+            self._follower.follow(run)
+            self.store()
+        else:
+            self._publish(run)
 
     @Slot(object, object)
     def _failed(self, key: tuple[str, object], error: StudioError) -> None:
@@ -382,10 +410,8 @@ class Trainer(QObject):
         self._session.say_failed(error)
 
 
-def _news(found: Published, used: bool, before: str | None) -> str:
+def _news(name: str, verdict: Verdict, used: bool, before: str | None) -> str:
     """What to say of a new version. used: whether it predicts now. before: the model in use until then."""
-    name = found.entry.name if found.entry is not None else found.run.name
-    verdict = found.verdict
     said = " ".join([*verdict.reasons, *verdict.warnings])
     if used:
         back = f" Choose {before} to go back." if before else ""

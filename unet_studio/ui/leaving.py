@@ -89,7 +89,7 @@ class Leaving(QObject):
         box.setWindowTitle("Unsaved Work")
         box.setText(text)
         box.setInformativeText(detail)
-        handlers = {"Try Again": self._try_again, "Leave Anyway": self._leave_anyway, "Cancel": self._stay}
+        handlers = {"Try Again": self._try_again, "Leave Anyway": self._leave_anyway}
         roles = {
             "Try Again": QMessageBox.ButtonRole.AcceptRole,
             "Leave Anyway": QMessageBox.ButtonRole.DestructiveRole,
@@ -97,17 +97,20 @@ class Leaving(QObject):
         }
         for answer in answers:
             made = box.addButton(answer, roles[answer])
-            made.clicked.connect(handlers[answer])
+            if answer in handlers:
+                made.clicked.connect(handlers[answer])
             if answer == answers[0]:
                 box.setDefaultButton(made)
             if answer == "Cancel":
                 box.setEscapeButton(made)
+        box.rejected.connect(self._stay)  # by Cancel, the Escape key, or the cross of the box
         self.box = box
         box.open()
 
     def _close_box(self) -> None:
         if self.box is not None:
             box, self.box = self.box, None
+            box.rejected.disconnect(self._stay)
             box.close()
 
     @Slot()

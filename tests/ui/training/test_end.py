@@ -8,9 +8,10 @@ from PySide6.QtGui import QDesktopServices
 from tests.helpers import make_model
 from tests.ui.training.states import score
 from unet_studio.core.errors import StudioError
-from unet_studio.core.events import Discarded, Failed, Finished, Note, Progress, Stopped
+from unet_studio.core.events import Discarded, Failed, Finished, Note, Progress, Started, Stopped
 from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
 from unet_studio.core.model_card import CARD_FILE
+from unet_studio.core.storage import write_json
 from unet_studio.session import trainer
 from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
 
@@ -52,7 +53,9 @@ def test_a_model_that_could_not_be_stored_is_stored_once_that_works(approved, pa
     monkeypatch.setattr(trainer, "publish_run", full)
     make_model(run.best)
     run.emit(Finished("steps", 50, 60.0, str(run.best), {}))
-    qtbot.waitUntil(lambda: "v1 could not be stored: The disk is full." in panel.result.note.text.text())
+    qtbot.waitUntil(
+        lambda: "The model of v1 could not be stored: The disk is full." in panel.result.note.text.text()
+    )
     monkeypatch.setattr(trainer, "publish_run", real)
     panel.result.note.button.click()
     qtbot.waitUntil(lambda: approved.session.predictor.model_name == "v1", timeout=20_000)
@@ -205,3 +208,31 @@ def test_a_discarded_run_is_told(approved, panel, run, qtbot):
     qtbot.waitUntil(lambda: panel.state.text() == "Discarded: v1", timeout=5_000)
     assert "as they were" in panel.result.note.text.text()
     assert panel.start.isVisible()
+
+
+def test_a_run_that_went_on_after_its_model_was_stored_offers_the_new_version(
+    approved, panel, run, process, qtbot
+):
+    make_model(run.best)
+    run.emit(Stopped(10, 60.0, str(run.best), {}))
+    models = approved.session.predictor.models
+    qtbot.waitUntil(lambda: "v1" in [entry.name for entry in models()], timeout=20_000)
+    run.expect_version()  # as a process that goes on with it does
+    run.claim(process.pid)
+    run.emit(Started("cpu", 1, 10, 100))
+    qtbot.waitUntil(lambda: approved.session.trainer.under_way, timeout=20_000)
+    assert approved.session.trainer.version == ""
+    run.emit(Finished("steps", 100, 90.0, str(run.best), {}))
+    qtbot.waitUntil(lambda: "v2 is ready" in panel.result.note.text.text(), timeout=20_000)
+    assert "v2" in [entry.name for entry in models()]
+
+
+def test_scores_that_can_not_be_read_are_said_to_be_so(approved, panel, run, qtbot):
+    session = approved.session
+    make_model(session.project.models_folder / "old")
+    write_json(run.path / "config.json", {**run.config().to_json(), "rival": "old"})
+    make_model(run.best)
+    (run.path / GATE_FILE).write_text("{")
+    run.emit(Finished("steps", 50, 60.0, str(run.best), {}))
+    qtbot.waitUntil(lambda: panel.state.text() == "Finished: not better", timeout=20_000)
+    assert "It can't be compared with the model in use" in panel.result.note.details.text()

@@ -76,7 +76,7 @@ def ending(
 def _model_made(state: str, events: Sequence[Event], verdict: Verdict | None, lead: str) -> Ending:
     """A run that left a model: what the gate says of it, else what its own figures say."""
     stopped = "Stopped: the best model so far is kept." if state == "stopped" else ""
-    if verdict is not None and verdict.rival:
+    if verdict is not None and (verdict.rival or verdict.outcome != "promoted"):
         reasons = _lines(*verdict.reasons, *verdict.warnings, *_recent(events))
         text = _lines(lead, stopped, _change(verdict))
         return Ending(HEADINGS[verdict.outcome], text, KINDS[verdict.outcome], details=reasons)

@@ -70,7 +70,7 @@ class TrainingResult(QWidget):
         if run is not None and state not in UNDER_WAY:
             found = trainer.found not in ("", *UNDER_WAY)
             last_words = trainer.last_words() if state == "interrupted" else ""
-            lead = self._lead(run.name)
+            lead = self._lead(run.name, trainer.version)
             end = ending(state, run.name, events, trainer.verdict, lead, found, last_words)
         for part in (self.keep, self.comparing, self.links):
             part.hide()
@@ -87,26 +87,27 @@ class TrainingResult(QWidget):
             self.note.say(end.text, end.kind, action, trainer.resume, end.details)
             self.keep.setVisible(bool(action) and trainer.has_best)
         elif trainer.unstored is not None:
-            said = f"{run.name} could not be stored: {trainer.unstored}"
+            said = f"The model of {run.name} could not be stored: {trainer.unstored}"
             self.note.say(said, "danger", "Store It", trainer.store)
         else:
-            self._show_model(run.name, end)
+            self._show_model(trainer.version, end)
         self.report.setVisible(run.report.is_file())
         self.log.setVisible(run.log.is_file())
         self.links.setVisible(run.report.is_file() or run.log.is_file())
 
-    def _lead(self, name: str) -> str:
-        """A sentence on the version that a run made."""
+    def _lead(self, run: str, version: str) -> str:
+        """A sentence on the version that the run of this name made, "" before."""
         session = self._session
-        known = {entry.name for entry in session.predictor.models()}
         model = session.predictor.model
-        if name in known:
-            return f"{name} is ready{' and in use' if model is not None and model.name == name else ''}."
+        if version in {entry.name for entry in session.predictor.models()}:
+            return (
+                f"{version} is ready{' and in use' if model is not None and model.name == version else ''}."
+            )
         stored = session.read_only or session.trainer.verdict is not None
-        return "This training is over." if stored else f"{name} is being stored…"
+        return "This training is over." if stored else f"The model of {run} is being stored…"
 
     def _show_model(self, name: str, end: Ending) -> None:
-        """The note of a run that ended well, with the step to its model or back."""
+        """The note of a run that ended well, with the step to its version, called so, or back."""
         predictor = self._session.predictor
         known = {entry.name: entry for entry in predictor.models()}
         entry, verdict = known.get(name), self._session.trainer.verdict
