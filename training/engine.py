@@ -11,13 +11,14 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from training.distributed import Team, join, local_place, own_device, place
 from training.freeze import FrozenData, freeze, freezing
 from training.gallery import Gallery
-from training.gate import keep_scores, measure_rival
+from training.gate import gate_images, keep_scores, measure_best, measure_rival, to_compare
 from training.job import CLOCKS, ENDING, Job, prepare
 from training.losses import IGNORE
 from training.reading import Pending, Reading
@@ -45,6 +46,7 @@ from unet_studio.core.metrics import scores
 from unet_studio.core.pinned import FOLDER as PINNED
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import TrainingConfig
+from unet_studio.core.words import count
 from unet_studio.model.devices import available_cores, choose_device, set_threads
 
 PAUSE_POLL = 0.2  # seconds between two looks at the requests while paused
@@ -224,7 +226,8 @@ def _reason(job: Job) -> str:
         return "steps"
     if job.config.patience and standing.stale >= job.config.patience:
         return "patience"
-    ahead = job.step_seconds + standing.validation_seconds
+    comparing = job.compared * standing.validation_seconds / len(job.judged)
+    ahead = job.step_seconds + standing.validation_seconds + comparing
     if job.limit and standing.step and job.seconds + ahead >= job.limit:
         return "minutes"
     return ""
@@ -328,12 +331,27 @@ def _measure_start(job: Job) -> Iterator[Event]:
 
 def _measure_rival(job: Job) -> Iterator[Event]:
     """Score the model in use, which the new one has to match; where that fails, the run goes on without."""
+    folder = Path(job.config.rival)
+    images = gate_images(job.data, job.judged, job.config.minutes)
     try:
-        measure_rival(job.run, job.config.rival, job.data, job.judged, job.device, job.check)
+        left_out = measure_rival(job.run, folder, job.data, images, job.device, job.check)
     except Cancelled:
         return
     except StudioError as error:
         yield Note(f"The model in use can't be compared with: {error}")
+        return
+    job.compared = to_compare(job.run, job.judged)
+    if left_out:
+        yield Note(
+            f"{count(left_out, 'validation image')} left out of the comparison: {folder.name} learnt from "
+            f"{'it' if left_out == 1 else 'them'}."
+        )
+
+
+def _measure_best(job: Job) -> None:
+    """Score the best model where its rival was scored; a request to end leaves what validations found."""
+    with suppress(Cancelled):
+        measure_best(job.run, job.config.name, job.data, job.device, job.check)
 
 
 def _score(job: Job, best: float) -> Validated | None:
@@ -417,6 +435,8 @@ def _end(job: Job, reason: str) -> Iterator[Event]:
         if job.state.standing.best < 0:
             yield from _keep_unmeasured(job)
         job.save()
+        if not asked:
+            _measure_best(job)
         seconds, model = round(job.seconds, 3), str(job.run.best)
         last = Finished(reason, step, seconds, model, job.metrics)
         end = Stopped(step, seconds, model, job.metrics) if asked else last

@@ -10,7 +10,7 @@ then refers to the mask's file with its hash and says what its numbers mean (see
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -180,3 +180,10 @@ def _ensure_same(path: Path, stamp: Stamp, known_hash: str, what: str) -> None:
         raise StudioError(
             f"The {what} {path} has changed since this run began.", "Put it back, or start another run."
         )
+
+
+def evenly(samples: Sequence[FrozenSample], most: int) -> list[FrozenSample]:
+    """At most so many of the samples, evenly spread over them, the first and the last among them."""
+    if len(samples) <= most:
+        return list(samples)
+    return [samples[round(place)] for place in np.linspace(0, len(samples) - 1, most)]

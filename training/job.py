@@ -16,7 +16,7 @@ from training.augment import AUGMENTATIONS
 from training.board import Board
 from training.data import Batches, Samples, middle_patches
 from training.distributed import Team
-from training.freeze import FrozenData, FrozenSample
+from training.frozen import FrozenData, FrozenSample, evenly
 from training.losses import Loss, choose_loss, class_weights
 from training.network import Origin, choose_architecture, find_origin, make_network, model_classes
 from training.pinned import Pinned
@@ -38,6 +38,7 @@ from unet_studio.model.devices import fast_dtype
 from unet_studio.model.network import Network
 from unet_studio.model.predict import Model
 
+CLOSING = 2.0  # seconds of a time limit that are left for the report and the end of the process
 LOSS_PATCHES = 16  # validation patches that the validation loss is taken on
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
 ENDING = {"stop", "discard", "interrupt"}  # requests that end the loop
@@ -81,6 +82,7 @@ class Job:
     kept: Standing | None = None
     started: float = 0.0
     step_seconds: float = 0.0
+    compared: int = 0
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -96,11 +98,11 @@ class Job:
     def limit(self) -> float:
         """What the time limit leaves for steps and validations, in seconds; 0 for no limit.
 
-        It begins with the process: that is what a person waits for. At least half of it is left, however long
-        the data took to freeze.
+        It begins with the process and ends with it: that is what a person waits for. At least half of it is
+        left, however long the data took to freeze.
         """
         whole = 60 * self.config.minutes
-        return max(whole - self.state.standing.beginning, whole / 2) if whole else 0.0
+        return max(whole - self.state.standing.beginning - CLOSING, whole / 2) if whole else 0.0
 
     def hold_clock(self) -> None:
         """Bring the standing's seconds up to date; the clock goes on from there."""
@@ -197,8 +199,7 @@ def prepare(
         state.standing.planned = state.standing.batch = plan.batch
     card = _first_card(config, data, architecture, plan.preprocessing, origin)
     judged = _judged(data, plan.validation_images)
-    few = judged[:: -(-len(judged) // LOSS_PATCHES)]
-    limited = Samples(data, few, plan.preprocessing, 0)
+    limited = Samples(data, evenly(judged, LOSS_PATCHES), plan.preprocessing, 0)
     return Job(
         run=run,
         config=config,
@@ -291,8 +292,7 @@ def _batches(
 def _judged(data: FrozenData, limit: int) -> list[FrozenSample]:
     """The validation samples, at most `limit`, evenly spread; training samples where there are none."""
     val, train = ([one for one in data.part(part) if one.pixels] for part in ("val", "train"))
-    samples = val or train
-    return samples[:: -(-len(samples) // limit) if limit else 1]
+    return evenly(val or train, limit or len(val or train))
 
 
 def _background_channel(data: FrozenData) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.freeze import FrozenData, FrozenSample
+from training.frozen import FrozenData, FrozenSample, evenly
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import Preprocessing
 from unet_studio.core.training_config import TrainingConfig
@@ -144,7 +144,7 @@ def _area(shape: tuple[int, int]) -> int:
 
 def choose_preprocessing(config: TrainingConfig, data: FrozenData) -> Preprocessing:
     """Channels, scaling of values and size of the input, as the settings and the training images say."""
-    some = _spread(data.part("train"))
+    some = evenly(data.part("train"), LOOKED_AT)
     channels = _channels(data)
     base = Preprocessing(channels=channels)
     if any(sample.dtype != "uint8" for sample in some):
@@ -222,10 +222,6 @@ def _object_sizes(data: FrozenData, samples: list[FrozenSample]) -> Iterator[flo
             _, _, statistics, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
             areas = statistics[1:, cv2.CC_STAT_AREA] * step**2
             yield from np.sqrt(areas[areas >= SPECK]).tolist()
-
-
-def _spread(samples: list[FrozenSample]) -> list[FrozenSample]:
-    return samples[:: -(-len(samples) // LOOKED_AT)]
 
 
 def _up_to_32(size: int) -> int:

@@ -1,6 +1,7 @@
 """The gate: what is promoted, what waits as a candidate, what a person decides, and what is warned of."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_studio.core.errors import StudioError
-from unet_studio.core.gate import FEWEST, TOLERANCE, ModelScores, judge, read_gate, read_verdict, write_gate
+from unet_studio.core.gate import (
+    FEWEST,
+    TOLERANCE,
+    ModelScores,
+    class_changes,
+    judge,
+    read_gate,
+    read_verdict,
+    write_gate,
+)
 
 NAN = math.nan
 
@@ -92,6 +102,16 @@ def test_images_that_can_not_be_compared_come_last():
 def test_different_images_are_refused():
     with pytest.raises(ValueError, match="different images"):
         judge(scored(cell=[0.5]), scored(cell=[0.5, 0.5]))
+
+
+def test_a_model_that_was_scored_on_fewer_images_is_compared_on_these():
+    before = scored(cell=[0.1, 0.5, 0.6, 0.5, 0.6, 0.5])
+    after = replace(scored(cell=[0.7] * 5), images=before.images[1:])
+    verdict = judge(before, after)
+    assert [one.before for one in verdict.changes] == [0.5, 0.6, 0.5, 0.6, 0.5]
+    assert verdict.outcome == "promoted"
+    assert verdict.reasons[0].startswith("On 5 of the 6 validation images Dice changed by +0.160")
+    assert class_changes(before, after)["cell"] == verdict.changes
 
 
 values = st.one_of(st.just(NAN), st.floats(0, 1))

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_
 from tests.training.test_engine import follow, of
 from training import gate
 from training.engine import Interrupted
+from training.freeze import freeze
 from unet_studio.core.events import Finished, Note, Stopped, Validated
 from unet_studio.core.gate import GATE_FILE, judge, read_gate
 from unet_studio.core.metrics import Evaluation
+from unet_studio.core.model_card import read_card, write_card
 from unet_studio.model.checkpoint import load_model
 
 
@@ -37,6 +40,10 @@ def rival(tmp_path, old):
     return Path(shutil.copytree(old, tmp_path / "rival"))
 
 
+def frozen(run):
+    return freeze(run, run.config(), lambda: None)
+
+
 def scores(run):
     return read_gate(run.path / GATE_FILE)
 
@@ -51,6 +58,63 @@ def test_both_are_scored_on_the_validation_images(tmp_path, source, rival):
     assert sum(after.dice["disc"]) / 2 == pytest.approx(best.mean_dice, abs=1e-6)
     assert before.dice["disc"] != after.dice["disc"]
     assert judge(before, after).outcome == "indicative"  # of two images
+
+
+MANY = {"train": numbered(0, 1), "val": numbered(*range(2, 9)), "test": []}
+
+
+def test_a_run_that_ends_by_itself_compares_on_all_validation_images(tmp_path, rival):
+    source = write_folders(tmp_path / "many", 9, split=MANY)
+    run = make_run(tmp_path / "new", source, name="new", rival=str(rival), validation_images=3)
+    events = follow(run)
+    assert isinstance(events[-1], Finished)
+    before, after = scores(run)
+    assert before.images == after.images == tuple(MANY["val"])
+    assert judge(before, after).interval.images == 7
+    new, evaluation = load_model(run.best, "cpu"), Evaluation((0, 1))
+    for name in MANY["val"]:
+        image, truth = disc_image(int(Path(name).stem))
+        evaluation.add(name, truth, new.predict(image).labels)
+    assert after.dice["disc"] == pytest.approx([one.dice_of(1) for _, one in evaluation.per_image], abs=1e-6)
+
+
+def test_a_stopped_one_is_compared_where_it_was_measured_and_that_is_said(tmp_path, rival):
+    source = write_folders(tmp_path / "many", 9, split=MANY)
+    run = make_run(
+        tmp_path / "new", source, rival=str(rival), steps=1000, validation_images=3, evaluate_every=2
+    )
+    assert isinstance(follow(run, 5, "stop")[-1], Stopped)
+    before, after = scores(run)
+    assert before.images == tuple(MANY["val"])
+    assert after.images == (MANY["val"][0], MANY["val"][3], MANY["val"][6])
+    verdict = judge(before, after)
+    assert [change.image for change in verdict.changes] == list(after.images)
+    assert "3 of the 7 validation images" in verdict.reasons[0]
+
+
+def test_a_little_time_is_not_spent_on_comparing(tmp_path, rival):
+    data = frozen(make_run(tmp_path / "run", write_folders(tmp_path / "many", 9, split=MANY)))
+    val = data.part("val")
+    each = val[0].height * val[0].width
+    minutes = 2 * each / (gate.SHARE * gate.PIXELS_A_MINUTE)
+    assert gate.gate_images(data, val[:1], 0) == val
+    assert gate.gate_images(data, val[:1], minutes) == [val[0], val[-1]]
+    assert gate.gate_images(data, val[1:4], minutes) == [*val[:4], val[-1]]
+
+
+def test_what_the_rival_learnt_from_is_left_out(tmp_path, source, rival):
+    """A person may move an image from training to validation; names of other projects mean other images."""
+    card = read_card(rival)
+    write_card(rival, replace(card, training={"samples": {"train": [SPLIT["val"][0]]}}))
+    elsewhere = make_run(tmp_path / "new", source, rival=str(rival))
+    follow(elsewhere)
+    assert scores(elsewhere)[0].images == tuple(SPLIT["val"])
+    own = Path(shutil.copytree(rival, tmp_path / "project/models/v1"))
+    run = make_run(tmp_path / "project/runs/v2", source, rival=str(own))
+    told = [event.text for event in of(Note, follow(run))]
+    assert "1 validation image left out of the comparison: v1 learnt from it." in told
+    before, after = scores(run)
+    assert before.images == after.images == (SPLIT["val"][1],)
 
 
 def test_a_rival_is_scored_as_a_fine_tuning_scores_its_start(tmp_path, source, rival):

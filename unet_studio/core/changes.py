@@ -52,7 +52,7 @@ class ChangeTable:
 
 
 def changes_of_gate(before: ModelScores, after: ModelScores, source: str) -> ChangeTable:
-    """What a run's gate compared. Raises ValueError where the images differ."""
+    """What a run's gate compared, on the images of the second model; see core.gate.on_images_of."""
     verdict = judge(before, after)
     by_class = {ALL: verdict.changes, **class_changes(before, after)}
     return ChangeTable(before.model, after.model, by_class, source)

@@ -8,7 +8,7 @@ better, or at least not noticeably worse. Few images prove nothing: below FEWEST
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -113,14 +113,27 @@ class Verdict:
         }
 
 
+def on_images_of(before: ModelScores, after: ModelScores) -> ModelScores:
+    """The scores of the first model on the images of the second, which may be fewer: a stopped training's.
+
+    Raises ValueError where the first was not scored on all of these.
+    """
+    places = {name: place for place, name in enumerate(before.images)}
+    if not places.keys() >= set(after.images):
+        raise ValueError("the models were scored on different images")
+    chosen = [places[name] for name in after.images]
+    dice = {name: tuple(values[place] for place in chosen) for name, values in before.dice.items()}
+    return replace(before, images=after.images, dice=dice)
+
+
 def judge(before: ModelScores, after: ModelScores) -> Verdict:
-    """Compare two models by their scores on the same images. Raises ValueError where these differ.
+    """Compare two models on the images of the second; see on_images_of.
 
     Where a class is absent from an image's truth and only one model sees it there, the other was right: its
     score counts as 1.
     """
-    if before.images != after.images:
-        raise ValueError("the models were scored on different images")
+    whole = len(before.images)
+    before = on_images_of(before, after)
     pairs = _paired(before, after)
     changes = tuple(
         Change(name, *(_mean(pair[place][index] for pair in pairs.values()) for place in (0, 1)))
@@ -128,7 +141,7 @@ def judge(before: ModelScores, after: ModelScores) -> Verdict:
     )
     first, second = [one.before for one in changes], [one.after for one in changes]
     interval = paired_interval(first, second)
-    outcome, reason = _decide(interval)
+    outcome, reason = _decide(interval, whole - len(before.images))
     means = _mean(first), _mean(second)
     return Verdict(outcome, interval, *means, changes, (reason,), _warnings(after, pairs), before.model)
 
@@ -140,10 +153,10 @@ def undecided(outcome: Outcome, reason: str, rival: str = "") -> Verdict:
 
 
 def class_changes(before: ModelScores, after: ModelScores) -> dict[str, tuple[Change, ...]]:
-    """By class the Dice of both models on every image, in the order of judge()."""
+    """By class the Dice of both models on every image of the second, in the order of judge()."""
     return {
-        name: tuple(Change(*row) for row in zip(before.images, *pair, strict=True))
-        for name, pair in _paired(before, after).items()
+        name: tuple(Change(*row) for row in zip(after.images, *pair, strict=True))
+        for name, pair in _paired(on_images_of(before, after), after).items()
     }
 
 
@@ -176,8 +189,11 @@ def read_verdict(value: Any) -> tuple[Outcome, PairedInterval]:
         raise StudioError(f"What the gate said can't be understood ({error!r}).", "Train again.") from error
 
 
-def _decide(interval: PairedInterval) -> tuple[Outcome, str]:
+def _decide(interval: PairedInterval, left_out: int) -> tuple[Outcome, str]:
+    """left_out: images that the new model was not scored on."""
     images = "1 validation image" if interval.images == 1 else f"{interval.images:,} validation images"
+    if left_out:
+        images = f"{interval.images:,} of the {interval.images + left_out:,} validation images"
     if interval.images < FEWEST:
         found = f"Compared on only {images}" if interval.images else "No validation image to compare on"
         few = f"{found}: you decide. From {FEWEST} on, a version that is no worse is used at once."
