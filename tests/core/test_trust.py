@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import SHAPE, make_folder
+from unet_studio.core import document as document_module
 from unet_studio.core.document import Approval
 from unet_studio.core.document_files import (
     APPROVED,
@@ -17,8 +18,10 @@ from unet_studio.core.document_files import (
     snapshot,
 )
 from unet_studio.core.errors import Cancelled
+from unet_studio.core.geometry import Rect
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
+from unet_studio.core.storage import read_index_texts
 from unet_studio.core.trust import (
     Correction,
     by_model,
@@ -58,6 +61,84 @@ def test_approving_stores_dice_model_and_time(project):
     again.set_prediction(again.prediction)  # another version, so that it is written again
     save_document(project, again)
     assert read_correction(project, "0.png") == found
+
+
+def half_right(project, name, model):
+    """The document of an image of which a model says half of what is true."""
+    document = load_document(project, name)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[: SHAPE[0] // 2] = 1
+    document.set_prediction(Prediction(labels, np.full_like(labels, 200), model, {}))
+    paint(document, np.s_[:], 1)
+    return document
+
+
+def paint(document, where, index):
+    document.begin("Paint")
+    pixels = np.zeros(SHAPE, bool)
+    pixels[where] = True
+    document.annotation.paint(Rect.of(SHAPE), pixels, index)
+    document.commit()
+
+
+def test_mending_a_finished_image_says_nothing_new_of_the_model(project):
+    """Its mask lies under the annotation by then, and would be found nearly right."""
+    document = half_right(project, "0.png", "v1")
+    document.approve()
+    save_document(project, document)
+    found = read_correction(project, "0.png")
+    assert found.dice == pytest.approx(2 / 3, abs=1e-6)
+    again = load_document(project, "0.png")
+    paint(again, np.s_[:2, :2], 0)
+    assert not again.approved
+    again.approve()
+    assert again.approval.corrective_dice == found.dice
+    save_document(project, again)
+    assert read_correction(project, "0.png") == found
+
+
+def test_a_model_that_has_learnt_from_an_image_is_not_measured_on_it(project):
+    document = half_right(project, "0.png", "v1")
+    document.approve()
+    save_document(project, document)
+    found = read_correction(project, "0.png")
+    again = load_document(project, "0.png")
+    again.unapprove()
+    save_document(project, again)
+    assert read_correction(project, "0.png") is None
+    later = load_document(project, "0.png")
+    later.set_prediction(Prediction(np.ones(SHAPE, np.uint8), np.full(SHAPE, 200, np.uint8), "v2", {}))
+    later.approve()
+    save_document(project, later)
+    assert read_correction(project, "0.png") == found
+    assert read_index_texts(project.approved_path("0.png"))[0][MODEL] == "v2"
+
+
+def test_what_was_painted_without_a_model_never_measures_one(project):
+    document = load_document(project, "0.png")
+    paint(document, np.s_[:], 1)
+    document.approve()
+    save_document(project, document)
+    later = load_document(project, "0.png")
+    later.unapprove()
+    later.set_prediction(Prediction(np.ones(SHAPE, np.uint8), np.full(SHAPE, 200, np.uint8), "v1", {}))
+    later.approve()
+    assert later.approval.corrective_dice is None
+
+
+def test_an_approval_that_was_a_slip_is_none(project, monkeypatch):
+    document = half_right(project, "0.png", "v1")
+    document.undo()
+    document.approve()
+    assert document.approval.corrective_dice == 1.0
+    document.undo()
+    paint(document, np.s_[:], 1)
+    document.approve()
+    assert document.approval.corrective_dice == pytest.approx(2 / 3, abs=1e-6)
+    monkeypatch.setattr(document_module, "SLIP", -1.0)
+    paint(document, np.s_[:2, :2], 0)  # after a while
+    document.approve()
+    assert document.approval.corrective_dice == pytest.approx(2 / 3, abs=1e-6)
 
 
 def test_what_is_taken_back_has_no_time_any_more(project):

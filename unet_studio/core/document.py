@@ -6,7 +6,7 @@ of this mask is right; it pins the prediction under the annotation and copies no
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from unet_studio.core.prediction import Prediction, Thresholds
 
 STEP_BYTES = 600  # of a step without its tiles, about
 BAND = 1 << 22  # px that are looked at in one go
+SLIP = 60.0  # seconds within which an approval that is taken back was none: what it found is found anew
 
 FILL_REST, FORGET_ALL = "Fill the rest", "Forget all corrections"  # what undo calls them
 
@@ -42,6 +43,20 @@ class Approval:
     corrective_dice: float | None
     thresholds: Thresholds = field(default_factory=Thresholds)
     when: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How right a model was about an image before a person corrected it: dice, 0..1, None of no prediction.
+
+    when: in Unix seconds, None where nobody knows. final: it stays, whatever is approved later: the model may
+    have learnt from the image by then, or what lies under the annotation is the finished mask itself.
+    """
+
+    model: str
+    dice: float | None
+    when: float | None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,8 @@ class UnfinishedError(StudioError):
 class Document:
     """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
 
-    facts: what is stored beside the mask (image hash, seconds spent). replayed: whether a journal of unsaved
+    measured: what its first approval found. facts: what is stored beside the mask (image hash, seconds
+    spent). replayed: whether a journal of unsaved
     edits was found and applied. version: counts the changes, so that a save knows whether it is the newest;
     journalled: the last one that is in the journal or saved. saved_as: digest of the annotation that was
     saved last. unjournalled and unsaved: the tiles that changed since they were written to the journal or to
@@ -121,6 +137,7 @@ class Document:
     classes: ClassTable
     prediction: Prediction | None = None
     approval: Approval | None = None
+    measured: Measured | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
     facts: dict[str, str] = field(default_factory=dict)
     replayed: bool = False
@@ -296,8 +313,11 @@ class Document:
                 f"Parts of {self.name} have no class yet.",
                 "Predict the image, paint the rest, or fill the rest with background, and approve again.",
             )
-        model = self.prediction.model if self.prediction else ""
-        after = Approval(self.prediction, model, judgement.corrective_dice, self.thresholds, time.time())
+        model, now = self.prediction.model if self.prediction else "", time.time()
+        first = self.measured
+        if first is None or (not first.final and first.model == model):
+            first = self.measured = Measured(model, judgement.corrective_dice, now)
+        after = Approval(self.prediction, model, first.dice, self.thresholds, now)
         return self._set_step(DocumentStep("Approve", None, None, after))
 
     def unapprove(self) -> Change | None:
@@ -355,8 +375,12 @@ class Document:
 
     def _set_approval(self, approval: Approval | None) -> None:
         """Change the approval; the prediction it pinned stays the one under the annotation."""
-        if approval is None and self.approval is not None and self.approval.prediction is not None:
-            self.prediction = self.approval.prediction
+        before = self.approval
+        if approval is None and before is not None:
+            if before.prediction is not None:
+                self.prediction = before.prediction
+            if self.measured is not None and before.when and time.time() - before.when > SLIP:
+                self.measured = replace(self.measured, final=True)
         self.approval = approval
         self.version += 1
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unet_studio.core import journal
 from unet_studio.core.classes import UNLABELLED
-from unet_studio.core.document import BAND, Approval, Document
+from unet_studio.core.document import BAND, Approval, Document, Measured
 from unet_studio.core.errors import StudioError
 from unet_studio.core.image_io import pixel_hash, read_image
 from unet_studio.core.mask import Mask, Tile
@@ -20,6 +20,8 @@ from unet_studio.core.project import Project
 
 IMAGE_HASH, SIZE, SECONDS, MODEL, DICE = "image-hash", "size", "seconds", "model", "corrective-dice"
 APPROVED = "approved"  # when, in UTC by ISO 8601, to the second
+MEASURED_BY, MEASURED_AT = "corrective-model", "corrective-time"  # whose the corrective Dice is, and of when
+TOLD = (APPROVED, DICE, MEASURED_BY, MEASURED_AT)  # of approvals, none where there is nothing to tell
 _DECODED, _HASHED = 0.8, 0.9  # of the time of loading that is over then
 
 
@@ -70,6 +72,7 @@ def _set_truth(
     """Put prediction and approval in place, from the finished mask and the journal's last word."""
     facts = document.facts
     pinned = None
+    document.measured = _measured(facts, finished is not None)
     if finished is not None:
         full = np.broadcast_to(np.uint8(255), document.shape)  # certain everywhere, in no memory
         pinned = Prediction(finished, full, facts.get(MODEL, ""), {IMAGE_HASH: facts[IMAGE_HASH]})
@@ -86,6 +89,15 @@ def _set_truth(
         except StudioError:  # the prediction it rested on is gone: the image is unfinished again
             return
         document.history.clear()
+
+
+def _measured(facts: Mapping[str, str], approved: bool) -> Measured | None:
+    """What the first approval of an image found, as stored; None where it was never approved."""
+    if not approved and MEASURED_AT not in facts:
+        return None
+    dice = facts.get(DICE)
+    when = instant(facts.get(MEASURED_AT, facts.get(APPROVED, "")))
+    return Measured(facts.get(MEASURED_BY, facts.get(MODEL, "")), float(dice) if dice else None, when, True)
 
 
 def _stored_prediction(project: Project, document: Document, model: str | None) -> Prediction | None:
@@ -157,20 +169,31 @@ def snapshot(document: Document) -> Snapshot:
     """
 
     def state() -> tuple[int, Approval | None, Prediction | None, Thresholds, dict[str, str], set[Tile]]:
-        facts, rules = dict(document.facts), document.rules
+        facts, rules = {**document.facts, **_told(document)}, document.rules
         return document.version, document.approval, document.under, rules, facts, document.unsaved.take()
 
     annotation, (version, approval, under, rules, facts, tiles) = document.annotation.copy(state)
-    facts.pop(DICE, None)
-    facts.pop(APPROVED, None)
     if under is not None and under.model:
         facts[MODEL] = under.model
-    if approval is not None and approval.corrective_dice is not None:
-        facts[DICE] = f"{approval.corrective_dice:.6f}"
-    if approval is not None and approval.when is not None:
-        facts[APPROVED] = datetime.fromtimestamp(approval.when, UTC).isoformat(timespec="seconds")
+    facts = {key: value for key, value in facts.items() if value or key not in TOLD}
     mask = _composed(annotation, under, rules) if approval is not None else None
     return Snapshot(document.name, version, annotation, mask, facts, frozenset(tiles))
+
+
+def _told(document: Document) -> dict[str, str]:
+    """What is stored of the approval in force and of the first one; "" for what is not known (any more)."""
+    approval, first = document.approval, document.measured
+    kept = first if first is not None and (approval is not None or first.final) else None
+    return {
+        APPROVED: _iso(approval.when if approval is not None else None),
+        DICE: f"{kept.dice:.6f}" if kept is not None and kept.dice is not None else "",
+        MEASURED_BY: kept.model if kept is not None else "",
+        MEASURED_AT: _iso(kept.when if kept is not None else None),
+    }
+
+
+def _iso(when: float | None) -> str:
+    return "" if when is None else datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
 
 
 def instant(text: str) -> float | None:

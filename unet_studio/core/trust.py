@@ -1,7 +1,8 @@
 """Whether the model gets better on images it has not seen: the corrective Dice of every approved image.
 
-An image's corrective Dice is measured once, when a person approves it, and stored with its finished mask:
-with the model whose prediction was corrected, and the time. Here it is only read.
+An image's corrective Dice is measured once, when a person approves it first, and stored with its mask: with
+the model whose prediction was corrected, and the time. Approving it again, after it was mended or a model had
+learnt from it, changes none of them. Here it is only read.
 """
 
 import math
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unet_studio.core.document_files import APPROVED, DICE, MODEL, instant
+from unet_studio.core.document_files import APPROVED, DICE, MEASURED_AT, MEASURED_BY, MODEL, instant
 from unet_studio.core.progress import Progress, unwatched
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_texts
@@ -52,12 +53,13 @@ def _read(path: Path, name: str) -> Correction | None:
     try:
         texts, whole = read_index_texts(path)
         dice = float(texts[DICE])
-        when = instant(texts.get(APPROVED, ""))
+        when = instant(texts.get(MEASURED_AT, texts.get(APPROVED, "")))
         if when is None:  # approved before the time was stored: the file is not written again after that
             when = min(max(path.stat().st_mtime, 0.0), LATEST)
     except (OSError, KeyError, ValueError):
         return None
-    return Correction(name, when, texts.get(MODEL, ""), dice) if whole and 0 <= dice <= 1 else None
+    model = texts.get(MEASURED_BY, texts.get(MODEL, ""))
+    return Correction(name, when, model, dice) if whole and 0 <= dice <= 1 else None
 
 
 def in_order(corrections: Iterable[Correction]) -> list[Correction]:
