@@ -26,7 +26,7 @@ from training.schedule import factor
 from training.state import not_finite
 from training.step import learn
 from training.validate import evaluate, mean_loss, metrics, report
-from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.errors import Cancelled, SettingsError, StudioError
 from unet_studio.core.events import (
     Continued,
     Discarded,
@@ -78,11 +78,10 @@ def train(run: RunFolder, age: float = 0.0) -> Iterator[Event]:
 def failure(error: Exception) -> Failed:
     """What is said of an error that a person can mend."""
     if isinstance(error, StudioError):
-        return Failed(error.message, error.remedy)
+        return Failed(error.message, error.remedy, isinstance(error, SettingsError))
     if isinstance(error, torch.OutOfMemoryError):
-        return Failed(
-            "There is not enough memory on the device.", "Choose a smaller patch or batch, or the cpu."
-        )
+        remedy = "Choose a smaller patch or batch, or the cpu."
+        return Failed("There is not enough memory on the device.", remedy, settings=True)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failed("The disk is full.", "Free some space, then resume the run.")
     return Failed(f"A file can't be read or written: {error}.", "Mend that, then resume the run.")

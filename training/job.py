@@ -27,7 +27,7 @@ from training.reading import Pending
 from training.room import largest_batch, memory_share
 from training.state import Average, Standing, State, make_optimiser
 from training.validate import metrics
-from unet_studio.core.errors import Cancelled, StudioError
+from unet_studio.core.errors import Cancelled, SettingsError
 from unet_studio.core.events import Event, Validated
 from unet_studio.core.model_card import Architecture, ModelCard, Preprocessing
 from unet_studio.core.run_folder import RunFolder
@@ -309,7 +309,7 @@ def _precision(amp: str, device: torch.device) -> torch.dtype | None:
     if amp == "auto":
         return fast_dtype(device) if device.type == "cuda" else None
     if amp == "fp16" and device.type != "cuda":
-        raise StudioError("amp=fp16 needs a CUDA device.", "Use amp=auto.")
+        raise SettingsError("amp=fp16 needs a CUDA device.", "Use amp=auto.")
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
 
 

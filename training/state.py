@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-from unet_studio.core.errors import StudioError
+from unet_studio.core.errors import SettingsError, StudioError
 from unet_studio.core.storage import atomic_write
 from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.network import Network
@@ -181,9 +181,9 @@ def _cause(error: BaseException) -> BaseException:
     return error if cause is None else cause
 
 
-def not_finite(what: str, step: int) -> StudioError:
+def not_finite(what: str, step: int) -> SettingsError:
     """What is said of a loss or weight that is no number."""
-    return StudioError(
+    return SettingsError(
         f"{what} is not a number at step {step}.",
         "Lower the learning rate, or set amp=off; if there is a best model so far, it is kept.",
     )

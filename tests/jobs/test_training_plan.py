@@ -11,6 +11,7 @@ from unet_studio.core.model_card import ModelClass
 from unet_studio.core.model_file import SUFFIX, pack
 from unet_studio.core.prediction import Prediction
 from unet_studio.core.project import Project
+from unet_studio.core.storage import write_json
 from unet_studio.core.versions import model_in
 from unet_studio.jobs import training_plan
 from unet_studio.jobs.training_plan import ClassFit, PixelCounts, TrainingPlan, make_plan, make_run
@@ -36,8 +37,9 @@ def test_the_first_finished_image_trains_and_the_second_validates(project):
     plan = make_plan(project, PixelCounts())
     assert plan.images == {"train": ("1.png", "2.png"), "val": ("0.png",), "test": ()}
     assert (plan.train, plan.val, plan.movable, plan.base) == (2, 1, "", "imagenet")
-    assert plan.pixels == {0: 3 * 96 * 88, 1: 3 * 96 * 40}
+    assert plan.pixels == {0: 2 * 96 * 88, 1: 2 * 96 * 40}  # of those that train
     assert plan.problems == plan.warnings == []
+    assert plan.hindrance == ""
 
 
 def test_where_all_train_one_is_offered_for_checking(project):
@@ -54,18 +56,43 @@ def test_where_all_train_one_is_offered_for_checking(project):
 @pytest.mark.parametrize(
     ("painted", "warning"),
     [
-        (40, []),
+        (2000, []),
         (5, ["object has hardly any labelled pixels yet: it will not be learnt."]),
-        (0, ["All labelled pixels are background: there is nothing to tell apart. Paint another class too."]),
+        (0, "All pixels to learn from are background: there is nothing to tell apart."),
     ],
 )
 def test_a_class_that_can_not_be_learnt_is_named(project, painted, warning):
-    for name in ("0.png", "1.png"):
+    """By what the training images show: the validation image always has both."""
+    for name, pixels in (("0.png", painted), ("1.png", 1000)):
         labels = np.zeros(SHAPE, dtype=np.uint8)
-        labels[0, :painted] = 1
-        labels[1:10, : painted if painted == 40 else 0] = 1
+        labels.flat[:pixels] = 1
         project.write_approved(name, labels, {})
-    assert make_plan(project, PixelCounts()).warnings == warning
+    plan = make_plan(project, PixelCounts())
+    if isinstance(warning, str):
+        assert plan.hindrance.startswith(warning)
+    else:
+        assert (plan.warnings, plan.hindrance) == (warning, "")
+
+
+def test_what_is_finished_while_the_data_are_frozen_joins_the_next_round(project):
+    finish(project, "0.png", "1.png")
+    run = make_run(project, None, {})
+    finish(project, "2.png")  # the list of what is learnt from is made, the freezing goes on
+    write_json(run.data / "samples.json", {"samples": [{"name": "0.png"}, {"name": "1.png"}]})
+    assert make_plan(project, PixelCounts(), run).joining == 1
+    finish(project, "0.png")
+    assert make_plan(project, PixelCounts(), run).joining == 2
+
+
+def test_loose_strokes_of_an_image_that_validates_are_not_learnt_from(project):
+    strokes = np.full(SHAPE, 255, dtype=np.uint8)
+    strokes[0] = 0
+    for name in ("0.png", "1.png"):
+        project.write_annotation(name, strokes, {IMAGE_HASH: "a"})
+    project.set_split(["1.png"], "val")
+    plan = make_plan(project, PixelCounts(), painted=True, surroundings=False)
+    assert (plan.painted, plan.unfinished) == (1, ("0.png",))
+    assert plan.pixels[0] == SHAPE[1]
 
 
 def test_the_prediction_around_painted_pixels_counts_where_it_is_learnt(project):
@@ -82,7 +109,7 @@ def test_the_prediction_around_painted_pixels_counts_where_it_is_learnt(project)
 
 
 def test_a_count_ends_where_nobody_wants_it_any_more_and_what_was_counted_stays(project, monkeypatch):
-    finish(project, "0.png", "1.png", "2.png")
+    finish(project, "0.png", "1.png", "2.png", "3.png")  # the second validates
     counted, read = PixelCounts(), []
     real = training_plan.look
     monkeypatch.setattr(training_plan, "look", lambda *given: read.append(given[1]) or real(*given))
@@ -93,9 +120,9 @@ def test_a_count_ends_where_nobody_wants_it_any_more_and_what_was_counted_stays(
 
     with pytest.raises(Cancelled):
         make_plan(project, counted, progress=check)
-    assert read == ["0.png", "1.png"]
+    assert read == ["0.png", "2.png"]
     assert sum(make_plan(project, counted).pixels.values()) == 3 * SHAPE[0] * SHAPE[1]
-    assert read == ["0.png", "1.png", "2.png"]
+    assert read == ["0.png", "2.png", "3.png"]
 
 
 def test_a_recipe_that_begins_with_nothing_does_so_unless_a_person_says_otherwise(project):

@@ -55,6 +55,15 @@ def shown(qtbot, session, name):
     qtbot.waitUntil(lambda: session.document is not None and session.document.name == name, timeout=20_000)
 
 
+def paint_half(session, index, other):
+    """Paint every pixel of the document on screen with one class, then the upper left with another one."""
+    paint_all(session, index)
+    session.editor.set_active_class(other)
+    session.editor.set_brush_radius(20)
+    session.editor.pointer("press", 20.0, 20.0)
+    session.editor.pointer("release", 20.0, 20.0)
+
+
 def paint_all(session, index):
     """Paint every pixel of the document on screen, as one stroke."""
     session.editor.set_tool("brush")

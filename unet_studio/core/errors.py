@@ -13,5 +13,9 @@ class StudioError(Exception):
         self.remedy = remedy
 
 
+class SettingsError(StudioError):
+    """What a person mends by other settings: the same once more would fail again."""
+
+
 class Cancelled(Exception):
     """A person cancelled a job; raised at its next cancel point."""

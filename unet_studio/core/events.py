@@ -133,10 +133,14 @@ class Discarded:
 
 @dataclass(frozen=True)
 class Failed:
-    """The run could not go on. The best model so far, if there is one, is kept."""
+    """The run could not go on. The best model so far, if there is one, is kept.
+
+    settings: whether other settings are the remedy, so that going on as it is would fail again.
+    """
 
     message: str
     remedy: str
+    settings: bool = False
 
 
 Event = (

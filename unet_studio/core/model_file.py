@@ -42,6 +42,17 @@ def pack(entry: ModelEntry, path: Path) -> None:
         archive.write(entry.folder / MODEL_FILE, MODEL_FILE)
 
 
+def packed_card(path: Path) -> ModelCard:
+    """The card of a model that is one file. Raises StudioError where the file is no such model."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(CARD_FILE).file_size > MOST_CARD:
+                raise StudioError(f"{path} claims to hold more than it does.", _REMEDY)
+            return ModelCard.from_json(json.loads(archive.read(CARD_FILE)), str(path))
+    except (zipfile.BadZipFile, EOFError, RuntimeError, KeyError, ValueError, OSError) as error:
+        raise StudioError(f"{path} is no model of U-Net Studio ({error}).", _REMEDY) from error
+
+
 def unpack(path: Path, models: Path, kept: Collection[str] = ()) -> ModelEntry:
     """Take a model in from one file, under its own name or, where that is taken, name-2, name-3, ...
 

@@ -19,6 +19,7 @@ from unet_studio.core.progress import Progress, part, unwatched
 from unet_studio.core.project import Project, Status
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.split import PARTS
+from unet_studio.core.storage import read_json
 from unet_studio.core.training_config import (
     DEFAULT_RECIPE,
     TrainingConfig,
@@ -38,7 +39,8 @@ class TrainingPlan:
     problems: why it can't start; warnings: what may spoil it. Both are sentences. images: the finished ones
     by their part of the split; unfinished: those with loose strokes. joining: finished images that the run
     on show has not seen as they are now. movable: a finished image that could validate, where none does.
-    base: what every round restarts from, a model's name or "imagenet"; "" until that is known.
+    base: what every round restarts from, a model's name or "imagenet". hindrance: why nothing can be learnt
+    from the pixels that there are, once they are counted; a sentence, or "".
     """
 
     train: int = 0
@@ -52,14 +54,18 @@ class TrainingPlan:
     joining: int = 0
     movable: str = ""
     base: str = ""
+    hindrance: str = ""
 
     @classmethod
-    def of_counts(cls, project: Project) -> "TrainingPlan":
-        """The plan as far as the split tells, without looking at pixels."""
+    def of_counts(
+        cls, project: Project, model: ModelEntry | None = None, entries: Sequence[ModelEntry] = ()
+    ) -> "TrainingPlan":
+        """The plan as far as the split tells, without looking at pixels. entries: the project's models."""
         parts: dict[str, list[str]] = {part: [] for part in PARTS}
         for name in project.with_status(Status.APPROVED):
             parts[project.split.get(name, "train")].append(name)
         train, val, unfinished = parts["train"], parts["val"], project.with_status(Status.PAINTED)
+        painted = [name for name in unfinished if project.split.get(name, "train") == "train"]
         problems, warnings = [], []
         if not train:
             problems.append(
@@ -75,9 +81,10 @@ class TrainingPlan:
                 "the new model is."
             )
         return cls(
-            len(train), len(val), len(unfinished), None, problems, warnings,
-            {part: tuple(names) for part, names in parts.items()}, tuple(unfinished),
+            len(train), len(val), len(painted), None, problems, warnings,
+            {part: tuple(names) for part, names in parts.items()}, tuple(painted),
             movable=train[-1] if len(train) > 1 and not val else "",
+            base=_base_of(project, model, {entry.name: entry for entry in entries}),
         )  # fmt: skip
 
 
@@ -85,12 +92,14 @@ class TrainingPlan:
 class ClassFit:
     """How the classes of a model meet those of a project, by name and else by index, as the head is adapted.
 
-    kept: what goes on; fresh: what begins anew; dropped: what the model knew and the project has not.
+    kept: what goes on; fresh: what begins anew; dropped: what the model knew and the project has not;
+    renamed: (before, now) of what goes on under another name, as where only the indices agree.
     """
 
     kept: tuple[str, ...]
     fresh: tuple[str, ...]
     dropped: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, known: Sequence[ModelClass], table: ClassTable) -> "ClassFit":
@@ -107,12 +116,17 @@ class ClassFit:
             tuple(name for name, place in pairs if place is not None),
             tuple(name for name, place in pairs if place is None),
             tuple(entry.name for place, entry in enumerate(known) if place not in used),
+            tuple(
+                (known[place].name, name)
+                for name, place in pairs
+                if place is not None and known[place].name.casefold() != name.casefold()
+            ),
         )
 
     @property
     def differs(self) -> bool:
         """Whether a person should know before the training begins."""
-        return bool(self.fresh or self.dropped)
+        return bool(self.fresh or self.dropped or self.renamed)
 
 
 class PixelCounts:
@@ -165,46 +179,55 @@ def make_plan(
     run: the one on show; model: the one in use; surroundings: whether the prediction around painted pixels
     counts. progress(fraction of the counting), called before every image, may raise Cancelled.
     """
-    plan = TrainingPlan.of_counts(project)
-    approved, unfinished = project.with_status(Status.APPROVED), plan.unfinished if painted else ()
+    models = project.models()
+    plan = TrainingPlan.of_counts(project, model, models)
+    approved, unfinished = plan.images["train"], plan.unfinished if painted else ()
     share = len(approved) / max(len(approved) + len(unfinished), 1)
     counts = counted.of(project, approved, progress=part(progress, 0.0, share))
     counts += counted.of(project, unfinished, surroundings, part(progress, share, 1.0))
     pixels = {index: int(counts[index]) for index in project.classes.indices}
-    warnings = list(plan.warnings)
+    warnings, hindrance = list(plan.warnings), ""
     if plan.train or (painted and plan.painted):
-        warnings += _class_warnings(project, pixels)
-    entries = {entry.name: entry for entry in project.models()}
-    return replace(
-        plan,
-        pixels=pixels,
-        warnings=warnings,
-        joining=0 if run is None else _joining(project, run),
-        base=_base_of(project, model, entries),
+        hindrance = _hindrance(project, pixels)
+        warnings += [] if hindrance else _class_warnings(project, pixels)
+    joining = 0 if run is None else _joining(project, run)
+    return replace(plan, pixels=pixels, warnings=warnings, joining=joining, hindrance=hindrance)
+
+
+def _hindrance(project: Project, pixels: Mapping[int, int]) -> str:
+    """Why nothing can be learnt from these labelled pixels of the training images, by class index; or ""."""
+    there = [project.classes.get(index).name for index, count in pixels.items() if count]
+    if len(there) != 1:
+        return ""
+    return (
+        f"All pixels to learn from are {there[0]}: there is nothing to tell apart. Finish an image that "
+        "shows another class too."
     )
 
 
 def _class_warnings(project: Project, pixels: Mapping[int, int]) -> list[str]:
     """What the labelled pixels of each class spoil, by class index."""
     names = {index: project.classes.get(index).name for index in pixels}
-    there = [index for index, count in pixels.items() if count]
-    if len(there) == 1:
-        only = names[there[0]]
-        return [f"All labelled pixels are {only}: there is nothing to tell apart. Paint another class too."]
     rare = [index for index, count in pixels.items() if count < FEW_PIXELS]
     return [f"{names[index]} has hardly any labelled pixels yet: it will not be learnt." for index in rare]
 
 
 def _joining(project: Project, run: RunFolder) -> int:
-    """How many images were finished, or finished anew, since a run froze what it learns from."""
+    """How many images were finished, or finished anew, since a run froze what it learns from.
+
+    Freezing takes a while: what is finished meanwhile joins too, unless the run has it already.
+    """
     frozen = run.data / "samples.json"
     if not frozen.is_file():
         return 0
-    since = frozen.stat().st_mtime_ns
     count = 0
-    for name in project.with_status(Status.APPROVED):
-        with suppress(OSError):
-            count += project.approved_path(name).stat().st_mtime_ns > since
+    with suppress(OSError, StudioError, KeyError, TypeError):
+        known = {sample["name"] for sample in read_json(frozen)["samples"]}
+        begun, over = (run.path / "config.json").stat().st_mtime_ns, frozen.stat().st_mtime_ns
+        for name in project.with_status(Status.APPROVED):
+            with suppress(OSError):
+                since = over if name in known else begun
+                count += project.approved_path(name).stat().st_mtime_ns > since
     return count
 
 
@@ -250,6 +273,6 @@ def _base_of(project: Project, model: ModelEntry | None, entries: dict[str, Mode
     """What every round restarts from: the base of a version made here; any other model is a base itself."""
     if model is None or model.card is None:
         return "imagenet"
-    base = model.card.base
-    made_here = model.card.training.get("run") in {path.name for path in project.runs()}
+    base, run = model.card.base, model.card.training.get("run")
+    made_here = isinstance(run, str) and (project.runs_folder / run / "config.json").is_file()
     return base if made_here and base and (base in entries or base == "imagenet") else model.name

@@ -11,7 +11,7 @@ from unet_studio.core.files import stored_names
 from unet_studio.core.gate import Outcome, read_verdict
 from unet_studio.core.model_card import ModelCard, ModelEntry, read_card
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.run_folder import RESUMABLE, UNDER_WAY, RunFolder
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def needed_by_a_run(project: Project, entry: ModelEntry) -> str:
         with suppress(StudioError):
             config = run.config()
             needed = {Path(text) for text in (config.init, config.rival) if text}
-            if entry.folder in needed and run.state() in ("new", "running", "paused", "interrupted"):
+            if entry.folder in needed and run.state() in (*UNDER_WAY, *RESUMABLE):
                 return run.name
     return ""
 

@@ -178,7 +178,8 @@ class Trainer(QObject):
         project = self._session.project
         model = self._session.predictor.model
         if project is not None and (self._plan is None or self._planned_for is not model):
-            self._plan, self._planned_for = TrainingPlan.of_counts(project), model
+            models = self._session.predictor.models()
+            self._plan, self._planned_for = TrainingPlan.of_counts(project, model, models), model
             self._counts += 1
             this, run, pixels = self._counts, self.run, self._pixels
             painted, seen = (bool(self._choices.get(key, getattr(TrainingConfig, key))) for key in LEARNT)
@@ -208,7 +209,7 @@ class Trainer(QObject):
         if project is None or writer is None or self._follower.active:
             return
 
-        chosen = {"pinned": self._on_screen(), **(self.settings() if settings is None else settings)}
+        chosen = {"pinned": self.on_screen(), **(self.settings() if settings is None else settings)}
 
         def set_up() -> RunFolder:
             writer.settle(SAVING)
@@ -216,7 +217,7 @@ class Trainer(QObject):
 
         self._begin(set_up)
 
-    def _on_screen(self) -> str:
+    def on_screen(self) -> str:
         """The file of the image on screen, which a training watches unless another one is chosen."""
         session = self._session
         if session.project is None or session.document is None:

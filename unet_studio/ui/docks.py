@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from unet_studio.session import Session
 from unet_studio.ui.actions import Actions
 from unet_studio.ui.widgets import scrolling
 
@@ -19,6 +20,7 @@ TITLES = {
 ASKED_FOR = ("history",)  # not shown until somebody asks for it
 OWN_SCROLLING = ("files", "classes", "history")  # their lists scroll by themselves
 LOW = 800  # px of window height below which model and training share a place
+TALL = 0.65  # of its column that the training panel gets when a training begins
 LEFT, RIGHT = (216, 290), (272, 340)  # px, least and most of a dock's first width
 
 
@@ -75,10 +77,53 @@ class Docks:
         window.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
         QTimer.singleShot(0, window, self._show_tabs)
 
+    def make_room_for_training(self) -> None:
+        """Show the training panel, and make it the tallest of its column.
+
+        A panel that a person closed or pulled out stays so; one that is tall already is left alone.
+        """
+        window = self._window
+        classes, model, training = (self._docks[name] for name in ("classes", "model", "training"))
+        if not window.isVisible() or training.isHidden() or training.isFloating():
+            return
+        training.raise_()
+        column = classes.height() + model.height() + training.height()
+        if training.height() < TALL * column:
+            rest = round((1 - TALL) * column / 2)
+            heights = [rest, rest, column - 2 * rest]
+            window.resizeDocks([classes, model, training], heights, Qt.Orientation.Vertical)
+
     def _show_tabs(self) -> None:
         """Qt leaves the tabs of docks that were just put together hidden until the layout is read anew."""
         if self._window.isVisible():
             self._window.restoreState(self._window.saveState())
+
+
+class TrainingRoom(QObject):
+    """Gives the training panel room where it has much to show: the guide to a first model, and a training."""
+
+    def __init__(self, docks: Docks, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._docks, self._session = docks, session
+        self._given = False
+        session.trainer.changed.connect(self._look)
+        session.predictor.modelChanged.connect(self._look)
+        session.projectChanged.connect(self._forget)
+
+    @Slot()
+    def _forget(self) -> None:
+        self._given = False
+
+    @Slot()
+    def _look(self) -> None:
+        """Once each time that there is much to show: what a person makes of it then stays."""
+        session, model = self._session, self._session.predictor.model
+        first = model is None or model.imported
+        wanted = session.project is not None and (session.trainer.under_way or first)
+        if wanted and not self._given:
+            # Not at once: the panels are being put in their places.
+            QTimer.singleShot(0, self, self._docks.make_room_for_training)
+        self._given = wanted
 
 
 def _between(value: int, limits: tuple[int, int]) -> int:

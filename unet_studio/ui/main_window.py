@@ -31,7 +31,7 @@ from unet_studio.ui.canvas.widget import Canvas
 from unet_studio.ui.class_signs import ClassSigns
 from unet_studio.ui.commands import Commands
 from unet_studio.ui.dialogs.messages import show_error
-from unet_studio.ui.docks import Docks
+from unet_studio.ui.docks import Docks, TrainingRoom
 from unet_studio.ui.icons import icons
 from unet_studio.ui.leaving import Leaving
 from unet_studio.ui.notices import Notices
@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         self._build_bars()
         self.class_signs = ClassSigns(session, self.canvas, self.preferences, self)
         self.docks = Docks(self, self.panels, self.action_table)
+        TrainingRoom(self.docks, session, self)
         self.notices = Notices(session, self.banner, self.canvas, self.open_folder, self)
         self._connect()
         self._restore_geometry()

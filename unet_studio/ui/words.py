@@ -58,8 +58,10 @@ def joining_text(number: int, under_way: bool) -> str:
 def class_fit_text(name: str, fit: ClassFit) -> str:
     """How the classes of a model that a training starts from meet the project's."""
     said = []
-    if fit.kept:
-        said.append(f"what it knows of {', '.join(fit.kept)} goes on")
+    same = [name for name in fit.kept if name not in {now for _, now in fit.renamed}]
+    if same:
+        said.append(f"what it knows of {', '.join(same)} goes on")
+    said += [f"{now} begins with what it knows of {before}" for before, now in fit.renamed]
     if fit.fresh:
         said.append(f"{', '.join(fit.fresh)} {'begins' if len(fit.fresh) == 1 else 'begin'} anew")
     if fit.dropped:

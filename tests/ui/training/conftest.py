@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.ui.conftest import paint_all, shown
+from tests.ui.conftest import paint_half, shown
 from unet_studio.core.events import Froze, Started
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import recipe
@@ -22,7 +22,7 @@ def approved(opened, qtbot):
     """Two finished images: one to learn from, one to check with."""
     for name in ("0.png", "1.png"):
         shown(qtbot, opened.session, name)
-        paint_all(opened.session, 1)
+        paint_half(opened.session, 1, 0)
         opened.session.editor.approve()
     qtbot.waitUntil(lambda: not opened.session._dirty(), timeout=20_000)
     return opened

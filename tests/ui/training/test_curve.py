@@ -4,7 +4,7 @@ import pytest
 
 from tests.ui.training.states import score
 from unet_studio.core.classes import ClassTable
-from unet_studio.core.events import Note, Progress, Started
+from unet_studio.core.events import Note, Progress, Started, Validated
 from unet_studio.ui.graph import round_end
 from unet_studio.ui.panels.curve import MOST_POINTS, loss_curve, readable, smoothed
 from unet_studio.ui.theme import DARK, LIGHT
@@ -77,6 +77,16 @@ def test_a_curve_is_drawn_for_what_is_new_alone(approved, panel, run, qtbot, mon
 )
 def test_an_axis_ends_at_a_round_number(value, end):
     assert round_end(value) == pytest.approx(end)
+
+
+def test_of_many_classes_the_worst_are_drawn_and_the_others_counted(approved, panel, run, qtbot):
+    dice = {f"class {number}": number / 20 for number in range(11)}
+    run.emit(Progress(1, 100, 1.0, 0.001, 1.0, 99.0))
+    run.emit(Validated(1, 0.4, dice, dice, 0.9, 0.3, 0.3, True))
+    curve = panel.curve
+    qtbot.waitUntil(lambda: "3 better ones are not drawn" in curve.score_legend.text(), timeout=30_000)
+    drawn = {name for name in curve._lines if name.startswith("class ")}
+    assert drawn == {f"class class {number}" for number in range(8)}
 
 
 def test_an_axis_seldom_moves():

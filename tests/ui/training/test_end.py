@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtGui import QDesktopServices
 
 from tests.helpers import make_model
-from tests.ui.training.states import score
+from tests.ui.training.states import score, visible_box
 from unet_studio.core.errors import StudioError
 from unet_studio.core.events import Discarded, Failed, Finished, Note, Progress, Started, Stopped
 from unet_studio.core.gate import GATE_FILE, ModelScores, write_gate
@@ -89,6 +89,48 @@ def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
     assert panel.result.note.text.text() == "The memory is full. Set a smaller patch."
     assert panel.state.text() == "Failed: v1"
     assert panel.start.isEnabled()
+
+
+def test_a_failure_that_other_settings_mend_is_not_tried_again_as_it_is(approved, panel, run, qtbot):
+    make_model(run.best)
+    run.emit(Failed("The loss is not a number at step 7.", "Lower the learning rate.", settings=True))
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    assert not panel.result.note.button.isVisible()
+    assert "start anew" in panel.result.note.details.text()
+    assert panel.result.keep.isVisible()
+
+
+def test_another_training_is_not_begun_unasked_beside_one_that_can_go_on(approved, panel, run, begun, qtbot):
+    make_model(run.best)
+    run.emit(Failed("The disk is full.", "Make room."))
+    qtbot.waitUntil(lambda: panel.state.text() == "Failed: v1", timeout=20_000)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+    panel.start.click()
+    box = visible_box(approved)
+    assert "Leave v1 as it is?" in box.text()
+    next(button for button in box.buttons() if button.text() == "Cancel").click()
+    assert begun == []
+    panel.start.click()
+    box = visible_box(approved)
+    next(button for button in box.buttons() if button.text() == "Start Anew").click()
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("after", "heading"),
+    [(0.9, "Finished: better"), (0.796, "Finished: no worse"), (0.5, "Finished: not better")],
+)
+def test_the_heading_says_what_is_proven(approved, panel, run, qtbot, after, heading):
+    """A version that is promoted may be a little worse."""
+    write_json(run.path / "config.json", {**run.config().to_json(), "rival": "old"})
+    make_model(run.best)
+    images = tuple(f"{number}.png" for number in range(8))
+    sides = (
+        ModelScores(name, images, {"object": (dice,) * 8}) for name, dice in (("old", 0.8), ("v1", after))
+    )
+    write_gate(run.path / GATE_FILE, *sides)
+    run.emit(Finished("steps", 50, 60.0, str(run.best), {}))
+    qtbot.waitUntil(lambda: panel.state.text() == heading, timeout=20_000)
 
 
 def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel, run, qtbot, folder):

@@ -2,12 +2,14 @@
 
 from PySide6.QtWidgets import QFileDialog
 
-from tests.helpers import make_model
-from tests.ui.conftest import paint_all, shown
+from tests.helpers import SHAPE, make_model
+from tests.ui.conftest import paint_all, paint_half, shown
 from tests.ui.training.states import visible_box
 from unet_studio.core.classes import ClassTable, PixelClass
+from unet_studio.core.model_file import pack
 from unet_studio.core.project import Status
 from unet_studio.core.training_choices import CHOICES_FILE, read_choices
+from unet_studio.core.versions import model_in
 
 
 def test_nothing_approved_nothing_to_learn(opened, panel):
@@ -22,8 +24,27 @@ def test_the_plan_counts_images_and_pixels(approved, panel, qtbot):
     qtbot.waitUntil(lambda: panel.plan.text() == told, timeout=20_000)
     assert panel.start.isEnabled()
     qtbot.waitUntil(panel.bars.isVisible, timeout=20_000)
-    assert "object: 24,576 labelled px" in panel.bars.toolTip()
-    qtbot.waitUntil(lambda: "nothing to tell apart" in panel.warnings.text.text(), timeout=20_000)
+    counts = panel._session.trainer.plan().pixels
+    assert counts[0] > 1000
+    assert counts[0] + counts[1] == SHAPE[0] * SHAPE[1]  # of the one that is learnt from
+    assert f"object: {counts[1]:,} labelled px" in panel.bars.toolTip()
+    assert not panel.warnings.isVisible()
+
+
+def test_pixels_of_one_class_alone_can_not_be_learnt_from(approved, panel, qtbot):
+    """Whatever the validation images show: the training would refuse to begin."""
+    shown(qtbot, approved.session, "0.png")
+    paint_all(approved.session, 1)
+    approved.session.editor.approve()
+    qtbot.waitUntil(
+        lambda: "All pixels to learn from are object" in panel.warnings.text.text(), timeout=20_000
+    )
+    assert not panel.start.isEnabled()
+    assert "nothing to tell apart" in panel.start.toolTip()
+    shown(qtbot, approved.session, "2.png")
+    paint_half(approved.session, 1, 0)
+    approved.session.editor.approve()
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
 
 
 def test_unfinished_images_count_on_request_and_the_panel_says_what_that_costs(opened, panel, qtbot):
@@ -57,7 +78,7 @@ def test_a_cold_start_is_guided(opened, panel, qtbot):
     for number in range(3):
         assert f"{number} of 3 approved" in guide.details[1].text()
         shown(qtbot, opened.session, f"{number}.png")
-        paint_all(opened.session, 1)
+        paint_half(opened.session, 1, 0)
         opened.session.editor.approve()
         qtbot.waitUntil(lambda: len(guide._session.project.with_status(Status.APPROVED)) == number + 1)  # noqa: B023
     qtbot.waitUntil(lambda: guide.step == 2, timeout=20_000)
@@ -138,7 +159,10 @@ def test_what_is_changed_is_stored_alone_and_used_and_taken_back(approved, panel
     qtbot.waitUntil(lambda: not (project.folder / CHOICES_FILE).exists(), timeout=20_000)
 
 
-def test_a_file_to_start_from_is_asked_for_and_listed(approved, panel, qtbot, tmp_path):
+def test_a_file_to_start_from_is_asked_for_and_listed(approved, panel, begun, qtbot, tmp_path):
+    names = (PixelClass(0, "background", "#000000"), PixelClass(1, "object", "#00ff00"))
+    theirs = make_model(tmp_path / "theirs", ClassTable(names))
+    pack(model_in(theirs), tmp_path / "theirs.unet.zip")
     choose(panel.form.start_from, "A file…")
     dialog = next(box for box in approved.findChildren(QFileDialog) if box.isVisible())
     assert panel.form.start_from.currentText() == "ImageNet encoder"
@@ -146,7 +170,45 @@ def test_a_file_to_start_from_is_asked_for_and_listed(approved, panel, qtbot, tm
     dialog.reject()
     assert approved.session.trainer.choices == {"init": str(tmp_path / "theirs.unet.zip")}
     assert panel.form.start_from.currentText() == "theirs.unet.zip"
-    assert "matched with yours by name" in panel.form.fit.text()
+    assert panel.form.fit.text() == ""  # the same classes
+    approved.session.class_editor.rename(1, "road")
+    told = "what it knows of background goes on; road begins with what it knows of object."
+    qtbot.waitUntil(lambda: panel.form.fit.text().endswith(told), timeout=20_000)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=20_000)
+    panel.start.click()
+    assert "Start from theirs" in visible_box(approved).text()
+    assert begun == []
+
+
+def test_a_recipe_that_begins_with_nothing_shows_that_and_can_begin_with_something(approved, panel, qtbot):
+    trainer, start_from = approved.session.trainer, panel.form.start_from
+    choose(panel.form.recipe, "From scratch")
+    assert start_from.currentText() == "Nothing (random weights)"
+    choose(start_from, "ImageNet encoder")
+    assert trainer.choices == {"recipe": "from-scratch", "init": "base"}
+    assert start_from.currentText() == "ImageNet encoder"
+    choose(start_from, "Nothing (random weights)")
+    assert trainer.choices == {"recipe": "from-scratch"}
+    choose(panel.form.recipe, "Fine tune")
+    assert start_from.currentText() == "ImageNet encoder"
+
+
+def test_the_image_to_watch_is_that_on_screen_another_one_or_none(approved, panel, begun, qtbot):
+    trainer, watched = approved.session.trainer, panel.form.watched
+    assert watched.currentText() == "The image on screen"
+    choose(watched, "Always 1.png")
+    shown(qtbot, approved.session, "2.png")
+    texts = [watched.itemText(place) for place in range(watched.count())]
+    assert texts == ["The image on screen", "No image", "Always 2.png", "Always 1.png"]
+    assert watched.currentText() == "Always 1.png"
+    assert panel.form.changed.text() == ""  # it is a field of the form
+    panel.start.click()
+    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+    assert begun[0].config().pinned == str(approved.session.project.image_path("1.png"))
+    choose(watched, "No image")
+    assert trainer.choices["pinned"] == ""
+    choose(watched, "The image on screen")
+    assert "pinned" not in trainer.choices
 
 
 def test_a_start_from_a_model_of_other_classes_is_asked_about_once(approved, panel, begun, qtbot):

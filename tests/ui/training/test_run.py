@@ -81,7 +81,7 @@ def test_a_killed_run_can_go_on(approved, panel, run, process, qtbot, monkeypatc
 
 def test_images_finished_meanwhile_join_the_next_round(approved, panel, run, qtbot):
     run.data.mkdir()
-    (run.data / "samples.json").write_text("[]")
+    (run.data / "samples.json").write_text('{"samples": [{"name": "0.png"}, {"name": "1.png"}]}')
     shown(qtbot, approved.session, "2.png")
     paint_all(approved.session, 1)
     approved.session.editor.approve()

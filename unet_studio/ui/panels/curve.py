@@ -196,7 +196,7 @@ class Curve(QWidget):
         _set(self._lines["mean"], means)
         best = [point for point, event in zip(means, scored, strict=True) if event.best]
         _set(self._lines["best"], best[-1:])
-        names = self._draw_classes(scored, by_class)
+        names, left_out = self._draw_classes(scored, by_class)
         values = [value for _, value in means]
         values += [getattr(event, by_class).get(name, math.nan) for event in scored for name in names]
         known = [value for value in values if math.isfinite(value)]
@@ -207,15 +207,21 @@ class Curve(QWidget):
             value = getattr(scored[-1], by_class).get(name, math.nan)
             lines.append((name, self._color(name), "\u2501", value))
         note = "" if means else "Comes with the first validation."
-        more = f"\u2605 best: {best[-1][1]:.3f}, at step {best[-1][0]:,}" if best else ""
-        self.score_legend.setText(legend(lines, more) or escape(note))
+        told = [f"\u2605 best: {best[-1][1]:.3f}, at step {best[-1][0]:,}"] if best else []
+        told += [f"{left_out} better ones are not drawn"] if left_out else []
+        self.score_legend.setText(legend(lines, " \u00b7 ".join(told)) or escape(note))
 
-    def _draw_classes(self, scored: Sequence[Validated], by_class: str) -> list[str]:
-        """One thin line a class, where there is more than one to learn; returns whose they are."""
+    def _draw_classes(self, scored: Sequence[Validated], by_class: str) -> tuple[list[str], int]:
+        """One thin line a class, where there is more than one to learn; returns whose, and how many are not.
+
+        Of many classes those that score worst are drawn: they are what a person can do something about.
+        """
         background = self._table.background
         hidden = None if background is None else self._table.get(background).name
         found = [name for name in getattr(scored[-1], by_class) if name != hidden] if scored else []
-        names = found[:MOST_CLASSES] if len(found) > 1 else []
+        last = getattr(scored[-1], by_class) if scored else {}
+        worst = sorted(found, key=lambda name: math.inf if math.isnan(last[name]) else last[name])
+        names = [name for name in found if name in worst[:MOST_CLASSES]] if len(found) > 1 else []
         wanted = {f"class {name}" for name in names}
         for key in [key for key in self._lines if key.startswith("class ") and key not in wanted]:
             self.scores.box.removeItem(self._lines.pop(key))
@@ -226,7 +232,7 @@ class Curve(QWidget):
             self._lines[key].setPen(graph().mkPen(self._color(name), width=1.5))
             points = [(event.step, getattr(event, by_class).get(name, math.nan)) for event in scored]
             _set(self._lines[key], points)
-        return names
+        return names, len(found) - len(names) if names else 0
 
     def _color(self, name: str) -> str:
         entry, tokens = self._table.named(name), theme().tokens

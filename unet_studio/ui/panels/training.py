@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from unet_studio.core.events import Event, Progress
-from unet_studio.core.run_folder import UNDER_WAY
+from unet_studio.core.run_folder import RESUMABLE, UNDER_WAY
 from unet_studio.core.training_choices import RECIPE
 from unet_studio.jobs.training_plan import TrainingPlan
 from unet_studio.session import Session
@@ -67,6 +67,7 @@ class TrainingPanel(QWidget):
         self.filmstrip = FilmStrip(session)
         self.trust = TrustPlot(session)
         self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
+        self._left: set[str] = set()  # trainings that a person left unfinished
         self._build()
         self._connect()
         self.refresh()
@@ -102,7 +103,7 @@ class TrainingPanel(QWidget):
         self.begun.setLayout(begun)
         self.course = _block(self.curve, self.filmstrip)
         self.next_round = _block(
-            self.plan, self.bars, self.split, self.warnings, self.begun, self.start, self.form
+            self.plan, self.warnings, self.start, self.bars, self.split, self.begun, self.form
         )
         run = (self.state, self.progress, self.doing, self._make_controls(), self.joining, self.result)
         for part in (*run, self.guide, self.course, self.next_round, self.trust):
@@ -124,7 +125,27 @@ class TrainingPanel(QWidget):
     # -- what one can do ----------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start a training with what is chosen; asks first where it starts from a model of other classes."""
+        """Start a training with what is chosen; asks first where another one could still go on."""
+        trainer = self._session.trainer
+        run = trainer.run
+        left = run is not None and trainer.state in RESUMABLE and (run.last.is_file() or run.has_best)
+        if run is None or not left or run.name in self._left:
+            self._begin()
+            return
+        from unet_studio.ui.dialogs.messages import ask
+
+        def leave() -> None:
+            self._left.add(run.name)
+            self._begin()
+
+        said = (
+            f"What {run.name} has learnt is not stored as a version yet. Go on with it, or keep its best "
+            "model, before you start another one: after that, only the command line reaches it."
+        )
+        ask(self.window(), "Unfinished Training", f"Leave {run.name} as it is?", said, "Start Anew", leave)
+
+    def _begin(self) -> None:
+        """Start, but ask first where it starts from a model of other classes."""
         fit, entry = self.form.class_fit, self.form.start_entry
         about = (entry.name, fit) if entry is not None else ()
         if fit is None or entry is None or not fit.differs or about in self._agreed:
@@ -200,6 +221,7 @@ class TrainingPanel(QWidget):
         self.bars.show_pixels(session.classes, plan.pixels)
         self.split.show_plan(plan)
         reasons = plan.problems if plan.images.get("val") or plan.images.get("test") else []
+        reasons = [*reasons, plan.hindrance] if plan.hindrance else reasons
         action, handler = "", None
         if plan.movable and session.read_only is None:
             action, handler = f"Check on {plan.movable}", self._check_on_another
@@ -283,12 +305,14 @@ class TrainingPanel(QWidget):
     def _enable(self, plan: TrainingPlan) -> None:
         session = self._session
         painted = bool(session.trainer.choices.get("painted"))
-        enough = plan.train > 0 or (painted and plan.painted > 0)
+        enough = (plan.train > 0 or (painted and plan.painted > 0)) and not plan.hindrance
         writable = session.project is not None and session.read_only is None
         self.start.setEnabled(enough and writable)
         tip = START_TIP
         if not writable:
             tip = "This project can't be changed from here"
+        elif plan.hindrance:
+            tip = plan.hindrance
         elif not enough:
             tip = "Correct the mask of an image and approve it first (Enter)"
         self.start.setToolTip(tip)

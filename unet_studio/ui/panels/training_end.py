@@ -7,18 +7,15 @@ from unet_studio.core.events import Event, Failed, Stopped
 from unet_studio.core.gate import Verdict
 from unet_studio.ui import words
 
-KINDS = {
-    "promoted": "good",
-    "candidate": "warning",
-    "indicative": "info",
-}  # of the note, by the gate's outcome
-HEADINGS = {
-    "promoted": "Finished: better",
-    "candidate": "Finished: not better",
-    "indicative": "Finished: you decide",
+# Heading, and colour of the note, by the gate's outcome; a version that is promoted need not be better.
+BETTER, NO_WORSE = ("Finished: better", "good"), ("Finished: no worse", "info")
+UNPROMOTED = {
+    "candidate": ("Finished: not better", "warning"),
+    "indicative": ("Finished: you decide", "info"),
 }
 LITTLE = 0.5  # Dice below which a first model has hardly learnt anything
 SAID_ANYWAY = "only indicative"  # in a run's note on few validation images; its end says how many there were
+ANEW = "The same settings would fail again: change them below, under Advanced, and start anew."
 RECENT_NOTES = 2  # of what a run said, shown with its end
 FOUND = "It ended while the window was closed."
 
@@ -28,7 +25,8 @@ class Ending:
     """What the panel shows of a run that is over.
 
     heading: a few words; text: what it came to; kind: the colour of the note, see Note. resumable: whether it
-    can go on. details: the reasons, shown below the next step so that a small window shows that first.
+    can go on, or end with its best model; settings: whether going on as it is would fail again. details: the
+    reasons, shown below the next step so that a small window shows that first.
     """
 
     heading: str
@@ -36,6 +34,7 @@ class Ending:
     kind: str
     resumable: bool = False
     details: str = ""
+    settings: bool = False
 
 
 def ending(
@@ -60,7 +59,9 @@ def ending(
     if state == "failed":
         failed = next((event for event in reversed(events) if isinstance(event, Failed)), None)
         said = f"{failed.message} {failed.remedy}" if failed else "The training failed."
-        return Ending(f"Failed: {name}", said, "danger", True, _lines(*_recent(events)))
+        settings = failed is not None and failed.settings
+        notes = _lines(ANEW if settings else "", *_recent(events))
+        return Ending(f"Failed: {name}", said, "danger", True, notes, settings)
     if state == "interrupted":
         return _cut_off(name, events, last_words)
     if state == "gone":
@@ -79,7 +80,9 @@ def _model_made(state: str, events: Sequence[Event], verdict: Verdict | None, le
     if verdict is not None and (verdict.rival or verdict.outcome != "promoted"):
         reasons = _lines(*verdict.reasons, *verdict.warnings, *_recent(events))
         text = _lines(lead, stopped, _change(verdict))
-        return Ending(HEADINGS[verdict.outcome], text, KINDS[verdict.outcome], details=reasons)
+        proven = BETTER if verdict.interval.better else NO_WORSE
+        heading, kind = UNPROMOTED.get(verdict.outcome, proven)
+        return Ending(heading, text, kind, details=reasons)
     result = words.outcome(events)
     heading = "Finished: the first model" if verdict is not None else "Finished"
     kind = "good" if result.known and result.better else "warning" if result.known else "info"

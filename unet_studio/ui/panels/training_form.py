@@ -1,14 +1,16 @@
 """What one chooses before a training: start, recipe, time and three settings; all others under Advanced."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
+from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import ModelEntry
-from unet_studio.core.model_file import SUFFIX
+from unet_studio.core.model_file import SUFFIX, packed_card
 from unet_studio.core.training_choices import DEFAULTS, RECIPE, base_of
 from unet_studio.core.training_config import (
     DEFAULT_RECIPE,
@@ -23,6 +25,7 @@ from unet_studio.ui.section import ElidedLabel
 from unet_studio.ui.widgets import button, form, label, row
 
 AUTOMATIC = "Automatic"
+BASE = "base"  # as make_run knows it: what every round restarts from
 FILE = "\0file"  # the entry of a list that asks for a file
 GENERAL = (DEFAULT_RECIPE, "from-scratch", "overfit")  # recipes for images of one's own, listed first
 MODEL_FILES = f"Models and weights (*{SUFFIX} *.safetensors *.pt *.pth);;All files (*)"
@@ -31,7 +34,8 @@ STROKES = (
     "The prediction around the strokes counts as right, as you left it: what is wrong there is learnt too. "
     "They only train; what validates must be finished."
 )
-HERE = ("init", RECIPE, "minutes", "augmentation", "learning_rate", "steps", "painted")  # fields of this form
+# The fields of this form.
+HERE = ("init", RECIPE, "minutes", "augmentation", "learning_rate", "steps", "painted", "pinned")
 
 
 class TrainingForm(QWidget):
@@ -47,6 +51,7 @@ class TrainingForm(QWidget):
         super().__init__(parent)
         self._session = session
         self.start_from, self.recipe, self.pictures = QComboBox(), QComboBox(), QComboBox()
+        self.watched = QComboBox()
         self.minutes, self.rate, self.steps = QDoubleSpinBox(), QDoubleSpinBox(), QSpinBox()
         self.painted = QCheckBox()
         self.cost = label(STROKES, "muted")
@@ -57,6 +62,8 @@ class TrainingForm(QWidget):
         self.changed = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
         self.reset = button("Reset", "Take back all changed settings", self._reset, "restore", "link")
         self._offered: tuple[Any, ...] = ()
+        self._watchable: tuple[str, ...] | None = None
+        self._packed: tuple[str, ModelEntry | None] = ("", None)  # a file to start from, and what it holds
         self._fill_lists()
         self._build()
         self._connect()
@@ -64,7 +71,7 @@ class TrainingForm(QWidget):
     # -- building -----------------------------------------------------------------------------------------
 
     def _fill_lists(self) -> None:
-        for choice in (self.start_from, self.recipe, self.pictures):
+        for choice in (self.start_from, self.recipe, self.pictures, self.watched):
             choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             choice.setMinimumContentsLength(8)
         self.pictures.addItem(AUTOMATIC, None)
@@ -101,6 +108,11 @@ class TrainingForm(QWidget):
                 "The training ends after so many minutes; the learning rate falls in time for it",
             ),
             self.pictures: ("Kind of pictures", "How the images are varied while the model learns"),
+            self.watched: (
+                "Image to watch",
+                "What the model says of this image is kept after every validation, as a strip of pictures. "
+                "One that it does not learn from tells most",
+            ),
             self.rate: ("Learning rate", "How far each step goes; ten times less where the loss jumps about"),
             self.steps: (
                 "Length in steps",
@@ -119,6 +131,7 @@ class TrainingForm(QWidget):
             ("Recipe", self.recipe),
             ("Time limit", self.minutes),
             ("Pictures", self.pictures),
+            ("Watch", self.watched),
             ("Learning rate", self.rate),
             ("Length", self.steps),
         )
@@ -137,6 +150,8 @@ class TrainingForm(QWidget):
         self.start_from.activated.connect(lambda _: self._listed(self.start_from, "init"))
         self.recipe.activated.connect(lambda _: self._listed(self.recipe, RECIPE))
         self.pictures.activated.connect(lambda _: self._choose("augmentation", self.pictures.currentData()))
+        self.watched.activated.connect(lambda _: self._choose("pinned", self.watched.currentData()))
+        self._session.documentChanged.connect(self._offer_images)
         self.minutes.valueChanged.connect(lambda value: self._choose("minutes", value))
         self.rate.valueChanged.connect(lambda value: self._choose("learning_rate", value))
         self.steps.valueChanged.connect(lambda value: self._choose("steps", value))
@@ -147,7 +162,9 @@ class TrainingForm(QWidget):
     def _choose(self, key: str, value: Any) -> None:
         """Store a value, or nothing where it is what a training would have anyway."""
         usual = DEFAULTS.get(key, getattr(self.base, key, None))
-        same = value is None or (key not in ("init", "augmentation") and value == usual)
+        if key == "init":
+            usual = self._usual_start
+        same = value is None or (key not in ("augmentation", "pinned") and value == usual)
         self._session.trainer.choose({key: None if same else value})
 
     def _listed(self, choice: QComboBox, key: str) -> None:
@@ -174,8 +191,9 @@ class TrainingForm(QWidget):
         chosen, base = self._session.trainer.settings(), self.base
         plan = self._session.trainer.plan()
         self._offer_starts(plan.base)
+        self._offer_images()
+        _show(self.start_from, self._start)
         for choice, key in (
-            (self.start_from, "init"),
             (self.recipe, RECIPE),
             (self.pictures, "augmentation"),
         ):
@@ -205,22 +223,60 @@ class TrainingForm(QWidget):
         with QSignalBlocker(self.start_from):
             self.start_from.clear()
             if model is None or model.imported:
-                self.start_from.addItem("ImageNet encoder", None)
+                self.start_from.addItem("ImageNet encoder", BASE)
             else:
-                named = f": {base}" if base else ""
-                self.start_from.addItem(f"Base{named} (steadiest)", None)
+                self.start_from.addItem(f"Base: {base} (steadiest)", BASE)
                 self.start_from.addItem("ImageNet encoder", "imagenet")
             self.start_from.addItem("Nothing (random weights)", "random")
             for entry in entries:
                 self.start_from.addItem(entry.shown, entry.name)
             self.start_from.addItem("A file…", FILE)
 
+    @Slot()
+    def _offer_images(self) -> None:
+        """Which image can be watched: the one on screen then, none, always the one on screen now."""
+        trainer = self._session.trainer
+        chosen, now = str(trainer.choices.get("pinned") or ""), trainer.on_screen()
+        watchable = tuple(dict.fromkeys(path for path in (now, chosen) if path))
+        if watchable != self._watchable:
+            self._watchable = watchable
+            with QSignalBlocker(self.watched):
+                self.watched.clear()
+                self.watched.addItem("The image on screen", None)
+                self.watched.addItem("No image", "")
+                for path in watchable:
+                    self.watched.addItem(f"Always {Path(path).name}", path)
+        _show(self.watched, self._session.trainer.choices.get("pinned"))
+
+    @property
+    def _usual_start(self) -> str:
+        """What a training with this recipe starts from unless a person says otherwise."""
+        return "random" if self.base.init == "random" else BASE
+
+    @property
+    def _start(self) -> str:
+        """What a training would start from: BASE, "imagenet", "random", a model's name, or a file."""
+        start = str(self._session.trainer.choices.get("init") or self._usual_start)
+        model = self._session.predictor.model
+        return BASE if start == "imagenet" and (model is None or model.imported) else start
+
     @property
     def start_entry(self) -> ModelEntry | None:
-        """The model that a training would start from, if it is one of the project's or the program's."""
-        trainer = self._session.trainer
-        name = trainer.choices.get("init") or trainer.plan().base
+        """The model that a training would start from, as far as it has a card."""
+        start = self._start
+        if start.endswith(SUFFIX):
+            return self._packed_entry(start)
+        name = self._session.trainer.plan().base if start == BASE else start
         return next((one for one in self._session.predictor.models() if one.name == name and one.card), None)
+
+    def _packed_entry(self, path: str) -> ModelEntry | None:
+        """What a file holds, read once; None where it is no model: the start will say so."""
+        if self._packed[0] != path:
+            entry = None
+            with suppress(StudioError):
+                entry = ModelEntry(Path(path).name.removesuffix(SUFFIX), Path(path), packed_card(Path(path)))
+            self._packed = (path, entry)
+        return self._packed[1]
 
     @property
     def class_fit(self) -> ClassFit | None:
@@ -235,8 +291,6 @@ class TrainingForm(QWidget):
         text = ""
         if fit is not None and fit.differs and entry is not None:
             text = words.class_fit_text(entry.shown, fit)
-        elif str(self._session.trainer.choices.get("init", "")).endswith(SUFFIX):
-            text = "Its classes are matched with yours by name, and else by index."
         self.fit.setText(text)
         self.fit.setVisible(bool(text))
 
@@ -249,7 +303,7 @@ class TrainingForm(QWidget):
 
 
 def _show(choice: QComboBox, value: Any) -> None:
-    """Choose the entry of a value, which is added where it is a file that was chosen."""
+    """Choose the entry of a value, the first of None; it is added where it is a file that was chosen."""
     with QSignalBlocker(choice):
         place = 0 if value is None else choice.findData(value)
         if place < 0:

@@ -83,9 +83,10 @@ class TrainingResult(QWidget):
         trainer = self._session.trainer
         if end.resumable:
             writable = self._session.project is not None and self._session.read_only is None
-            action = ("Go On" if state == "interrupted" else "Try Again") if writable else ""
-            self.note.say(end.text, end.kind, action, trainer.resume, end.details)
-            self.keep.setVisible(bool(action) and trainer.has_best)
+            action = "Go On" if state == "interrupted" else "Try Again"
+            offered = action if writable and not end.settings else ""
+            self.note.say(end.text, end.kind, offered, trainer.resume, end.details)
+            self.keep.setVisible(writable and trainer.has_best)
         elif trainer.unstored is not None:
             said = f"The model of {run.name} could not be stored: {trainer.unstored}"
             self.note.say(said, "danger", "Store It", trainer.store)
