@@ -306,7 +306,10 @@ def _tell(job: Job, most: int) -> Iterator[Event]:
         left = (job.plan.steps - step.step) * step.seconds / step.step
         if job.limit:
             left = min(left, max(0.0, job.limit - step.seconds))
-        event = Progress(step.step, job.plan.steps, loss, step.rate, round(step.seconds, 3), round(left, 1))
+        held = torch.cuda.memory_reserved(job.device) if job.device.type == "cuda" else 0
+        event = Progress(
+            step.step, job.plan.steps, loss, step.rate, round(step.seconds, 3), round(left, 1), held
+        )
         job.record(event)
         yield event
 

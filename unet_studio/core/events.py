@@ -44,7 +44,10 @@ class Froze:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step is done. seconds: since the start, without pauses; seconds_left: an estimate."""
+    """A step is done. seconds: since the start, without pauses; seconds_left: an estimate.
+
+    memory: bytes that the process holds on its graphics card; 0 on a processor.
+    """
 
     step: int
     steps: int
@@ -52,6 +55,7 @@ class Progress:
     learning_rate: float
     seconds: float
     seconds_left: float
+    memory: int = 0
 
 
 @dataclass(frozen=True)

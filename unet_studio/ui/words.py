@@ -69,6 +69,12 @@ def class_fit_text(name: str, fit: ClassFit) -> str:
     return f"{name} has other classes: {'; '.join(said)}."
 
 
+def device_memory(events: Sequence[Event]) -> int:
+    """Bytes that a training held on its graphics card last; 0 on a processor."""
+    last = next((event for event in reversed(events) if isinstance(event, Progress)), None)
+    return last.memory if last is not None else 0
+
+
 def memory_text(size: int) -> str:
     """ "812 MB", "1.4 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -15,6 +15,12 @@ from unet_studio.session import trainer
 from unet_studio.ui.icons import icons
 
 
+def test_on_a_graphics_card_its_own_memory_is_told(approved, panel, run, qtbot):
+    run.emit(Started("cuda:0", 1, 0, 100))
+    run.emit(Progress(1, 100, 1.0, 1e-3, 1.0, 99.0, 3_200_000_000))
+    qtbot.waitUntil(lambda: "On cuda:0, 3.2 GB of its memory." in panel.doing.text(), timeout=20_000)
+
+
 def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     qtbot.waitUntil(panel.controls.isVisible)
     panel.pause.click()

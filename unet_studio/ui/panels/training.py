@@ -288,7 +288,9 @@ class TrainingPanel(QWidget):
         if state == "starting":
             return ["Saving, then starting the training process…"]
         device = words.running_on(events)
-        memory = f", {words.memory_text(trainer.memory)} of memory" if trainer.memory else ""
+        held = words.device_memory(events)  # on a graphics card its own memory is what runs out
+        size, whose = (held, "its memory") if held else (trainer.memory, "memory")
+        memory = f", {words.memory_text(size)} of {whose}" if size else ""
         lines = [
             "It does so at its next step." if trainer.asked else words.progress_text(events, state),
             f"On {device}{memory}. Painting goes on meanwhile." if device else "",
