@@ -100,7 +100,7 @@ def _impossible(config):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_walk_improves_the_model(tmp_path):
-    report = run_headless(tmp_path, print, Meter(), WalkSettings(steps=50))
+    report = run_headless(tmp_path, print, Meter(), WalkSettings(steps=25))
     assert report.images >= 20
     assert report.most_strokes <= 15
     assert report.improved
