@@ -80,8 +80,9 @@ def failure(error: Exception) -> Failed:
     if isinstance(error, StudioError):
         return Failed(error.message, error.remedy, isinstance(error, SettingsError))
     if isinstance(error, torch.OutOfMemoryError):
-        remedy = "Choose a smaller patch or batch, or the cpu."
-        return Failed("There is not enough memory on the device.", remedy, settings=True)
+        return Failed(
+            "There is not enough memory on the device.", "Choose a smaller patch or batch, or the cpu."
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failed("The disk is full.", "Free some space, then resume the run.")
     return Failed(f"A file can't be read or written: {error}.", "Mend that, then resume the run.")
@@ -225,9 +226,7 @@ def _reason(job: Job) -> str:
         return "steps"
     if job.config.patience and standing.stale >= job.config.patience:
         return "patience"
-    comparing = job.compared * standing.validation_seconds / len(job.judged)
-    ahead = job.step_seconds + standing.validation_seconds + comparing
-    if job.limit and standing.step and job.seconds + ahead >= job.limit:
+    if job.limit and standing.step and job.seconds + job.step_seconds + job.closing >= job.limit:
         return "minutes"
     return ""
 
@@ -235,11 +234,11 @@ def _reason(job: Job) -> str:
 def _done(job: Job) -> float:
     """The share of the training that is over, by steps or by the clock, whichever is further.
 
-    Of a time limit, the last validation's time is taken off: the learning rate has fallen when it begins.
+    Of a time limit, what comes after the last step is taken off: the learning rate has fallen by then.
     """
     done = job.state.standing.step / job.plan.steps
     if job.limit:
-        left = max(job.limit - job.state.standing.validation_seconds, job.limit / 2)
+        left = max(job.limit - job.closing, job.limit / 2)
         done = max(done, job.seconds / left)
     return min(1.0, done)
 
@@ -333,16 +332,17 @@ def _measure_start(job: Job) -> Iterator[Event]:
 
 def _measure_rival(job: Job) -> Iterator[Event]:
     """Score the model in use, which the new one has to match; where that fails, the run goes on without."""
-    folder = Path(job.config.rival)
+    folder, began, standing = Path(job.config.rival), job.clock(), job.state.standing
     images = gate_images(job.data, job.judged, job.config.minutes)
     try:
-        left_out = measure_rival(job.run, folder, job.data, images, job.device, job.check)
+        left_out = measure_rival(job.run, job.config, job.data, images, job.device, job.check)
     except Cancelled:
         return
     except StudioError as error:
         yield Note(f"The model in use can't be compared with: {error}")
         return
-    job.compared = to_compare(job.run, job.judged)
+    if to_compare(job.run, job.judged):
+        standing.comparing_seconds = max(standing.comparing_seconds, job.clock() - began)
     if left_out:
         yield Note(
             f"{count(left_out, 'validation image')} left out of the comparison: {folder.name} learnt from "
@@ -350,10 +350,14 @@ def _measure_rival(job: Job) -> Iterator[Event]:
         )
 
 
-def _measure_best(job: Job) -> None:
-    """Score the best model where its rival was scored; a request to end leaves what validations found."""
-    with suppress(Cancelled):
+def _measure_best(job: Job) -> Iterator[Event]:
+    """Score the best model where its rival was scored; where that fails, what validations found stays."""
+    try:
         measure_best(job.run, job.config.name, job.data, job.device, job.check)
+    except Cancelled:
+        return
+    except (StudioError, OSError, torch.OutOfMemoryError) as error:
+        yield Note(f"The best model is compared on fewer images: {error}")
 
 
 def _score(job: Job, best: float) -> Validated | None:
@@ -429,6 +433,9 @@ def _train_iou(job: Job) -> float:
 
 def _end(job: Job, reason: str) -> Iterator[Event]:
     asked = job.asked if reason == "request" else set()
+    if not asked:
+        yield from _measure_best(job)
+        asked = job.run.requested() & {"discard"}
     step = job.state.standing.step
     if "discard" in asked:
         _throw_away(job.run)
@@ -437,8 +444,6 @@ def _end(job: Job, reason: str) -> Iterator[Event]:
         if job.state.standing.best < 0:
             yield from _keep_unmeasured(job)
         job.save()
-        if not asked:
-            _measure_best(job)
         seconds, model = round(job.seconds, 3), str(job.run.best)
         last = Finished(reason, step, seconds, model, job.metrics)
         end = Stopped(step, seconds, model, job.metrics) if asked else last

@@ -18,6 +18,7 @@ from unet_studio.core.gate import GATE_FILE, ModelScores, read_gate, write_gate
 from unet_studio.core.metrics import Evaluation
 from unet_studio.core.model_card import class_mapping
 from unet_studio.core.run_folder import RunFolder
+from unet_studio.core.training_config import TrainingConfig
 from unet_studio.model.checkpoint import load_model
 from unet_studio.model.predict import Model
 
@@ -41,7 +42,7 @@ def gate_images(data: FrozenData, judged: Sequence[FrozenSample], minutes: float
 
 def measure_rival(
     run: RunFolder,
-    folder: Path,
+    config: TrainingConfig,
     data: FrozenData,
     images: Sequence[FrozenSample],
     device: torch.device,
@@ -55,20 +56,20 @@ def measure_rival(
     path = run.path / GATE_FILE
     if read_gate(path) is not None:
         return 0
-    model = load_model(folder, str(device))
+    model = load_model(Path(config.rival), str(device))
     known = {entry.name.casefold() for entry in model.card.classes}
     unknown = tuple(entry.name for entry in data.classes.active if entry.name.casefold() not in known)
-    learnt = _learnt_from(model, folder, run)
+    learnt = _learnt_from(model, config)
     fair = [sample for sample in images if sample.name not in learnt]
     scores = scores_of(model.name, _evaluated(model, data, fair, check), data)
     write_gate(path, replace(scores, unknown=unknown), None)
     return len(images) - len(fair)
 
 
-def _learnt_from(model: Model, folder: Path, run: RunFolder) -> set[str]:
+def _learnt_from(model: Model, config: TrainingConfig) -> set[str]:
     """The images of this project that a model learnt from; elsewhere the same name is another image."""
-    samples = model.card.training.get("samples")
-    own = folder.parent == run.path.parent.parent / "models"
+    samples, project = model.card.training.get("samples"), config.source.project_dir
+    own = project is not None and Path(config.rival).parent == Path(project) / "models"
     return set(samples.get("train", ())) if own and isinstance(samples, dict) else set()
 
 

@@ -82,7 +82,6 @@ class Job:
     kept: Standing | None = None
     started: float = 0.0
     step_seconds: float = 0.0
-    compared: int = 0
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -103,6 +102,15 @@ class Job:
         """
         whole = 60 * self.config.minutes
         return max(whole - self.state.standing.beginning - CLOSING, whole / 2) if whole else 0.0
+
+    @property
+    def closing(self) -> float:
+        """Seconds that the last validation and the comparison with the model in use will take, as before.
+
+        At most a fifth of the time limit goes to the comparison.
+        """
+        standing = self.state.standing
+        return standing.validation_seconds + min(standing.comparing_seconds, self.limit / 5)
 
     def hold_clock(self) -> None:
         """Bring the standing's seconds up to date; the clock goes on from there."""

@@ -47,7 +47,8 @@ class Standing:
 
     stale: validations since then. planned: patches computed at once; batch: the same, less once memory ran
     out. validation_seconds: what the last one took; validated: its step, below 0 for none. beginning: seconds
-    from the start of the process until it was ready, the most of those that had this run.
+    from the start of the process until it was ready, the most of those that had this run. comparing_seconds:
+    what it took to score the model in use, where the best one is to be scored on as many images at the end.
     """
 
     step: int = 0
@@ -59,6 +60,7 @@ class Standing:
     validation_seconds: float = 0.0
     validated: int = -1
     beginning: float = 0.0
+    comparing_seconds: float = 0.0
 
 
 class Average:

@@ -1,5 +1,7 @@
 """Model versions: published whole, named in order, found by name or path."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -210,6 +212,31 @@ def test_a_process_that_died_after_it_made_a_version_made_it_once(run: RunFolder
     entry = publish_once(run, models, "v1")
     assert entry is not None
     assert entry.name == "v2"
+
+
+def test_a_run_of_before_versions_were_noted_is_known_by_its_name(run: RunFolder, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    write_card(run.best, replace(read_card(run.best), training={"run": run.name}))
+    publish(run, models, run.name)
+    (run.path / "unpublished").unlink()
+    entry = publish_once(run, models, run.name)
+    assert entry is not None
+    assert entry.name == run.name
+    write_card(entry.folder, replace(read_card(entry.folder), training={"run": "another"}))
+    assert publish_once(run, models, run.name) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the locks of Windows are others")
+def test_on_a_disk_without_locks_a_version_is_made_all_the_same(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    monkeypatch.setattr("unet_studio.core.run_folder.PUBLISHING", 2.0)
+    entry = publish_once(run, tmp_path / "models", "v1")
+    assert entry is not None
 
 
 def test_a_killed_process_gives_back_what_it_held(run: RunFolder, tmp_path: Path) -> None:

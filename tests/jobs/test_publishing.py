@@ -88,6 +88,9 @@ def test_who_may_only_look_reads_the_verdict_and_makes_nothing(project, run):
     project.read_only = "It is open in another window."
     found = publish_run(project, run)
     assert (found.entry.name, found.awaited) == ("v1", False)
+    run.expect_version()  # it goes on
+    found = publish_run(project, run)
+    assert (found.entry, found.awaited) == (None, True)
 
 
 def test_trainings_that_ended_while_another_one_was_looked_at_become_versions(project, run):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.helpers import make_folder, make_model
+from unet_studio.core.events import Failed
 from unet_studio.core.model_card import CARD_FILE, read_card
 from unet_studio.core.project import Project
 from unet_studio.core.run_folder import RunFolder
@@ -105,6 +106,10 @@ def test_a_run_that_is_not_over_needs_its_models(project):
     run = RunFolder.create(
         project.new_run("v2"), TrainingConfig.from_json({"rival": str(folder), "init": "random"})
     )
+    assert needed_by_a_run(project, entry) == "v2"
+    run.emit(Failed("The disk is full.", "Make room."))
+    assert needed_by_a_run(project, entry) == ""  # there is nothing to go on from
+    run.last.touch()
     assert needed_by_a_run(project, entry) == "v2"
     run.path.joinpath("events.jsonl").write_text('{"event": "discarded", "step": 3}\n')
     assert needed_by_a_run(project, entry) == ""

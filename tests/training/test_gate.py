@@ -10,10 +10,11 @@ import pytest
 
 from tests.training.samples import SPLIT, disc_image, make_run, numbered, write_folders
 from tests.training.test_engine import follow, of
-from training import gate
+from training import engine, gate
 from training.engine import Interrupted
 from training.freeze import freeze
-from unet_studio.core.events import Finished, Note, Stopped, Validated
+from training.job import CLOCKS, CLOSING
+from unet_studio.core.events import Discarded, Finished, Note, Progress, Stopped, Validated
 from unet_studio.core.gate import GATE_FILE, judge, read_gate
 from unet_studio.core.metrics import Evaluation
 from unet_studio.core.model_card import read_card, write_card
@@ -92,6 +93,63 @@ def test_a_stopped_one_is_compared_where_it_was_measured_and_that_is_said(tmp_pa
     assert "3 of the 7 validation images" in verdict.reasons[0]
 
 
+def test_a_time_limit_leaves_room_to_compare_and_the_learning_rate_has_fallen_by_then(
+    tmp_path, rival, monkeypatch
+):
+    """On a clock that goes on by one second a step and by one an image that is predicted to compare."""
+    now = [1000.0]
+    monkeypatch.setitem(CLOCKS, "wall", lambda: now[0])
+
+    def counting(inner, seconds):
+        def call(*arguments, **rest):
+            now[0] += seconds
+            return inner(*arguments, **rest)
+
+        return call
+
+    monkeypatch.setattr(engine, "learn", counting(engine.learn, 1.0))
+    monkeypatch.setattr(engine, "evaluate", counting(engine.evaluate, 3.0))
+    monkeypatch.setattr(gate, "_evaluated", counting(gate._evaluated, 7.0))
+    source = write_folders(tmp_path / "many", 9, split=MANY)
+    settings = {"validation_images": 3, "evaluate_every": 6, "schedule": "trapezoidal", "minutes": 1.0}
+    run = make_run(tmp_path / "new", source, rival=str(rival), steps=10_000, patience=0, **settings)
+    events = follow(run)
+    assert 60 - CLOSING - 4 <= events[-1].seconds <= 60
+    rates = [event.learning_rate for event in of(Progress, events)]
+    assert rates[-1] < 0.25 * max(rates)  # a step takes a tenth of the time in which it falls
+    assert scores(run)[1].images == tuple(MANY["val"])
+
+
+def test_what_is_discarded_while_it_is_compared_makes_no_version(tmp_path, rival, monkeypatch):
+    source = write_folders(tmp_path / "many", 9, split=MANY)
+    run = make_run(tmp_path / "new", source, rival=str(rival), validation_images=3)
+    inner = engine.measure_best
+
+    def discard(*arguments):
+        run.request("discard")
+        return inner(*arguments)
+
+    monkeypatch.setattr(engine, "measure_best", discard)
+    assert isinstance(follow(run)[-1], Discarded)
+    assert not run.has_best
+
+
+def test_an_image_that_is_gone_by_the_end_spoils_the_comparison_alone(tmp_path, rival, monkeypatch):
+    source = write_folders(tmp_path / "many", 9, split=MANY)
+    run = make_run(tmp_path / "new", source, rival=str(rival), validation_images=3)
+    inner = engine.measure_best
+
+    def gone(*arguments):
+        next(Path(source.images).glob(MANY["val"][1])).unlink()
+        return inner(*arguments)
+
+    monkeypatch.setattr(engine, "measure_best", gone)
+    events = follow(run)
+    assert isinstance(events[-1], Finished)
+    assert any("compared on fewer images" in event.text for event in of(Note, events))
+    assert len(scores(run)[1].images) == 3
+
+
 def test_a_little_time_is_not_spent_on_comparing(tmp_path, rival):
     data = frozen(make_run(tmp_path / "run", write_folders(tmp_path / "many", 9, split=MANY)))
     val = data.part("val")
@@ -110,7 +168,8 @@ def test_what_the_rival_learnt_from_is_left_out(tmp_path, source, rival):
     follow(elsewhere)
     assert scores(elsewhere)[0].images == tuple(SPLIT["val"])
     own = Path(shutil.copytree(rival, tmp_path / "project/models/v1"))
-    run = make_run(tmp_path / "project/runs/v2", source, rival=str(own))
+    ours = replace(source, project_dir=str(tmp_path / "project"))
+    run = make_run(tmp_path / "wherever", ours, rival=str(own))
     told = [event.text for event in of(Note, follow(run))]
     assert "1 validation image left out of the comparison: v1 learnt from it." in told
     before, after = scores(run)

@@ -123,9 +123,9 @@ class UnfinishedError(StudioError):
 class Document:
     """An open image. image: (H, W) or (H, W, C), uint8, uint16 or float32. annotation: its painted layer.
 
-    measured: what its first approval found. facts: what is stored beside the mask (image hash, seconds
-    spent). replayed: whether a journal of unsaved
-    edits was found and applied. version: counts the changes, so that a save knows whether it is the newest;
+    measured: what its first approval found. facts: what is stored beside the mask, such as the image's hash.
+    replayed: whether a journal of unsaved edits was found and applied. version: counts the changes, so that a
+    save knows whether it is the newest;
     journalled: the last one that is in the journal or saved. saved_as: digest of the annotation that was
     saved last. unjournalled and unsaved: the tiles that changed since they were written to the journal or to
     the PNG. One thread at a time edits, under annotation.lock.
@@ -315,7 +315,7 @@ class Document:
             )
         model, now = self.prediction.model if self.prediction else "", time.time()
         first = self.measured
-        if first is None or (not first.final and first.model == model):
+        if first is None or (not first.final and first.model in ("", model)):
             first = self.measured = Measured(model, judgement.corrective_dice, now)
         after = Approval(self.prediction, model, first.dice, self.thresholds, now)
         return self._set_step(DocumentStep("Approve", None, None, after))

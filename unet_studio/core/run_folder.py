@@ -9,6 +9,7 @@ validation.json   figures and small pictures of the best validation
 pinned/       one image as the model saw it, step by step
 gate.json     what the model in use and the new one score on the same images, where they are compared
 unpublished   empty; there until the best model is a version     version      the name of that version
+publishing.lock   held while that version is made
 """
 
 import errno
@@ -63,6 +64,7 @@ AWAKE = (Started, Continued, Progress)
 BEGINNING = 60.0  # seconds after which a run that no process has taken counts as cut off
 RECENT = 1 << 16  # bytes at the end of events.jsonl that tell the state
 RESERVE = 1 << 14  # bytes kept for the last event of a run that has filled the disk
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # of some shared disks
 PUBLISHING = 120.0  # seconds that one waits for another process that makes the model a version
 SILENCE = 600.0  # seconds without an event after which a run of another computer counts as dead
 
@@ -282,8 +284,10 @@ class RunFolder:
                 f"Another program has been storing the model of {self.name} for long.",
                 "Try again once it is done, or close it.",
             ) from error
-        except NotImplementedError:
-            pass  # a file system without locks: two that store at the same moment may make two versions
+        except (NotImplementedError, OSError) as error:
+            # Without locks, two that store at the same moment may make two versions; else none could.
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise
         try:
             yield
         finally:

@@ -69,14 +69,26 @@ def publish_once(
         entry = _same_model(run, models)
         if entry is None:
             entry = publish(run, models, None if (models / name).exists() else name, metrics)
+        elif entry.card is not None:
+            card = replace(entry.card, metrics={**entry.card.metrics, **(metrics or {})})
+            write_card(entry.folder, card)
+            entry = replace(entry, card=card)
         run.note_version(entry.name)
         return entry
 
 
 def version_of(run: RunFolder, models: Path) -> ModelEntry | None:
-    """The version that a run's model has become; None before, and where it was deleted since."""
-    folder = models / run.version
-    return model_in(folder) if run.version and (folder / CARD_FILE).is_file() else None
+    """The version that a run's model has become; None before, and where it was deleted since.
+
+    A run of before it noted that gave the version its own name.
+    """
+    noted = run.version
+    folder = models / (noted or run.name)
+    if not (folder / CARD_FILE).is_file():
+        return None
+    entry = model_in(folder)
+    own = entry.card is not None and entry.card.training.get("run") == run.name
+    return entry if noted or own else None
 
 
 def _same_model(run: RunFolder, models: Path) -> ModelEntry | None:

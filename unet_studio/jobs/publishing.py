@@ -39,7 +39,7 @@ def publish_run(project: Project, run: RunFolder) -> Published:
     if project.read_only is None:
         entry = publish_once(run, project.models_folder, run.name, {"gate": verdict.to_json()})
     else:
-        entry = version_of(run, project.models_folder)
+        entry = None if awaited else version_of(run, project.models_folder)
     return Published(run, entry, project.shown_models(), verdict, awaited)
 
 

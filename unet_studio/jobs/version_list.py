@@ -11,7 +11,7 @@ from unet_studio.core.files import stored_names
 from unet_studio.core.gate import Outcome, read_verdict
 from unet_studio.core.model_card import ModelCard, ModelEntry, read_card
 from unet_studio.core.project import Project
-from unet_studio.core.run_folder import RESUMABLE, UNDER_WAY, RunFolder
+from unet_studio.core.run_folder import UNDER_WAY, RunFolder
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,18 @@ def dependents(project: Project, name: str) -> Dependents:
 
 
 def needed_by_a_run(project: Project, entry: ModelEntry) -> str:
-    """The name of a training that is under way or can be resumed and that needs a model, or ""."""
-    for path in project.runs():
-        run = RunFolder(path)
+    """The name of a training that is under way or can be resumed and that needs a model, or "".
+
+    Of those that failed only the newest can be resumed from the window, and only from a saved state.
+    """
+    runs = [RunFolder(path) for path in project.runs()]
+    for run in runs:
         with suppress(StudioError):
             config = run.config()
             needed = {Path(text) for text in (config.init, config.rival) if text}
-            if entry.folder in needed and run.state() in (*UNDER_WAY, *RESUMABLE):
+            state = run.state() if entry.folder in needed else ""
+            failed = state == "failed" and run is runs[-1] and (run.last.is_file() or run.has_best)
+            if failed or state in (*UNDER_WAY, "interrupted"):
                 return run.name
     return ""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LEARNT = ("painted", "surroundings")  # choices of what is learnt from
-MOST_LOOKS = 30  # for a version that another program is to make, as long as this project may only be read
+MOST_LOOKS = 90  # for a version that another program is to make, as long as this project may only be read
 LOG_TAIL = 1 << 12  # bytes of a run's log that are looked at for what it said last
 
 

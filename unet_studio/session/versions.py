@@ -143,7 +143,7 @@ class Versions(QObject):
         if run:
             raise StudioError(
                 f"The training {run} needs {version.entry.shown}.",
-                "Let it end, or discard it, then delete the version.",
+                "Let it end, discard it, or begin another one if it failed; then delete the version.",
             )
 
     def _submit(self, key: Any, call: Callable[[Project], Any], doing: str = "") -> None:

@@ -41,6 +41,10 @@ def test_pixels_of_one_class_alone_can_not_be_learnt_from(approved, panel, qtbot
     )
     assert not panel.start.isEnabled()
     assert "nothing to tell apart" in panel.start.toolTip()
+    with qtbot.waitSignal(approved.session.message) as said:  # as by the menu
+        panel.begin()
+    assert "nothing to tell apart" in said.args[0]
+    assert approved.session.trainer.state == "none"
     shown(qtbot, approved.session, "2.png")
     paint_half(approved.session, 1, 0)
     approved.session.editor.approve()
@@ -121,7 +125,7 @@ def test_without_a_model_the_form_says_that_training_starts_from_imagenet(opened
     make_model(opened.session.project.models_folder / "small")
     opened.session.predictor.refresh()
     opened.session.predictor.set_model("small")
-    qtbot.waitUntil(lambda: start_from.currentText() == "Base: small (steadiest)", timeout=20_000)
+    qtbot.waitUntil(lambda: start_from.currentText() == "Base: small", timeout=20_000)
     assert start_from.findText("ImageNet encoder") == 1
     assert start_from.findText("small") > 1
     assert start_from.itemText(start_from.count() - 1) == "A file…"
@@ -195,11 +199,11 @@ def test_a_recipe_that_begins_with_nothing_shows_that_and_can_begin_with_somethi
 
 def test_the_image_to_watch_is_that_on_screen_another_one_or_none(approved, panel, begun, qtbot):
     trainer, watched = approved.session.trainer, panel.form.watched
-    assert watched.currentText() == "The image on screen"
+    assert watched.currentText() == "Image on screen"
     choose(watched, "Always 1.png")
     shown(qtbot, approved.session, "2.png")
     texts = [watched.itemText(place) for place in range(watched.count())]
-    assert texts == ["The image on screen", "No image", "Always 2.png", "Always 1.png"]
+    assert texts == ["Image on screen", "No image", "Always 2.png", "Always 1.png"]
     assert watched.currentText() == "Always 1.png"
     assert panel.form.changed.text() == ""  # it is a field of the form
     panel.start.click()
@@ -207,7 +211,7 @@ def test_the_image_to_watch_is_that_on_screen_another_one_or_none(approved, pane
     assert begun[0].config().pinned == str(approved.session.project.image_path("1.png"))
     choose(watched, "No image")
     assert trainer.choices["pinned"] == ""
-    choose(watched, "The image on screen")
+    choose(watched, "Image on screen")
     assert "pinned" not in trainer.choices
 
 

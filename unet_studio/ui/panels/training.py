@@ -67,7 +67,7 @@ class TrainingPanel(QWidget):
         self.filmstrip = FilmStrip(session)
         self.trust = TrustPlot(session)
         self._agreed: set[tuple[object, ...]] = set()  # differences of classes that a person knows of
-        self._left: set[str] = set()  # trainings that a person left unfinished
+        self._left: set[Path] = set()  # trainings that a person left unfinished
         self._build()
         self._connect()
         self.refresh()
@@ -127,15 +127,18 @@ class TrainingPanel(QWidget):
     def begin(self) -> None:
         """Start a training with what is chosen; asks first where another one could still go on."""
         trainer = self._session.trainer
-        run = trainer.run
+        run, hindrance = trainer.run, trainer.plan().hindrance
+        if hindrance:
+            self._session.message.emit(hindrance)
+            return
         left = run is not None and trainer.state in RESUMABLE and (run.last.is_file() or run.has_best)
-        if run is None or not left or run.name in self._left:
+        if run is None or not left or run.path in self._left:
             self._begin()
             return
         from unet_studio.ui.dialogs.messages import ask
 
         def leave() -> None:
-            self._left.add(run.name)
+            self._left.add(run.path)
             self._begin()
 
         said = (

@@ -225,7 +225,7 @@ class TrainingForm(QWidget):
             if model is None or model.imported:
                 self.start_from.addItem("ImageNet encoder", BASE)
             else:
-                self.start_from.addItem(f"Base: {base} (steadiest)", BASE)
+                self.start_from.addItem(f"Base: {base}", BASE)
                 self.start_from.addItem("ImageNet encoder", "imagenet")
             self.start_from.addItem("Nothing (random weights)", "random")
             for entry in entries:
@@ -242,7 +242,7 @@ class TrainingForm(QWidget):
             self._watchable = watchable
             with QSignalBlocker(self.watched):
                 self.watched.clear()
-                self.watched.addItem("The image on screen", None)
+                self.watched.addItem("Image on screen", None)
                 self.watched.addItem("No image", "")
                 for path in watchable:
                     self.watched.addItem(f"Always {Path(path).name}", path)
