@@ -65,4 +65,5 @@ def test_progress_says_all_that_a_curve_needs():
         "learning_rate": 1e-3,
         "seconds": 2.0,
         "seconds_left": 2.0,
+        "memory": 0,
     }
