@@ -36,12 +36,12 @@ def learn(window, qtbot):
 def test_a_training_makes_its_panel_tall(used, qtbot):
     assert share(used) < 0.45
     learn(used, qtbot)
-    qtbot.waitUntil(lambda: share(used) > 0.5, timeout=5_000)
+    qtbot.waitUntil(lambda: share(used) > 0.5, timeout=20_000)
 
 
 def test_the_guide_to_a_first_model_has_room(opened, qtbot):
     assert opened.panels["training"].guide.isVisible()
-    qtbot.waitUntil(lambda: share(opened) > 0.5, timeout=5_000)
+    qtbot.waitUntil(lambda: share(opened) > 0.5, timeout=20_000)
 
 
 def test_in_a_low_window_it_comes_to_the_front(used, qtbot):
@@ -50,7 +50,7 @@ def test_in_a_low_window_it_comes_to_the_front(used, qtbot):
     qtbot.wait(50)
     assert used.panels["training"].visibleRegion().isEmpty()
     learn(used, qtbot)
-    qtbot.waitUntil(lambda: not used.panels["training"].visibleRegion().isEmpty(), timeout=5_000)
+    qtbot.waitUntil(lambda: not used.panels["training"].visibleRegion().isEmpty(), timeout=20_000)
 
 
 def test_a_panel_that_was_closed_stays_closed(used, qtbot):
@@ -62,7 +62,7 @@ def test_a_panel_that_was_closed_stays_closed(used, qtbot):
 
 def test_what_a_person_makes_of_it_stays(used, qtbot):
     learn(used, qtbot)
-    qtbot.waitUntil(lambda: share(used) > 0.5, timeout=5_000)
+    qtbot.waitUntil(lambda: share(used) > 0.5, timeout=20_000)
     used.docks.arrange()
     used.session.trainer.changed.emit()
     qtbot.wait(100)

@@ -20,7 +20,7 @@ def test_a_run_shows_its_course_and_curve(approved, panel, run, qtbot):
     run.emit(score(20, 0.6))
     run.emit(score(40, 0.8))
     run.emit(Note("The images are small."))
-    qtbot.waitUntil(lambda: "Step 40 of at most 100" in panel.doing.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Step 40 of at most 100" in panel.doing.text(), timeout=20_000)
     assert "The images are small." in panel.doing.text()
     assert panel.progress.value() == 400
     qtbot.waitUntil(lambda: panel.curve.ready, timeout=30_000)

@@ -18,7 +18,7 @@ from unet_studio.ui.dialogs.changes.dialog import ChangesDialog
 
 def test_a_run_that_was_stopped_before_it_learnt_has_no_model_and_says_so(approved, panel, run, qtbot):
     run.emit(Stopped(0, 0.0, "", {}))
-    qtbot.waitUntil(lambda: "there is no model" in panel.result.note.text.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "there is no model" in panel.result.note.text.text(), timeout=20_000)
     assert panel.start.isVisible()
     assert panel.guide.isVisible()
 
@@ -80,12 +80,12 @@ def test_what_the_next_round_learns_from_comes_first_once_a_run_is_over(approved
     qtbot.waitUntil(panel.controls.isVisible)
     assert not first()
     run.emit(Discarded(3))
-    qtbot.waitUntil(first, timeout=5_000)
+    qtbot.waitUntil(first, timeout=20_000)
 
 
 def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
     run.emit(Failed("The memory is full.", "Set a smaller patch."))
-    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=20_000)
     assert panel.result.note.text.text() == "The memory is full. Set a smaller patch."
     assert panel.state.text() == "Failed: v1"
     assert panel.start.isEnabled()
@@ -94,7 +94,7 @@ def test_a_failure_is_told_with_its_remedy(approved, panel, run, qtbot):
 def test_a_failure_that_other_settings_mend_is_not_tried_again_as_it_is(approved, panel, run, qtbot):
     make_model(run.best)
     run.emit(Failed("The loss is not a number at step 7.", "Lower the learning rate.", settings=True))
-    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=20_000)
     assert not panel.result.note.button.isVisible()
     assert "start anew" in panel.result.note.details.text()
     assert panel.result.keep.isVisible()
@@ -153,7 +153,7 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     qtbot.waitUntil(
         lambda: session.predictor.model is not None and session.predictor.model.name == "v1", timeout=20_000
     )
-    qtbot.waitUntil(lambda: "in use" in panel.result.note.text.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "in use" in panel.result.note.text.text(), timeout=20_000)
     assert panel.state.text() == "Finished: better"
     assert "Dice 0.500 → 0.900." in panel.result.note.text.text()
     assert panel.result.note.button.text() == "Go Back to old"
@@ -161,7 +161,7 @@ def test_a_finished_run_shows_before_and_after_and_the_way_back(approved, panel,
     assert [side.entry.name for side in session.comparer.sides] == ["old", "v1"]
     session.comparer.end()
     panel.result.by_image.click()
-    qtbot.waitUntil(lambda: bool(approved.findChildren(ChangesDialog)), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(approved.findChildren(ChangesDialog)), timeout=20_000)
     (changes,) = approved.findChildren(ChangesDialog)
     assert [entry.name for entry in changes.pair] == ["old", "v1"]
     changes.reject()
@@ -224,7 +224,7 @@ def test_a_run_that_broke_off_says_its_last_words_and_shows_its_log(approved, pa
 
 def test_a_full_disk_is_said_and_the_run_can_be_tried_again(approved, panel, run, begun, qtbot):
     run.emit(Failed("The disk is full.", "Free some space, then resume the run."))
-    qtbot.waitUntil(panel.result.note.isVisible, timeout=5_000)
+    qtbot.waitUntil(panel.result.note.isVisible, timeout=20_000)
     assert panel.result.note.button.text() == "Try Again"
     panel.result.note.button.click()
     qtbot.waitUntil(lambda: begun == [run], timeout=10_000)
@@ -247,7 +247,7 @@ def test_a_stopped_run_and_its_report(approved, panel, run, qtbot, monkeypatch):
 
 def test_a_discarded_run_is_told(approved, panel, run, qtbot):
     run.emit(Discarded(3))
-    qtbot.waitUntil(lambda: panel.state.text() == "Discarded: v1", timeout=5_000)
+    qtbot.waitUntil(lambda: panel.state.text() == "Discarded: v1", timeout=20_000)
     assert "as they were" in panel.result.note.text.text()
     assert panel.start.isVisible()
 

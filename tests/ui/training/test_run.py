@@ -26,7 +26,7 @@ def test_pause_stop_and_discard_reach_the_run(approved, panel, run, qtbot):
     panel.pause.click()
     assert "pause" in run.requested()
     run.emit(Paused(3))
-    qtbot.waitUntil(lambda: panel.state.text() == "Paused: v1", timeout=5_000)
+    qtbot.waitUntil(lambda: panel.state.text() == "Paused: v1", timeout=20_000)
     assert panel.pause.text().strip() == "Resume"
     icons().load_now()
     assert panel.pause.icon().cacheKey() == icons().icon("play").cacheKey()
@@ -52,12 +52,12 @@ def test_what_is_asked_of_a_run_shows_at_once_and_can_be_taken_back(approved, pa
     panel.pause.click()
     assert run.requested() == set()
     run.emit(Progress(1, 100, 0.5, 1e-3, 1, 99))
-    qtbot.waitUntil(lambda: panel.state.text() == "Learning: v1", timeout=5_000)
+    qtbot.waitUntil(lambda: panel.state.text() == "Learning: v1", timeout=20_000)
     panel.stop.click()
     assert panel.state.text() == "Stopping: v1"
     assert [one.isEnabled() for one in (panel.pause, panel.stop, panel.discard)] == [False, False, True]
     run.emit(Stopped(1, 1.0, "", {}))
-    qtbot.waitUntil(lambda: panel.state.text() == "Stopped: v1", timeout=5_000)
+    qtbot.waitUntil(lambda: panel.state.text() == "Stopped: v1", timeout=20_000)
 
 
 def test_a_run_whose_folder_is_deleted_is_gone_and_another_one_can_start(
