@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from unet_studio.core.run_folder import RunFolder
+
 # How long a test draws and runs says much about what else the machine does, and nothing about the program.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
@@ -47,6 +49,14 @@ def data() -> Path:
     if not folder:
         pytest.skip("UNET_STUDIO_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+    """The runs whose processes a session would have started."""
+    runs: list[RunFolder] = []
+    monkeypatch.setattr("unet_studio.session.trainer.start", runs.append)
+    return runs
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -332,7 +332,7 @@ def _measure_start(job: Job) -> Iterator[Event]:
 
 def _measure_rival(job: Job) -> Iterator[Event]:
     """Score the model in use, which the new one has to match; where that fails, the run goes on without."""
-    folder, began, standing = Path(job.config.rival), job.clock(), job.state.standing
+    began, standing = job.clock(), job.state.standing
     images = gate_images(job.data, job.judged, job.config.minutes)
     try:
         left_out = measure_rival(job.run, job.config, job.data, images, job.device, job.check)
@@ -345,8 +345,8 @@ def _measure_rival(job: Job) -> Iterator[Event]:
         standing.comparing_seconds = max(standing.comparing_seconds, job.clock() - began)
     if left_out:
         yield Note(
-            f"{count(left_out, 'validation image')} left out of the comparison: {folder.name} learnt from "
-            f"{'it' if left_out == 1 else 'them'}."
+            f"{count(left_out, 'validation image')} left out of the comparison: "
+            f"{Path(job.config.rival).name} learnt from {'it' if left_out == 1 else 'them'}."
         )
 
 

@@ -73,11 +73,10 @@ def _learnt_from(model: Model, config: TrainingConfig) -> set[str]:
     return set(samples.get("train", ())) if own and isinstance(samples, dict) else set()
 
 
-def to_compare(run: RunFolder, judged: Sequence[FrozenSample]) -> int:
-    """How many images measure_best will look at, where the validations look at these; 0 where at all."""
+def to_compare(run: RunFolder, judged: Sequence[FrozenSample]) -> bool:
+    """Whether images are left for measure_best, where the validations look at these."""
     gate = read_gate(run.path / GATE_FILE)
-    names = set(gate[0].images) if gate is not None else set()
-    return len(names) if names - {sample.name for sample in judged} else 0
+    return gate is not None and not {sample.name for sample in judged}.issuperset(gate[0].images)
 
 
 def measure_best(

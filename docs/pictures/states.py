@@ -10,16 +10,13 @@ import argparse
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
-from take import HERE, SIZE, show, wait
+from take import HERE, SIZE, opened, rest, show
 
 from unet_studio.core.events import (
     Event,
@@ -40,9 +37,7 @@ from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.storage import write_json
 from unet_studio.core.training_config import recipe
 from unet_studio.demo.sample import MODEL_NAME, install_sample, sample_truth
-from unet_studio.session import Session
 from unet_studio.ui.main_window import MainWindow
-from unet_studio.ui.preferences import Preferences
 
 SMALL = (900, 600)
 SHOWN = 620  # px of a panel's height
@@ -105,23 +100,6 @@ def make_run(project: Project, state: str) -> RunFolder:
     return run
 
 
-@contextmanager
-def opened(theme: str, folder: Path) -> Iterator[MainWindow]:
-    """The window with a folder, its first image on screen."""
-    with tempfile.TemporaryDirectory() as place:
-        preferences = Preferences(QSettings(f"{place}/window.ini", QSettings.Format.IniFormat))
-        preferences.theme = theme
-        session = Session()
-        window = MainWindow(session, preferences)
-        window.resize(*SIZE)
-        window.show()
-        window.open_folder(folder)
-        wait(lambda: session.document is not None)
-        yield window
-        window.close()
-        session.shut_down()
-
-
 def finished_sample(folder: Path) -> Path:
     """The sample project with six finished images."""
     install_sample(folder)
@@ -130,12 +108,6 @@ def finished_sample(folder: Path) -> Path:
         project.write_approved(name, sample_truth(name), {})
     project.close()
     return folder
-
-
-def rest(seconds: float = 1.5) -> None:
-    """Let the window settle."""
-    end = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > end)
 
 
 def look(window: MainWindow, state: str, windows: Path | None, take: Callable[[str, Path], None]) -> None:

@@ -6,7 +6,8 @@ QT_QPA_PLATFORM=offscreen python docs/pictures/take.py
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,32 @@ def correct(session: Session, name: str, strokes: int) -> None:
     session.editor.set_active_class(1)
 
 
+@contextmanager
+def opened(theme: str, folder: Path) -> Iterator[MainWindow]:
+    """The window with a folder, its first image on screen."""
+    with tempfile.TemporaryDirectory() as place:
+        preferences = Preferences(QSettings(f"{place}/window.ini", QSettings.Format.IniFormat))
+        preferences.theme = theme
+        session = Session()
+        window = MainWindow(session, preferences)
+        window.resize(*SIZE)
+        window.show()
+        window.open_folder(folder)
+        wait(lambda: session.document is not None)
+        yield window
+        window.close()
+        session.shut_down()
+
+
+def rest(seconds: float = 1.5) -> None:
+    """Let the window settle."""
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() > end)
+
+
 def take(window: MainWindow, name: str) -> None:
     """Write what the window shows."""
-    end = time.monotonic() + 1.5
-    wait(lambda: time.monotonic() > end)
+    rest()
     window.canvas.finish()
     window.grab().save(str(HERE / name))
     with Image.open(HERE / name) as picture:
@@ -77,14 +100,11 @@ def take(window: MainWindow, name: str) -> None:
 def main() -> None:
     """Walk through a first round of corrections and training, and take a picture of each part."""
     app = QApplication([])
-    with tempfile.TemporaryDirectory() as place:
-        preferences = Preferences(QSettings(f"{place}/window.ini", QSettings.Format.IniFormat))
-        preferences.theme = "light"
-        session = Session()
-        window = MainWindow(session, preferences)
-        window.resize(*SIZE)
-        window.show()
-        window.open_folder(install_sample(Path(place) / "Sample project"))
+    with (
+        tempfile.TemporaryDirectory() as place,
+        opened("light", install_sample(Path(place) / "Sample project")) as window,
+    ):
+        session = window.session
         for name in session.images[:3]:
             show(session, name)
             correct(session, name, 15)
@@ -106,8 +126,6 @@ def main() -> None:
         session.comparer.begin("sample-cells", "v1")
         wait(lambda: not any(side.waiting for side in session.comparer.sides))
         take(window, "versus.png")
-        window.close()
-        session.shut_down()
     app.quit()
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.e2e.test_window import LEFT, drag
+from tests.ui.conftest import shown
 from unet_studio.core.metrics import foreground_dice
 from unet_studio.core.project import Status
 from unet_studio.demo.sample import SAMPLE_SEEDS, install_sample, sample_truth
@@ -45,8 +46,7 @@ def test_a_first_model_of_ones_own(qtbot, window, images):
     assert not panel.start.isEnabled()
     *known, unseen = session.images
     for name in known:
-        session.open_image(name)
-        qtbot.waitUntil(lambda name=name: session.document is not None and session.document.name == name)
+        shown(qtbot, session, name)
         paint(window, sample_truth(name))
         QTest.keyClick(window.canvas, Qt.Key.Key_Return)
         assert session.status(name) is Status.APPROVED
@@ -79,8 +79,7 @@ def test_a_training_whose_process_is_killed_goes_on_with_a_click(qtbot, window, 
     session, panel = window.session, window.panels["training"]
     window.open_folder(images)
     for name in session.images[:2]:
-        session.open_image(name)
-        qtbot.waitUntil(lambda name=name: session.document is not None and session.document.name == name)
+        shown(qtbot, session, name)
         paint(window, sample_truth(name))
         QTest.keyClick(window.canvas, Qt.Key.Key_Return)
     session.trainer.start({**SETTINGS, "evaluate_every": 5})

@@ -17,14 +17,6 @@ from unet_studio.session import Session, trainer
 
 
 @pytest.fixture
-def begun(monkeypatch):
-    """The runs whose processes would have been started."""
-    runs = []
-    monkeypatch.setattr(trainer, "start", runs.append)
-    return runs
-
-
-@pytest.fixture
 def project(session, tmp_path, qtbot):
     """A folder of three images, two of them approved and not saved yet."""
     session.open_folder(make_folder(tmp_path / "images", 3))

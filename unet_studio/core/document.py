@@ -125,10 +125,9 @@ class Document:
 
     measured: what its first approval found. facts: what is stored beside the mask, such as the image's hash.
     replayed: whether a journal of unsaved edits was found and applied. version: counts the changes, so that a
-    save knows whether it is the newest;
-    journalled: the last one that is in the journal or saved. saved_as: digest of the annotation that was
-    saved last. unjournalled and unsaved: the tiles that changed since they were written to the journal or to
-    the PNG. One thread at a time edits, under annotation.lock.
+    save knows whether it is the newest; journalled: the last one that is in the journal or saved. saved_as:
+    digest of the annotation that was saved last. unjournalled and unsaved: the tiles that changed since they
+    were written to the journal or to the PNG. One thread at a time edits, under annotation.lock.
     """
 
     name: str

@@ -72,7 +72,8 @@ def _set_truth(
     """Put prediction and approval in place, from the finished mask and the journal's last word."""
     facts = document.facts
     pinned = None
-    document.measured = _measured(facts, finished is not None)
+    if finished is not None or MEASURED_AT in facts:
+        document.measured = measured(facts)
     if finished is not None:
         full = np.broadcast_to(np.uint8(255), document.shape)  # certain everywhere, in no memory
         pinned = Prediction(finished, full, facts.get(MODEL, ""), {IMAGE_HASH: facts[IMAGE_HASH]})
@@ -80,9 +81,8 @@ def _set_truth(
     of_the_same = pinned is None or (stored is not None and stored.model == pinned.model)
     document.prediction = stored if of_the_same else pinned
     if pinned is not None and last is None:
-        dice = facts.get(DICE)
-        when = instant(facts.get(APPROVED, ""))
-        document.approval = Approval(pinned, pinned.model, float(dice) if dice else None, when=when)
+        dice = document.measured.dice if document.measured is not None else None
+        document.approval = Approval(pinned, pinned.model, dice, when=instant(facts.get(APPROVED, "")))
     elif last == journal.APPROVED:
         try:
             document.approve()
@@ -91,10 +91,11 @@ def _set_truth(
         document.history.clear()
 
 
-def _measured(facts: Mapping[str, str], approved: bool) -> Measured | None:
-    """What the first approval of an image found, as stored; None where it was never approved."""
-    if not approved and MEASURED_AT not in facts:
-        return None
+def measured(facts: Mapping[str, str]) -> Measured:
+    """What the first approval of an image found, as stored with its mask.
+
+    In files of before that was stored it is the approval in force. Raises ValueError on a Dice that is none.
+    """
     dice = facts.get(DICE)
     when = instant(facts.get(MEASURED_AT, facts.get(APPROVED, "")))
     return Measured(facts.get(MEASURED_BY, facts.get(MODEL, "")), float(dice) if dice else None, when, True)

@@ -30,6 +30,7 @@ MOST_CARD = 16 << 20  # bytes; a card with 100,000 sample names has some 10 MB
 PLAIN_NAME = re.compile(
     r"[^./\\\\:*?\"<>|\x00-\x1f][^/\\\\:*?\"<>|\x00-\x1f]{0,99}"
 )  # of a folder, on any system
+BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError)  # of zipfile, on damaged archives
 MOST_HEADER = 100 << 20  # bytes of a safetensors header, the limit of its specification
 
 
@@ -46,10 +47,9 @@ def packed_card(path: Path) -> ModelCard:
     """The card of a model that is one file. Raises StudioError where the file is no such model."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(CARD_FILE).file_size > MOST_CARD:
-                raise StudioError(f"{path} claims to hold more than it does.", _REMEDY)
+            _check(archive, path)
             return ModelCard.from_json(json.loads(archive.read(CARD_FILE)), str(path))
-    except (zipfile.BadZipFile, EOFError, RuntimeError, KeyError, ValueError, OSError) as error:
+    except (*BROKEN, ValueError, OSError) as error:
         raise StudioError(f"{path} is no model of U-Net Studio ({error}).", _REMEDY) from error
 
 
@@ -66,7 +66,7 @@ def unpack(path: Path, models: Path, kept: Collection[str] = ()) -> ModelEntry:
         card = read_card(waiting)
         _check_weights(waiting / MODEL_FILE, path)
         return _settle(waiting, models, card, kept)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except BROKEN as error:
         raise StudioError(f"{path} is no model of U-Net Studio ({error}).", _REMEDY) from error
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
@@ -75,16 +75,20 @@ def unpack(path: Path, models: Path, kept: Collection[str] = ()) -> ModelEntry:
 _REMEDY = "Export the model again where it comes from."
 
 
+def _check(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that lacks a part of a model, or would fill the disk or the memory."""
+    held = {entry.filename: entry for entry in archive.infolist()}
+    missing = [name for name in (CARD_FILE, MODEL_FILE) if name not in held]
+    if missing:
+        raise StudioError(f"{path} is no model of U-Net Studio: {missing[0]} is missing.", _REMEDY)
+    # They are stored, not compressed: one that claims to be larger than the file would fill the disk.
+    if held[CARD_FILE].file_size > MOST_CARD or held[MODEL_FILE].file_size > path.stat().st_size:
+        raise StudioError(f"{path} claims to hold more than it does.", _REMEDY)
+
+
 def _extract(path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
-        held = {entry.filename: entry for entry in archive.infolist()}
-        missing = [name for name in (CARD_FILE, MODEL_FILE) if name not in held]
-        if missing:
-            raise StudioError(f"{path} is no model of U-Net Studio: {missing[0]} is missing.", _REMEDY)
-        size = path.stat().st_size
-        # They are stored, not compressed: one that claims to be larger than the file would fill the disk.
-        if held[CARD_FILE].file_size > MOST_CARD or held[MODEL_FILE].file_size > size:
-            raise StudioError(f"{path} claims to hold more than it does.", _REMEDY)
+        _check(archive, path)
         for name in (CARD_FILE, MODEL_FILE):
             with archive.open(name) as source, atomic_write(folder / name) as target:
                 shutil.copyfileobj(source, target)

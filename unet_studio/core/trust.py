@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unet_studio.core.document_files import APPROVED, DICE, MEASURED_AT, MEASURED_BY, MODEL, instant
+from unet_studio.core.document_files import measured
 from unet_studio.core.progress import Progress, unwatched
 from unet_studio.core.project import Project, Status
 from unet_studio.core.storage import read_index_texts
@@ -52,14 +52,15 @@ def read_corrections(project: Project, progress: Progress = unwatched) -> dict[s
 def _read(path: Path, name: str) -> Correction | None:
     try:
         texts, whole = read_index_texts(path)
-        dice = float(texts[DICE])
-        when = instant(texts.get(MEASURED_AT, texts.get(APPROVED, "")))
+        first = measured(texts)
+        when = first.when
         if when is None:  # approved before the time was stored: the file is not written again after that
             when = min(max(path.stat().st_mtime, 0.0), LATEST)
-    except (OSError, KeyError, ValueError):
+    except (OSError, ValueError):
         return None
-    model = texts.get(MEASURED_BY, texts.get(MODEL, ""))
-    return Correction(name, when, model, dice) if whole and 0 <= dice <= 1 else None
+    if not whole or first.dice is None or not 0 <= first.dice <= 1:
+        return None
+    return Correction(name, when, first.model, first.dice)
 
 
 def in_order(corrections: Iterable[Correction]) -> list[Correction]:

@@ -144,6 +144,11 @@ class Predictor(QObject):
         return self._models
 
     @property
+    def predicts(self) -> bool:
+        """Whether a model is chosen that can predict; masks that were imported are none."""
+        return self.model is not None and not self.model.imported
+
+    @property
     def model_name(self) -> str | None:
         """The name of the chosen model."""
         return self.model.name if self.model else None

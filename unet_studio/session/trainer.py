@@ -77,11 +77,11 @@ class Trainer(QObject):
         """Look no longer; a training under way goes on."""
         self._follower.leave()
         self._lookout.leave()
-        self._choices, self.found = {}, ""
+        self._forget_end()
+        self._choices = {}
         self._pixels = PixelCounts()
         self._starting = False
-        self._plan = self._verdict = self._unstored = None
-        self._version, self._looks = "", 0
+        self._plan = None
         self._counts += 1
 
     def stop_thread(self) -> None:

@@ -117,9 +117,9 @@ class TrainingRoom(QObject):
     @Slot()
     def _look(self) -> None:
         """Once each time that there is much to show: what a person makes of it then stays."""
-        session, model = self._session, self._session.predictor.model
-        first = model is None or model.imported
-        wanted = session.project is not None and (session.trainer.under_way or first)
+        session = self._session
+        much = session.trainer.under_way or not session.predictor.predicts
+        wanted = session.project is not None and much
         if wanted and not self._given:
             # Not at once: the panels are being put in their places.
             QTimer.singleShot(0, self, self._docks.make_room_for_training)

@@ -9,7 +9,6 @@ from tests.ui.conftest import paint_half, shown
 from unet_studio.core.events import Froze, Started
 from unet_studio.core.run_folder import RunFolder
 from unet_studio.core.training_config import recipe
-from unet_studio.session import trainer
 
 
 @pytest.fixture
@@ -26,14 +25,6 @@ def approved(opened, qtbot):
         opened.session.editor.approve()
     qtbot.waitUntil(lambda: not opened.session._dirty(), timeout=20_000)
     return opened
-
-
-@pytest.fixture
-def begun(monkeypatch):
-    """The runs whose processes would have been started."""
-    runs = []
-    monkeypatch.setattr(trainer, "start", runs.append)
-    return runs
 
 
 @pytest.fixture

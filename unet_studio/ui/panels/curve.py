@@ -218,8 +218,8 @@ class Curve(QWidget):
         """
         background = self._table.background
         hidden = None if background is None else self._table.get(background).name
-        found = [name for name in getattr(scored[-1], by_class) if name != hidden] if scored else []
         last = getattr(scored[-1], by_class) if scored else {}
+        found = [name for name in last if name != hidden]
         worst = sorted(found, key=lambda name: math.inf if math.isnan(last[name]) else last[name])
         names = [name for name in found if name in worst[:MOST_CLASSES]] if len(found) > 1 else []
         wanted = {f"class {name}" for name in names}

@@ -224,11 +224,11 @@ class TrainingPanel(QWidget):
         self.bars.show_pixels(session.classes, plan.pixels)
         self.split.show_plan(plan)
         reasons = plan.problems if plan.images.get("val") or plan.images.get("test") else []
-        reasons = [*reasons, plan.hindrance] if plan.hindrance else reasons
         action, handler = "", None
         if plan.movable and session.read_only is None:
             action, handler = f"Check on {plan.movable}", self._check_on_another
-        self.warnings.say("\n".join([*reasons, *plan.warnings]), "info", action, handler)
+        sentences = (*reasons, plan.hindrance, *plan.warnings)
+        self.warnings.say("\n".join(filter(None, sentences)), "info", action, handler)
         self._show_unfinished()
         said = words.joining_text(plan.joining, state in UNDER_WAY)
         self.joining.setText(said)
@@ -321,9 +321,7 @@ class TrainingPanel(QWidget):
         elif not enough:
             tip = "Correct the mask of an image and approve it first (Enter)"
         self.start.setToolTip(tip)
-        model = session.predictor.model
-        first = model is None or model.imported
-        self.start.setText(" Train" if first else " Fine-tune")
+        self.start.setText(" Fine-tune" if session.predictor.predicts else " Train")
         self.form.setEnabled(writable)
         asked = session.trainer.asked
         ending = asked in ("stop", "discard")

@@ -65,6 +65,7 @@ class TrainingForm(QWidget):
         self._watchable: tuple[str, ...] | None = None
         self._packed: tuple[str, ModelEntry | None] = ("", None)  # a file to start from, and what it holds
         self._fill_lists()
+        self._describe()
         self._build()
         self._connect()
 
@@ -85,7 +86,8 @@ class TrainingForm(QWidget):
         self.recipe.insertSeparator(len(GENERAL))
         self.recipe.addItem("A file…", FILE)
 
-    def _build(self) -> None:
+    def _describe(self) -> None:
+        """Limits, names and tips of the fields."""
         self.minutes.setRange(0, 24 * 60)
         self.minutes.setDecimals(0)
         self.minutes.setSuffix(" min")
@@ -126,6 +128,8 @@ class TrainingForm(QWidget):
                 field.setKeyboardTracking(False)
                 field.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
         self.painted.setToolTip(STROKES)
+
+    def _build(self) -> None:
         fields = form(
             ("Start from", self.start_from),
             ("Recipe", self.recipe),
@@ -214,19 +218,18 @@ class TrainingForm(QWidget):
     def _offer_starts(self, base: str) -> None:
         """What a training can start from: the base, ImageNet, a version, a file."""
         predictor = self._session.predictor
-        model = predictor.model
         entries = [entry for entry in predictor.models() if entry.card is not None]
-        offered = (model is None or model.imported, base, *((one.name, one.shown) for one in entries))
+        offered = (predictor.predicts, base, *((one.name, one.shown) for one in entries))
         if offered == self._offered:
             return
         self._offered = offered
         with QSignalBlocker(self.start_from):
             self.start_from.clear()
-            if model is None or model.imported:
-                self.start_from.addItem("ImageNet encoder", BASE)
-            else:
+            if predictor.predicts:
                 self.start_from.addItem(f"Base: {base}", BASE)
                 self.start_from.addItem("ImageNet encoder", "imagenet")
+            else:
+                self.start_from.addItem("ImageNet encoder", BASE)
             self.start_from.addItem("Nothing (random weights)", "random")
             for entry in entries:
                 self.start_from.addItem(entry.shown, entry.name)
@@ -257,8 +260,7 @@ class TrainingForm(QWidget):
     def _start(self) -> str:
         """What a training would start from: BASE, "imagenet", "random", a model's name, or a file."""
         start = str(self._session.trainer.choices.get("init") or self._usual_start)
-        model = self._session.predictor.model
-        return BASE if start == "imagenet" and (model is None or model.imported) else start
+        return BASE if start == "imagenet" and not self._session.predictor.predicts else start
 
     @property
     def start_entry(self) -> ModelEntry | None:

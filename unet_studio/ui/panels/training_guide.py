@@ -62,9 +62,8 @@ class ColdStart(QFrame):
     def refresh(self) -> None:
         """Show what is done and what is due, or nothing where there is a model."""
         session = self._session
-        model = session.predictor.model
         needed = session.project is not None and session.read_only is None
-        needed = needed and (model is None or model.imported)
+        needed = needed and not session.predictor.predicts
         self.setVisible(needed and session.trainer.state not in UNDER_WAY and not session.trainer.left_model)
         if not needed:
             return

@@ -101,9 +101,8 @@ class TrainingResult(QWidget):
         session = self._session
         model = session.predictor.model
         if version in {entry.name for entry in session.predictor.models()}:
-            return (
-                f"{version} is ready{' and in use' if model is not None and model.name == version else ''}."
-            )
+            used = " and in use" if model is not None and model.name == version else ""
+            return f"{version} is ready{used}."
         stored = session.read_only or session.trainer.verdict is not None
         return "This training is over." if stored else f"The model of {run} is being stored…"
 
