@@ -10,7 +10,7 @@ import pytest
 from tests.core.test_versions import make_model
 from unet_studio.core.errors import StudioError
 from unet_studio.core.model_card import CARD_FILE, MODEL_FILE, read_card, write_card
-from unet_studio.core.model_file import pack, unpack
+from unet_studio.core.model_file import pack, packed_card, unpack
 from unet_studio.core.versions import delete, describe, model_in
 
 HEADER = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
@@ -82,6 +82,27 @@ def test_what_claims_to_be_huge_is_not_unpacked(entry, tmp_path):
         made.writestr(MODEL_FILE, bytes(50 << 20))
     with pytest.raises(StudioError, match="more than it does"):
         unpack(path, tmp_path / "there")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("use", [packed_card, lambda path: unpack(path, path.parent / "there")])
+def test_a_compressed_archive_that_is_damaged_is_refused(tmp_path, kind, use):
+    path = tmp_path / "theirs.unet.zip"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr(CARD_FILE, "{}" * 500)
+        archive.writestr(MODEL_FILE, WEIGHTS)
+    spoiled = bytearray(path.read_bytes())
+    spoiled[44:56] = b"\xff" * 12  # where the card's data begin
+    path.write_bytes(spoiled)
+    with pytest.raises(StudioError, match="is no model of U-Net Studio"):
+        use(path)
+
+
+def test_the_card_is_read_without_unpacking(entry, tmp_path):
+    pack(entry, tmp_path / "v3.unet.zip")
+    assert packed_card(tmp_path / "v3.unet.zip") == entry.card
+    with pytest.raises(StudioError, match="is no model"):
+        packed_card(tmp_path / "gone.unet.zip")
 
 
 def test_an_unusable_model_is_not_packed(entry, tmp_path):

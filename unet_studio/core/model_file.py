@@ -5,11 +5,13 @@ checked before they are taken in.
 """
 
 import json
+import lzma
 import re
 import shutil
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +32,8 @@ MOST_CARD = 16 << 20  # bytes; a card with 100,000 sample names has some 10 MB
 PLAIN_NAME = re.compile(
     r"[^./\\\\:*?\"<>|\x00-\x1f][^/\\\\:*?\"<>|\x00-\x1f]{0,99}"
 )  # of a folder, on any system
-BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError)  # of zipfile, on damaged archives
+# Of zipfile, on damaged archives, and of what unpacks those that somebody has compressed.
+BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError)
 MOST_HEADER = 100 << 20  # bytes of a safetensors header, the limit of its specification
 
 
